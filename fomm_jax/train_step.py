@@ -1,0 +1,199 @@
+"""One step of training, as a pure function of state, batch and random key."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import optax
+from flax import nnx
+
+from fomm_jax import losses
+from fomm_jax.augmentation import augment
+from fomm_jax.config import Config
+from fomm_jax.equivariance import ThinPlateTransform, sample_transform
+from fomm_jax.networks import Networks
+from fomm_jax.perceptual import VggWeights
+from fomm_jax.train_state import Optimizers, TrainState, network_definition, split_networks
+from fomm_jax.types import Batch, GeneratorOutput, Keypoints
+
+Losses = dict[str, jax.Array]  # weighted terms by name, each ()
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class StepOutputs:
+    """What the networks made of the batch, for pictures of the training."""
+
+    source: jax.Array  # (b, h, w, c) in [0, 1], augmented
+    driving: jax.Array  # (b, h, w, c) in [0, 1], augmented
+    transformed: jax.Array  # (b, h, w, c) the driving frame under the thin-plate transform
+    source_keypoints: Keypoints
+    driving_keypoints: Keypoints
+    transformed_keypoints: Keypoints
+    generated: GeneratorOutput
+
+
+TrainStep = Callable[
+    [TrainState, Batch, jax.Array, VggWeights], tuple[TrainState, Losses, StepOutputs]
+]
+Update = Callable[
+    [TrainState, jax.Array, jax.Array, ThinPlateTransform, VggWeights],
+    tuple[TrainState, Losses, StepOutputs],
+]
+
+
+def make_train_step(config: Config, optimizers: Optimizers) -> TrainStep:
+    """The step from uint8 pairs: augmentation and transform are drawn from the key, then `update`.
+
+    The key is that of the whole run; the state's step is folded into it.
+    """
+    update = make_update(config, optimizers)
+
+    def train_step(
+        state: TrainState, batch: Batch, key: jax.Array, vgg: VggWeights
+    ) -> tuple[TrainState, Losses, StepOutputs]:
+        augment_key, transform_key = jax.random.split(jax.random.fold_in(key, state.step))
+        source, driving = augment(augment_key, batch, config.dataset.augmentation)
+        transform = sample_transform(
+            transform_key, len(driving), config.train.transform, driving.dtype
+        )
+        return update(state, source, driving, transform, vgg)
+
+    return train_step
+
+
+def make_update(config: Config, optimizers: Optimizers) -> Update:
+    """The deterministic part of the step: generator and keypoint detector, then discriminator.
+
+    The discriminator's update sees the frame generated before the generator's own, detached.
+    """
+    definition = network_definition(config)
+    weights = config.train.loss_weights
+    adversarial = weights.generator_gan != 0
+
+    def update(
+        state: TrainState,
+        source: jax.Array,
+        driving: jax.Array,
+        transform: ThinPlateTransform,
+        vgg: VggWeights,
+    ) -> tuple[TrainState, Losses, StepOutputs]:
+        params = dict(state.params)
+
+        def generator_objective(
+            trained: dict[str, nnx.State],
+        ) -> tuple[jax.Array, tuple[Losses, StepOutputs, nnx.State]]:
+            networks = nnx.merge(
+                definition, nnx.State(params | trained), state.statistics, copy=True
+            )
+            terms, outputs = generator_losses(config, networks, vgg, source, driving, transform)
+            _, statistics = split_networks(networks)
+            return sum(terms.values()), (terms, outputs, statistics)
+
+        trained = {name: params[name] for name in ("kp_detector", "generator")}
+        gradients, (terms, outputs, statistics) = jax.grad(generator_objective, has_aux=True)(
+            trained
+        )
+
+        if adversarial:
+
+            def discriminator_objective(
+                trained: nnx.State,
+            ) -> tuple[jax.Array, nnx.State]:
+                networks = nnx.merge(
+                    definition,
+                    nnx.State(params | {"discriminator": trained}),
+                    statistics,
+                    copy=True,
+                )
+                loss = discriminator_loss(config, networks, outputs)
+                return loss, split_networks(networks)[1]
+
+            (loss, statistics), gradients["discriminator"] = jax.value_and_grad(
+                discriminator_objective, has_aux=True
+            )(params["discriminator"])
+            terms = terms | {"disc_gan": loss}
+
+        optimizer_states = dict(state.optimizers)
+        for name, gradient in gradients.items():
+            # Optax raises floats to integer powers, which strict promotion (our tests') refuses.
+            with jax.numpy_dtype_promotion("standard"):
+                updates, optimizer_states[name] = optimizers[name].update(
+                    gradient, optimizer_states[name]
+                )
+            params[name] = optax.apply_updates(params[name], updates)
+        new_state = TrainState(state.step + 1, nnx.State(params), statistics, optimizer_states)
+        return new_state, terms, outputs
+
+    return update
+
+
+def generator_losses(
+    config: Config,
+    networks: Networks,
+    vgg: VggWeights,
+    source: jax.Array,
+    driving: jax.Array,
+    transform: ThinPlateTransform,
+) -> tuple[Losses, StepOutputs]:
+    """The weighted terms that train generator and keypoint detector.
+
+    Args:
+      config: the run's.
+      networks: in training; their statistics are updated, the keypoint detector's three times.
+      vgg: weights of the perceptual network.
+      source, driving: (b, h, w, c) in [0, 1].
+      transform: of the driving frame.
+    """
+    weights = config.train.loss_weights
+    source_keypoints = networks.kp_detector(source, train=True)
+    driving_keypoints = networks.kp_detector(driving, train=True)
+    generated = networks.generator(source, source_keypoints, driving_keypoints, train=True)
+
+    terms: Losses = {}
+    if any(weights.perceptual):
+        terms["perceptual"] = losses.perceptual(
+            vgg, generated.prediction, driving, config.train.scales, weights.perceptual
+        )
+    if weights.generator_gan:
+        seen = jax.lax.stop_gradient(driving_keypoints)
+        judged = networks.discriminator(generated.prediction, seen, train=True)
+        judged_real = networks.discriminator(driving, seen, train=True)
+        terms["gen_gan"] = losses.generator_gan(judged, weights.generator_gan)
+        if any(weights.feature_matching):
+            terms["feature_matching"] = losses.feature_matching(
+                judged, judged_real, weights.feature_matching
+            )
+
+    transformed = transform.warp_frame(driving, align_corners=config.compat.align_corners)
+    transformed_keypoints = networks.kp_detector(transformed, train=True)
+    if weights.equivariance_value:
+        terms["equivariance_value"] = losses.equivariance_value(
+            driving_keypoints, transformed_keypoints, transform, weights.equivariance_value
+        )
+    if weights.equivariance_jacobian:
+        terms["equivariance_jacobian"] = losses.equivariance_jacobian(
+            driving_keypoints, transformed_keypoints, transform, weights.equivariance_jacobian
+        )
+    outputs = StepOutputs(
+        source,
+        driving,
+        transformed,
+        source_keypoints,
+        driving_keypoints,
+        transformed_keypoints,
+        generated,
+    )
+    return terms, outputs
+
+
+def discriminator_loss(config: Config, networks: Networks, outputs: StepOutputs) -> jax.Array:
+    """The discriminator's weighted term on what the generator's step put out, detached."""
+    prediction, driving, keypoints = jax.lax.stop_gradient(
+        (outputs.generated.prediction, outputs.driving, outputs.driving_keypoints)
+    )
+    judged = networks.discriminator(prediction, keypoints, train=True)
+    judged_real = networks.discriminator(driving, keypoints, train=True)
+    return losses.discriminator_gan(
+        judged, judged_real, config.train.loss_weights.discriminator_gan
+    )

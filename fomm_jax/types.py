@@ -1,0 +1,53 @@
+"""What travels between the parts of the model, with shapes and ranges.
+
+Letters for dimensions: b batch, k keypoints, h height, w width, c channels, t frames.
+Pictures are NHWC, float in [0, 1] inside the model and uint8 outside it. Coordinates are in
+(x, y) order on [-1, 1], where -1 is the centre of the first pixel and 1 that of the last
+(see `geometry.coordinate_grid`).
+"""
+
+import dataclasses
+
+import jax
+import numpy as np
+
+Array = jax.Array | np.ndarray
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Pairs of frames of one video each, as the host sends them to the device."""
+
+    source: Array  # (b, h, w, c) uint8
+    driving: Array  # (b, h, w, c) uint8, as late in the video as `source` or later
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Keypoints:
+    """Keypoints of a frame, with the local affine transformation from the reference frame."""
+
+    value: Array  # (b, k, 2) in (x, y) order on [-1, 1]
+    jacobian: Array | None = None  # (b, k, 2, 2); None in the zero-order model
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class DenseMotion:
+    """The motion field from the driving frame to the source, at the dense motion network's size."""
+
+    sparse_deformed: Array  # (b, k+1, h, w, c) the source warped by each motion; background first
+    mask: Array  # (b, h, w, k+1) the share of each motion, sums to 1 over the last axis
+    deformation: Array  # (b, h, w, 2) where in the source each pixel is found, (x, y) on [-1, 1]
+    occlusion_map: Array | None  # (b, h, w, 1) in [0, 1]: 1 is visible in the source, 0 is not
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class GeneratorOutput:
+    """The generated frame and how it came about."""
+
+    prediction: Array  # (b, h, w, c) in [0, 1]
+    deformed: Array  # (b, h, w, c) the source picture warped by the dense motion alone
+    dense_motion: DenseMotion

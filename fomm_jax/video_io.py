@@ -1,0 +1,254 @@
+"""Videos: frames in and out, one at a time."""
+
+import bisect
+import contextlib
+import dataclasses
+import itertools
+import math
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from fomm_jax.errors import InputError
+from fomm_jax.picture_io import (
+    PICTURE_SUFFIXES,
+    fit_frame,
+    is_picture,
+    read_picture,
+    write_picture,
+)
+from fomm_jax.video_writer import VideoWriter
+
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "VIDEO_SUFFIXES",
+    "VideoInfo",
+    "VideoWriter",
+    "count_frames",
+    "fit_frame",
+    "iterate_frames",
+    "probe_video",
+    "read_frames",
+    "read_picture",
+    "write_picture",
+]
+
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".gif", ".avi", ".mkv", ".webm")
+
+# The containers of these suffixes, and local files only: FFmpeg would also follow playlists.
+_INPUT_OPTIONS = {"format_whitelist": "mov,gif,avi,matroska", "protocol_whitelist": "file"}
+
+# Codecs of which each packet shows one frame and key frames can be jumped to.
+_PACKET_IS_FRAME = ("h264", "hevc", "vp9", "av1", "mjpeg")
+
+
+class _DamageError(Exception):
+    """Marked as damaged by FFmpeg, which goes on all the same."""
+
+
+_DAMAGE = (av.FFmpegError, _DamageError)
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoInfo:
+    """What a video is like."""
+
+    height: int  # of the upright frame, in pixels
+    width: int
+    num_frames: int | None  # as the container has it, edits apart; `count_frames` is exact
+    fps: float  # frames a second, on average
+
+
+def probe_video(path: str | os.PathLike) -> VideoInfo:
+    """Describes a video; decodes its first frame.
+
+    Raises:
+        InputError: As `iterate_frames` without `strict`.
+    """
+    height, width, _ = next(iterate_frames(path, strict=False)).shape
+    with _open(path, strict=False) as (container, stream):
+        if container.format.name != "gif":
+            rate = stream.average_rate or stream.guessed_rate or 25  # as FFmpeg assumes
+            return VideoInfo(height, width, stream.frames or None, float(rate))
+        # Here each frame says how long it stays, and FFmpeg's estimate sees the first ones alone.
+        ticks = [packet.duration or 0 for packet in container.demux(stream) if packet.size]
+        fps = len(ticks) / (sum(ticks) * float(stream.time_base or 1))
+        return VideoInfo(height, width, len(ticks), fps)
+
+
+def iterate_frames(path: str | os.PathLike, *, strict: bool = True) -> Iterator[np.ndarray]:
+    """Yields the frames in the order in which they are shown; memory does not grow.
+
+    Args:
+        path: A video; the content decides on the format, not the suffix.
+        strict: Whether damage is an error. If not, the frames before it are yielded.
+
+    Yields:
+        (h, w, 3) uint8 RGB, turned upright as a phone marks it.
+
+    Raises:
+        InputError: The file is missing, no video, without a frame that can be decoded, or, where
+            `strict`, damaged or cut short.
+    """
+    reformatter = VideoReformatter()  # one for all frames: to make one costs more than to use it
+    for frame in _decode_all(path, strict):
+        yield _upright_rgb(frame, reformatter)
+
+
+def count_frames(path: str | os.PathLike) -> int:
+    """Counts the frames that `iterate_frames` yields, where possible without decoding them.
+
+    Raises:
+        InputError: As `iterate_frames`.
+    """
+    with _open(path, strict=True) as (container, stream):
+        index = _index(container, stream)
+    return len(index.times) if index else sum(1 for _ in _decode_all(path, strict=True))
+
+
+def read_frames(path: str | os.PathLike, indices: Sequence[int]) -> list[np.ndarray]:
+    """Reads the frames at `indices` alone, each as `iterate_frames` yields it.
+
+    Args:
+        path: A video.
+        indices: From 0, in any order, also repeated.
+
+    Returns:
+        For each of `indices` an array (h, w, 3) uint8.
+
+    Raises:
+        InputError: As `iterate_frames`, or the video has no such frame.
+    """
+    wanted = sorted(set(indices))
+    if not wanted:
+        return []
+    found = _decode_by_seeking(path, wanted)
+    if len(found) < len(wanted):
+        frames = itertools.islice(iterate_frames(path), wanted[-1] + 1)
+        found = {i: frame for i, frame in enumerate(frames) if i in wanted}
+    if missing := [i for i in wanted if i not in found]:
+        raise InputError(f"{path}: has no frame {missing[0]}, only {count_frames(path)} from 0 on")
+    return [found[i] for i in indices]
+
+
+@contextlib.contextmanager
+def _open(path: str | os.PathLike, strict: bool) -> Iterator[tuple[InputContainer, VideoStream]]:
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file, expected a video")
+    try:
+        # The prefix keeps FFmpeg from taking a name with a colon for an address.
+        container = av.open(f"file:{path}", options=_INPUT_OPTIONS)
+    except (av.FFmpegError, OSError) as error:
+        if is_picture(path):
+            raise InputError(f"{path}: is a picture, expected a video") from error
+        expected = ", ".join(VIDEO_SUFFIXES)
+        raise InputError(f"{path}: cannot be read as a video ({expected})") from error
+    with container:
+        stream = container.streams.best("video")
+        if not isinstance(stream, VideoStream) or stream.codec_context is None:
+            raise InputError(f"{path}: has no picture track that can be decoded")
+        # Without this a cut between two packets would look like the end.
+        if strict and any(e.pos + e.size > container.size for e in stream.index_entries):
+            raise InputError(f"{path}: is cut short")
+        stream.thread_count = 1  # the workers of the loader read beside each other
+        yield container, stream
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
+    for packet in container.demux(stream):
+        if packet.is_corrupt:
+            raise _DamageError
+        yield packet
+
+
+def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    for packet in _packets(container, stream):
+        for frame in packet.decode():
+            if frame.is_corrupt:
+                raise _DamageError
+            yield frame
+
+
+def _decode_all(path: str | os.PathLike, strict: bool) -> Iterator[VideoFrame]:
+    empty = True
+    with _open(path, strict) as (container, stream):
+        try:
+            for frame in _decode(container, stream):
+                empty = False
+                yield frame
+        except _DAMAGE as error:
+            if strict:
+                raise InputError(f"{path}: is damaged or cut short") from error
+            for frame in stream.decode(None):  # those that wait in the decoder for their turn
+                empty = False
+                yield frame
+    if empty:
+        raise InputError(f"{path}: has no frame that can be decoded")
+
+
+def _upright_rgb(frame: VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
+    rgb = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+    return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))
+
+
+class _Index(NamedTuple):
+    times: list[int]  # of the frames in the order shown, in units of the stream
+    key_times: list[int]  # of those that can be jumped to
+
+
+def _index(container: InputContainer, stream: VideoStream) -> _Index | None:
+    """Goes over the packets without decoding; None where they do not tell the frames exactly."""
+    if stream.codec_context.name not in _PACKET_IS_FRAME:
+        return None
+    times, key_times = [], []
+    try:
+        for packet in _packets(container, stream):
+            if packet.size == 0:  # the last one, which stands for the end
+                break
+            if packet.pts is None:
+                return None
+            if packet.is_keyframe:
+                key_times.append(packet.pts)
+            if not packet.is_discard:  # marked where an edit left it out
+                times.append(packet.pts)
+    except _DAMAGE:
+        return None
+    if not times or not key_times or len(set(times)) < len(times):
+        return None
+    return _Index(sorted(times), sorted(key_times))
+
+
+def _decode_by_seeking(path: str | os.PathLike, indices: list[int]) -> dict[int, np.ndarray]:
+    """Decodes from the key frame before each of the sorted `indices`; leaves out what fails."""
+    found: dict[int, np.ndarray] = {}
+    reformatter = VideoReformatter()
+    with _open(path, strict=True) as (container, stream):
+        index = _index(container, stream)
+        if index is None or not 0 <= indices[0] <= indices[-1] < len(index.times):
+            return found
+        frames: Iterator[VideoFrame] = iter(())
+        position: float = -math.inf
+        with contextlib.suppress(*_DAMAGE):  # a whole decode will tell
+            for i in indices:
+                time = index.times[i]
+                key = bisect.bisect_right(index.key_times, time) - 1
+                key_time = index.key_times[max(key, 0)]
+                if key_time > position:
+                    container.seek(key_time, stream=stream)
+                    frames = _decode(container, stream)
+                for frame in frames:
+                    position = -math.inf if frame.pts is None else frame.pts
+                    if position == time:
+                        found[i] = _upright_rgb(frame, reformatter)
+                    if position >= time:
+                        break
+    return found

@@ -1,0 +1,145 @@
+"""Frames to a video file, one at a time."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.stream import VideoStream
+from PIL import Image
+
+from fomm_jax.errors import InputError
+from fomm_jax.picture_io import named_when_complete
+
+WRITABLE_SUFFIXES = (".mp4", ".gif")
+
+
+class VideoWriter:
+    """Writes frames to a `.mp4` (H.264 in 4:2:0, which plays everywhere) or `.gif` as they come.
+
+    It is a context manager: the file takes its name at the end of the `with` block, and where an
+    exception leaves the block nothing stays. Missing folders are made. In `.mp4` an odd height or
+    width is made even by repeating the last row or column, since 4:2:0 has no odd sizes. In `.gif`
+    each frame has 256 colours of its own and time goes by hundredths of a second.
+
+    Args:
+        path: With one of `WRITABLE_SUFFIXES`.
+        fps: Frames a second.
+        height: Of the frames, in pixels.
+        width: Of the frames, in pixels.
+
+    Raises:
+        InputError: The suffix is unknown, `fps` is not above 0 or the file cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike, fps: float, height: int, width: int):
+        self._path = Path(path)
+        if self._path.suffix.lower() not in WRITABLE_SUFFIXES:
+            expected = " or ".join(WRITABLE_SUFFIXES)
+            raise InputError(f"{path}: expected a name that ends in {expected}")
+        self._rate = Fraction(fps).limit_denominator(1001)  # 30000/1001 is a common one
+        if self._rate <= 0:
+            raise InputError(f"{path}: cannot have {fps} frames a second, expected more than 0")
+        self._is_gif = self._path.suffix.lower() == ".gif"
+        self._shape = (height, width, 3)
+        self._num_frames = 0
+
+    def __enter__(self) -> Self:
+        """Opens the file under a temporary name."""
+        with contextlib.ExitStack() as stack, self._refusing():
+            partial = stack.enter_context(named_when_complete(self._path))
+            container = av.open(f"file:{partial}", "w", format="gif" if self._is_gif else "mp4")
+            self._container = stack.enter_context(container)
+            add_stream = _add_gif_stream if self._is_gif else _add_h264_stream
+            self._stream = add_stream(self._container, self._rate, *self._shape[:2])
+            stack.push(self._flush)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Completes the file and names it, or removes it after an exception."""
+        with self._refusing():
+            self._stack.__exit__(kind, error, traceback)
+
+    def write(self, frame: np.ndarray) -> None:
+        """Adds a frame, (height, width, 3) uint8 RGB."""
+        if frame.shape != self._shape or frame.dtype != np.uint8:
+            raise ValueError(f"expected {self._shape} uint8, got {frame.shape} {frame.dtype}")
+        video_frame = _to_palette(frame) if self._is_gif else _to_yuv(frame)
+        tick = self._stream.codec_context.time_base
+        video_frame.time_base = tick
+        video_frame.pts = round(self._num_frames / (self._rate * tick))
+        with self._refusing():
+            self._container.mux(self._stream.encode(video_frame))
+        self._num_frames += 1
+
+    def _flush(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            if self._num_frames == 0:
+                raise ValueError(f"{self._path}: no frame was written")
+            self._container.mux(self._stream.encode(None))
+
+    @contextlib.contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, av.FFmpegError) as error:
+            raise InputError(f"{self._path}: cannot be written: {error.strerror}") from error
+
+
+def _add_h264_stream(
+    container: OutputContainer, rate: Fraction, height: int, width: int
+) -> VideoStream:
+    stream = container.add_stream("libx264", rate=rate, options={"crf": "18"})
+    stream.height, stream.width = height + height % 2, width + width % 2
+    stream.pix_fmt = "yuv420p"
+    stream.codec_context.time_base = 1 / rate
+    # Untagged, some players take the colours for BT.601 and some for BT.709.
+    stream.codec_context.colorspace = Colorspace.ITU709
+    stream.codec_context.color_primaries = ColorPrimaries.BT709
+    stream.codec_context.color_trc = ColorTrc.BT709
+    stream.codec_context.color_range = ColorRange.MPEG
+    return stream
+
+
+def _to_yuv(frame: np.ndarray) -> VideoFrame:
+    height, width, _ = frame.shape
+    even = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return VideoFrame.from_ndarray(even, "rgb24").reformat(
+        format="yuv420p",
+        dst_colorspace=Colorspace.ITU709,
+        dst_color_range=ColorRange.MPEG,
+        threads=1,
+    )
+
+
+def _add_gif_stream(
+    container: OutputContainer, rate: Fraction, height: int, width: int
+) -> VideoStream:
+    stream = container.add_stream("gif", rate=rate)
+    stream.height, stream.width = height, width
+    stream.pix_fmt = "pal8"
+    stream.codec_context.time_base = Fraction(1, 100)
+    return stream
+
+
+def _to_palette(frame: np.ndarray) -> VideoFrame:
+    image = Image.fromarray(frame).quantize(256)
+    colours = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
+    alpha_and_colours = np.full((256, 4), 255, np.uint8)
+    alpha_and_colours[: len(colours), 1:] = colours
+    indexed = (np.asarray(image), alpha_and_colours)
+    return VideoFrame.from_ndarray(indexed, "pal8")  # type: ignore[arg-type]  # the stub lacks it

@@ -1,0 +1,219 @@
+"""Random access to the frames of a video, whatever its form on disk.
+
+The forms are a picture of frames side by side, a folder of frames, and a video file.
+"""
+
+import abc
+import collections
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fomm_jax.errors import InputError
+from fomm_jax.video_io import (
+    PICTURE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    count_frames,
+    iterate_frames,
+    probe_video,
+    read_frames,
+    read_picture,
+)
+
+DEFAULT_FPS = 25.0  # of forms that carry no rate
+CACHE_BYTES = 512 * 2**20
+
+
+class PictureCache:
+    """Decoded pictures, of which the most recently used are kept up to `max_bytes` bytes.
+
+    A picture of frames side by side can only be decoded as a whole, so that without a cache two
+    of its frames would cost as much as all. Threads may share a cache; it is pickled empty.
+    """
+
+    def __init__(self, max_bytes: int = CACHE_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._num_bytes = 0
+        self._pictures: collections.OrderedDict[Path, np.ndarray] = collections.OrderedDict()
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[type["PictureCache"], tuple[int]]:
+        """Worker processes begin with a cache of their own."""
+        return PictureCache, (self._max_bytes,)
+
+    def read(self, path: Path) -> np.ndarray:
+        """The picture as (h, w, 3) uint8, not to be written to."""
+        with self._lock:
+            if path in self._pictures:
+                self._pictures.move_to_end(path)
+                return self._pictures[path]
+        picture = read_picture(path)
+        picture.flags.writeable = False
+        with self._lock:
+            if path not in self._pictures:
+                self._pictures[path] = picture
+                self._num_bytes += picture.nbytes
+            while self._num_bytes > self._max_bytes and len(self._pictures) > 1:
+                _, dropped = self._pictures.popitem(last=False)
+                self._num_bytes -= dropped.nbytes
+        return picture
+
+
+class Video(abc.ABC):
+    """The frames of one video, all of one size.
+
+    Attributes:
+        path: of the file or folder.
+        name: its last part, suffix included, by which pairs lists and outputs name the video.
+        height, width: of a frame in pixels.
+        fps: frames a second.
+    """
+
+    def __init__(
+        self, path: Path, size: tuple[int, int], num_frames: int, fps: float = DEFAULT_FPS
+    ) -> None:
+        self.path = path
+        self.name = path.name
+        self.height, self.width = size
+        self._num_frames = num_frames
+        self.fps = fps
+
+    def __len__(self) -> int:
+        """The number of frames."""
+        return self._num_frames
+
+    def frames(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """The frames of these numbers, each from 0 up to below `len()`: (t, h, w, 3) uint8.
+
+        Raises:
+            InputError: where a frame cannot be decoded or differs in size.
+        """
+        numbers = [int(index) for index in indices]
+        pairs = zip(numbers, self._read(numbers), strict=True)
+        return np.stack([self._checked(number, frame) for number, frame in pairs])
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """All frames in order, one after another, each (h, w, 3) uint8; errors as in `frames`."""
+        for number, frame in enumerate(self._read_all()):
+            yield self._checked(number, frame)
+
+    @abc.abstractmethod
+    def _read(self, numbers: list[int]) -> list[np.ndarray]: ...
+
+    @abc.abstractmethod
+    def _read_all(self) -> Iterator[np.ndarray]: ...
+
+    def _frame_name(self, number: int) -> str:
+        return f"{self.path}, frame {number}"
+
+    def _checked(self, number: int, frame: np.ndarray) -> np.ndarray:
+        if frame.shape[:2] != (self.height, self.width):
+            raise InputError(
+                f"{self._frame_name(number)}: is {_size(*frame.shape[:2])},"
+                f" but the video's first frame is {_size(self.height, self.width)}"
+            )
+        return frame
+
+
+class StackedPicture(Video):
+    """A picture of frames side by side, from left to right."""
+
+    def __init__(self, path: Path, frame_size: tuple[int, int], cache: PictureCache) -> None:
+        self._cache = cache
+        height, width = cache.read(path).shape[:2]
+        if height != frame_size[0] or width % frame_size[1]:
+            raise InputError(
+                f"{path}: is {_size(height, width)}; expected frames of {_size(*frame_size)}"
+                " (config.dataset.frame_shape) side by side, so that height and width are"
+                f" {frame_size[0]} and a multiple of {frame_size[1]}"
+            )
+        super().__init__(path, frame_size, width // frame_size[1])
+
+    def _read(self, numbers: list[int]) -> list[np.ndarray]:
+        picture = self._cache.read(self.path)
+        return [picture[:, n * self.width : (n + 1) * self.width] for n in numbers]
+
+    def _read_all(self) -> Iterator[np.ndarray]:
+        yield from self._read(list(range(len(self))))
+
+
+class FrameFolder(Video):
+    """A folder of one picture a frame, in the order of their names; hidden files do not count."""
+
+    def __init__(self, path: Path) -> None:
+        self._files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
+        for file in self._files:
+            if file.is_dir() or file.suffix.lower() not in PICTURE_SUFFIXES:
+                suffixes = ", ".join(PICTURE_SUFFIXES)
+                raise InputError(f"{file}: expected only pictures ({suffixes}) in this folder")
+        if not self._files:
+            raise InputError(f"{path}: is empty; expected pictures, one a frame")
+        height, width = read_picture(self._files[0]).shape[:2]
+        super().__init__(path, (height, width), len(self._files))
+
+    def _frame_name(self, number: int) -> str:
+        return str(self._files[number])
+
+    def _read(self, numbers: list[int]) -> list[np.ndarray]:
+        return [read_picture(self._files[number]) for number in numbers]
+
+    def _read_all(self) -> Iterator[np.ndarray]:
+        return map(read_picture, self._files)
+
+
+class VideoFile(Video):
+    """A file that holds a video, or an animated picture."""
+
+    def __init__(self, path: Path) -> None:
+        info = probe_video(path)
+        # Counted, since the number in a container may be wrong or missing.
+        super().__init__(path, (info.height, info.width), count_frames(path), info.fps)
+
+    def _read(self, numbers: list[int]) -> list[np.ndarray]:
+        return read_frames(self.path, numbers)
+
+    def _read_all(self) -> Iterator[np.ndarray]:
+        return iterate_frames(self.path)
+
+
+def open_video(
+    path: str | Path,
+    frame_shape: tuple[int, int, int],
+    *,
+    any_size: bool = False,
+    cache: PictureCache | None = None,
+) -> Video:
+    """Open a video of any form.
+
+    Args:
+        path: a folder of frames, a picture of frames side by side, or a video file.
+        frame_shape: (height, width, channels) of a frame.
+        any_size: let a folder or a file have frames of another size than `frame_shape`.
+        cache: where decoded pictures are kept; without it the video keeps its own.
+
+    Raises:
+        InputError: where it cannot be read, holds no frame, or has frames of the wrong size.
+    """
+    path, frame_size = Path(path), frame_shape[:2]
+    video: Video
+    if path.is_dir():
+        video = FrameFolder(path)
+    elif not path.exists():
+        raise InputError(f"{path}: there is no such file or folder")
+    elif path.suffix.lower() in VIDEO_SUFFIXES:
+        video = VideoFile(path)
+    else:
+        video = StackedPicture(path, frame_size, PictureCache() if cache is None else cache)
+    if not any_size and (video.height, video.width) != frame_size:
+        raise InputError(
+            f"{path}: frames are {_size(video.height, video.width)}, but"
+            f" config.dataset.frame_shape expects {_size(*frame_size)};"
+            " change that field or resize the files"
+        )
+    return video
+
+
+def _size(height: int, width: int) -> str:
+    return f"{height} high and {width} wide"
