@@ -27,8 +27,8 @@ class TrainState:
     """
 
     step: jax.Array  # () int32, steps done
-    params: nnx.State
-    statistics: nnx.State  # running statistics and singular vectors
+    params: dict[str, nnx.State]
+    statistics: dict[str, nnx.State]  # running statistics and singular vectors
     optimizers: dict[str, optax.OptState]
 
 
@@ -55,10 +55,17 @@ def network_definition(config: Config) -> nnx.GraphDef:
     return nnx.graphdef(abstract)
 
 
-def split_networks(networks: Networks) -> tuple[nnx.State, nnx.State]:
-    """Parameters and statistics of the networks."""
+def split_networks(networks: Networks) -> tuple[dict[str, nnx.State], dict[str, nnx.State]]:
+    """Parameters and statistics by network."""
     _, params, statistics = nnx.split(networks, nnx.Param, ...)
-    return params, statistics
+    return dict(params), dict(statistics)
+
+
+def merge_networks(
+    definition: nnx.GraphDef, params: dict[str, nnx.State], statistics: dict[str, nnx.State]
+) -> Networks:
+    """Networks of their own, which may change their statistics under any transformation."""
+    return nnx.merge(definition, nnx.State(params), nnx.State(statistics), copy=True)
 
 
 def initial_state(config: Config, optimizers: Optimizers, key: jax.Array) -> TrainState:

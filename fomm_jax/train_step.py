@@ -13,7 +13,13 @@ from fomm_jax.config import Config
 from fomm_jax.equivariance import ThinPlateTransform, sample_transform
 from fomm_jax.networks import Networks
 from fomm_jax.perceptual import VggWeights
-from fomm_jax.train_state import Optimizers, TrainState, network_definition, split_networks
+from fomm_jax.train_state import (
+    Optimizers,
+    TrainState,
+    merge_networks,
+    network_definition,
+    split_networks,
+)
 from fomm_jax.types import Batch, GeneratorOutput, Keypoints
 
 Losses = dict[str, jax.Array]  # weighted terms by name, each ()
@@ -82,10 +88,8 @@ def make_update(config: Config, optimizers: Optimizers) -> Update:
 
         def generator_objective(
             trained: dict[str, nnx.State],
-        ) -> tuple[jax.Array, tuple[Losses, StepOutputs, nnx.State]]:
-            networks = nnx.merge(
-                definition, nnx.State(params | trained), state.statistics, copy=True
-            )
+        ) -> tuple[jax.Array, tuple[Losses, StepOutputs, dict[str, nnx.State]]]:
+            networks = merge_networks(definition, params | trained, state.statistics)
             terms, outputs = generator_losses(config, networks, vgg, source, driving, transform)
             _, statistics = split_networks(networks)
             return sum(terms.values()), (terms, outputs, statistics)
@@ -99,12 +103,9 @@ def make_update(config: Config, optimizers: Optimizers) -> Update:
 
             def discriminator_objective(
                 trained: nnx.State,
-            ) -> tuple[jax.Array, nnx.State]:
-                networks = nnx.merge(
-                    definition,
-                    nnx.State(params | {"discriminator": trained}),
-                    statistics,
-                    copy=True,
+            ) -> tuple[jax.Array, dict[str, nnx.State]]:
+                networks = merge_networks(
+                    definition, params | {"discriminator": trained}, statistics
                 )
                 loss = discriminator_loss(config, networks, outputs)
                 return loss, split_networks(networks)[1]
@@ -122,7 +123,7 @@ def make_update(config: Config, optimizers: Optimizers) -> Update:
                     gradient, optimizer_states[name]
                 )
             params[name] = optax.apply_updates(params[name], updates)
-        new_state = TrainState(state.step + 1, nnx.State(params), statistics, optimizer_states)
+        new_state = TrainState(state.step + 1, params, statistics, optimizer_states)
         return new_state, terms, outputs
 
     return update

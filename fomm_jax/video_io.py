@@ -89,7 +89,8 @@ def iterate_frames(path: str | os.PathLike, *, strict: bool = True) -> Iterator[
 
     Args:
         path: A video; the content decides on the format, not the suffix.
-        strict: Whether damage is an error. If not, the frames before it are yielded.
+        strict: Whether damage, so far as FFmpeg notices it, is an error. If not, the frames
+            before it are yielded.
 
     Yields:
         (h, w, 3) uint8 RGB, turned upright as a phone marks it.
@@ -222,7 +223,8 @@ def _index(container: InputContainer, stream: VideoStream) -> _Index | None:
                 times.append(packet.pts)
     except _DAMAGE:
         return None
-    if not times or not key_times or len(set(times)) < len(times):
+    # Frames before the first key frame may be undecodable, where another program cut the video.
+    if not times or not key_times or min(times) < min(key_times) or len(set(times)) < len(times):
         return None
     return _Index(sorted(times), sorted(key_times))
 

@@ -11,7 +11,7 @@ from matplotlib.colors import Colormap
 from skimage.draw import disk
 
 from fomm_jax.config import VisualizeConfig
-from fomm_jax.types import GeneratorOutput, Keypoints
+from fomm_jax.types import Array, GeneratorOutput, Keypoints
 
 
 def keypoint_colours(num_kp: int, colormap: str) -> np.ndarray:
@@ -49,13 +49,13 @@ def draw_keypoints(
 
 def draw_grid(
     config: VisualizeConfig,
-    source: np.ndarray,
-    driving: np.ndarray,
+    source: Array,
+    driving: Array,
     source_keypoints: Keypoints,
     driving_keypoints: Keypoints,
     output: GeneratorOutput,
     *,
-    transformed: tuple[np.ndarray, Keypoints] | None = None,
+    transformed: tuple[Array, Keypoints] | None = None,
     normalized_keypoints: Keypoints | None = None,
 ) -> np.ndarray:
     """Draws a row for each sample and a column for each thing that the model computes.
@@ -80,11 +80,11 @@ def draw_grid(
         (b * h, columns * w, 3) uint8.
     """
 
-    def with_keypoints(pictures: np.ndarray, keypoints: Keypoints) -> np.ndarray:
+    def with_keypoints(pictures: Array, keypoints: Keypoints) -> np.ndarray:
         drawn = zip(np.asarray(pictures), np.asarray(keypoints.value), strict=True)
         return np.stack([draw_keypoints(*pair, config.kp_size, config.colormap) for pair in drawn])
 
-    size = source.shape[1:3]
+    size = (source.shape[1], source.shape[2])
     columns = [with_keypoints(source, source_keypoints)]
     if transformed is not None:
         columns.append(with_keypoints(*transformed))
@@ -129,11 +129,10 @@ def _motion_columns(
 ) -> list[np.ndarray]:
     sparse_deformed = np.asarray(output.dense_motion.sparse_deformed)
     mask = np.asarray(output.dense_motion.mask)
-    background_and_motions = range(mask.shape[-1])
     colours = keypoint_colours(mask.shape[-1] - 1, colormap)
     columns = []
     total = np.zeros((len(mask), *size, 3))
-    for i in background_and_motions:
+    for i in range(mask.shape[-1]):
         share = _resize_nearest(mask[..., i : i + 1], size)
         tinted = share * (np.ones(3) if i == 0 else colours[i - 1])
         columns += [_resize_nearest(sparse_deformed[:, i], size), tinted]

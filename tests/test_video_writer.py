@@ -49,6 +49,7 @@ def test_gif_rounds_times_not_durations(tmp_path):
             image.seek(i)
             durations.append(image.info["duration"])
     assert durations[:9] == [30, 40, 30, 30, 40, 30, 30, 40, 30]  # milliseconds; 33.3 on average
+    assert probe_video(tmp_path / "a.gif").fps == pytest.approx(30, rel=0.02)
 
 
 @pytest.mark.parametrize(

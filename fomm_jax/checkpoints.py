@@ -1,0 +1,146 @@
+"""Checkpoints of training: the networks, their optimisers and the loader's position, together.
+
+A checkpoint holds `params`, `statistics`, `optimizers`, `step` and `data`, so that an animation
+reads the first two alone. Orbax writes under a temporary name and renames, so that a checkpoint
+that can be seen is whole.
+"""
+
+import dataclasses
+import os
+import pathlib
+from typing import Any, Self
+
+import jax
+from flax import nnx
+from orbax.checkpoint import v1 as ocp
+
+from fomm_jax.errors import InputError
+from fomm_jax.networks import Networks
+from fomm_jax.train_state import TrainState
+
+FOLDER = "checkpoints"  # inside a workdir
+
+
+class Checkpoints:
+    """The checkpoints of a run, newest last. A context manager; leaving it waits for the writer."""
+
+    def __init__(self, workdir: str | os.PathLike[str], *, keep: int):
+        """Open or create the checkpoints of `workdir`, of which the newest `keep` stay.
+
+        Raises:
+          InputError: the folder cannot be written.
+        """
+        self.folder = pathlib.Path(workdir).absolute() / FOLDER
+        try:
+            self._checkpointer = ocp.training.Checkpointer(
+                self.folder,
+                preservation_policy=ocp.training.preservation_policies.LatestN(keep),
+                cleanup_tmp_directories=True,
+            )
+        except OSError as error:
+            raise InputError(f"{self.folder}: cannot be written ({error.strerror})") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._checkpointer.close()
+
+    @property
+    def latest_step(self) -> int | None:
+        """The newest checkpoint's step, or None where there is none."""
+        latest = self._checkpointer.latest
+        return None if latest is None else latest.step
+
+    def save(self, step: int, state: TrainState, data: Any) -> None:
+        """Begin to write a checkpoint; `data` is an iterator that can save its position."""
+        self._checkpointer.save_checkpointables_async(
+            step, {**_branches(state), "data": data}, overwrite=True, force=True
+        )
+
+    def restore(self, abstract: TrainState, data: Any) -> TrainState:
+        """The newest checkpoint; the loader `data` goes to where it was.
+
+        Args:
+          abstract: shapes, dtypes and shardings of the state.
+          data: an iterator like the one that was saved.
+
+        Raises:
+          InputError: the checkpoint is of another architecture.
+        """
+        step = self.latest_step
+        assert step is not None, "the caller asks for latest_step first"
+        branches = _branches(abstract)
+        _check_architecture(self.folder / str(step), branches)
+        restored = self._checkpointer.load_checkpointables(step, {**branches, "data": data})
+        restored.pop("data")
+        return TrainState(**restored)
+
+
+def restore_networks(folder: str | os.PathLike[str], networks: Networks) -> Networks:
+    """Trained networks from a checkpoint.
+
+    Args:
+      folder: a checkpoint, or a folder of which the newest is taken: a workdir or its checkpoints.
+      networks: abstract networks of the architecture, as `nnx.eval_shape` gives them.
+
+    Raises:
+      InputError: there is no checkpoint in the folder, or it is of another architecture.
+    """
+    path = find_checkpoint(folder)
+    definition, params, statistics = nnx.split(networks, nnx.Param, ...)
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    abstract = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device),
+        {"params": params, "statistics": statistics},
+    )
+    _check_architecture(path, abstract)
+    restored = ocp.load_checkpointables(path, abstract)
+    return nnx.merge(definition, restored["params"], restored["statistics"])
+
+
+def find_checkpoint(folder: str | os.PathLike[str]) -> pathlib.Path:
+    """The newest checkpoint in a workdir or its folder of checkpoints, or the folder if it is one.
+
+    Raises:
+      InputError: there is none.
+    """
+    path = pathlib.Path(folder).absolute()
+    if ocp.is_orbax_checkpoint(path):
+        return path
+    for parent in (path / FOLDER, path):
+        steps = [
+            entry
+            for entry in (parent.iterdir() if parent.is_dir() else ())
+            if entry.name.isdecimal() and ocp.is_orbax_checkpoint(entry)
+        ]
+        if steps:
+            return max(steps, key=lambda entry: int(entry.name))
+    raise InputError(f"{folder}: no checkpoint here; expected a workdir that was trained in")
+
+
+def _branches(state: TrainState) -> dict[str, Any]:
+    return {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+
+
+def _check_architecture(path: pathlib.Path, abstract: dict[str, Any]) -> None:
+    """Compare the parameters' names and shapes with those that were saved."""
+    metadata = ocp.checkpointables_metadata(path).metadata
+    saved = {
+        jax.tree_util.keystr(key, simple=True, separator="."): tuple(leaf.shape)
+        for key, leaf in jax.tree_util.tree_leaves_with_path(metadata["params"])
+    }
+    for key, leaf in jax.tree_util.tree_leaves_with_path(abstract["params"]):
+        name = jax.tree_util.keystr(key, simple=True, separator=".")
+        expected = tuple(leaf.shape)
+        found = saved.pop(name, None)
+        if found != expected:
+            what = "does not have it" if found is None else f"has shape {found}"
+            raise InputError(
+                f"{path}: is of another architecture: the config asks for {name} of shape"
+                f" {expected}, the checkpoint {what}"
+            )
+    if saved:
+        raise InputError(
+            f"{path}: is of another architecture: the config has no {min(saved)}, the checkpoint has"
+        )

@@ -1,0 +1,81 @@
+"""Scalars and pictures of a run as TensorBoard reads them."""
+
+import io
+import os
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from PIL import Image
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.proto.summary_pb2 import Summary
+from tensorboardX.record_writer import directory_check
+
+from fomm_jax.errors import InputError
+
+
+class MetricWriter:
+    """Writes an event file; a context manager that closes it.
+
+    What is added is in the file when the call returns, so that a killed run loses nothing.
+    (tensorboardX's own `SummaryWriter` has a queue, for which its `flush` does not wait.)
+
+    Args:
+        logdir: Folder of the run, made where it is missing.
+        first_step: The first step that this process may add. TensorBoard drops what a killed run
+            left in `logdir` from that step on.
+
+    Raises:
+        InputError: `logdir` cannot be written.
+    """
+
+    def __init__(self, logdir: str | os.PathLike, first_step: int = 1):
+        try:
+            directory_check(os.fspath(logdir))
+            # Files are named by the second: the suffix keeps a quick restart out of the older one.
+            prefix, suffix = os.path.join(logdir, "events"), f".{first_step:09d}.{os.getpid()}"
+            self._events = EventsWriter(prefix, suffix)
+        except OSError as error:
+            raise InputError(f"{logdir}: cannot be written: {error.strerror}") from error
+        self._add(Event(step=first_step, session_log=SessionLog(status=SessionLog.START)))
+
+    def __enter__(self) -> Self:
+        """Leaves all as it is."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes the file, after an exception too."""
+        self.close()
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Adds a point to the curve of each name."""
+        points = [Summary.Value(tag=tag, simple_value=float(x)) for tag, x in values.items()]
+        self._add(Event(step=step, summary=Summary(value=points)))
+
+    def picture(self, step: int, name: str, picture: np.ndarray) -> None:
+        """Adds a picture, (h, w, 3) uint8."""
+        png = io.BytesIO()
+        Image.fromarray(picture).save(png, "PNG")
+        height, width, channels = picture.shape
+        image = Summary.Image(
+            height=height, width=width, colorspace=channels, encoded_image_string=png.getvalue()
+        )
+        summary = Summary(value=[Summary.Value(tag=name, image=image)])
+        self._add(Event(step=step, summary=summary))
+
+    def close(self) -> None:
+        """Closes the file; nothing can be added afterwards."""
+        self._events.close()
+
+    def _add(self, event: Event) -> None:
+        event.wall_time = time.time()
+        self._events.write_event(event)
+        self._events.flush()
