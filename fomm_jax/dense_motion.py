@@ -16,6 +16,7 @@ def sparse_motions(source: Keypoints, driving: Keypoints, height: int, width: in
     """Where each keypoint's motion takes each pixel of the driving frame in the source (eq. 4).
 
     T(z) = p_source + J_source J_driving⁻¹ (z - p_driving), and the identity for the background.
+    A source of batch 1 serves every driving frame.
 
     Returns:
       (b, h, w, k+1, 2) in (x, y) order on [-1, 1], background first.
@@ -54,9 +55,16 @@ class DenseMotionNetwork(nnx.Module):
     def __call__(
         self, source_frame: jax.Array, source: Keypoints, driving: Keypoints, *, train: bool
     ) -> DenseMotion:
-        """The motion from driving to source keypoints over frames (b, h, w, c) in [0, 1]."""
+        """The motion from the driving frames' keypoints to those of the source.
+
+        Args:
+          source_frame: (b, h, w, c) in [0, 1], or (1, h, w, c) for one source.
+          source: keypoints of the source, of the same batch.
+          driving: keypoints of the driving frames, of batch b.
+          train: whether statistics are those of the batch.
+        """
         frame = geometry.antialias_downsample(source_frame, self.scale_factor)
-        batch, height, width, _ = frame.shape
+        _, height, width, _ = frame.shape
         # Eq. 6: what moved, as the difference of the keypoints' Gaussians; the background did not.
         heatmaps = geometry.gaussian_heatmaps(
             driving.value, height, width, self.kp_variance
@@ -65,7 +73,7 @@ class DenseMotionNetwork(nnx.Module):
         motions = sparse_motions(source, driving, height, width)
         deformed = geometry.grid_sample(frame, motions, align_corners=self.align_corners)
         inputs = jnp.concatenate([heatmaps[..., None], deformed], axis=-1)
-        features = self.hourglass(inputs.reshape(batch, height, width, -1), train=train)
+        features = self.hourglass(inputs.reshape(*inputs.shape[:3], -1), train=train)
         mask = jax.nn.softmax(self.mask(features), axis=-1)
         return DenseMotion(
             sparse_deformed=jnp.moveaxis(deformed, 3, 1),

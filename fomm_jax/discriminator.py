@@ -86,9 +86,7 @@ class Discriminator(nnx.Module):
         out = pictures
         if self.use_kp:
             height, width = pictures.shape[1:3]
-            heatmaps = geometry.gaussian_heatmaps(
-                keypoints.value, height, width, self.kp_variance
-            )
+            heatmaps = geometry.gaussian_heatmaps(keypoints.value, height, width, self.kp_variance)
             out = jnp.concatenate([pictures, heatmaps], axis=-1)
         feature_maps = []
         for block in self.down_blocks:

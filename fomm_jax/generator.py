@@ -49,7 +49,10 @@ class Generator(nnx.Module):
         return out
 
     def decode(self, features: jax.Array, motion: DenseMotion, *, train: bool) -> jax.Array:
-        """Warp encoded features by the motion and paint the frame (b, h, w, c) in [0, 1]."""
+        """Warp encoded features by the motion and paint the frame (b, h, w, c) in [0, 1].
+
+        Features of batch 1, of one source, serve every motion.
+        """
         out = self._deform(features, motion.deformation)
         if motion.occlusion_map is not None:
             out = out * _resize_to(motion.occlusion_map, out)
@@ -69,9 +72,7 @@ class Generator(nnx.Module):
     ) -> GeneratorOutput:
         """Generate the driving frame from source pictures (b, h, w, c) in [0, 1]."""
         features = self.encode(source, train=train)
-        motion = self.dense_motion_network(
-            source, source_keypoints, driving_keypoints, train=train
-        )
+        motion = self.dense_motion_network(source, source_keypoints, driving_keypoints, train=train)
         return GeneratorOutput(
             prediction=self.decode(features, motion, train=train),
             deformed=self._deform(source, motion.deformation),

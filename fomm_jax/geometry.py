@@ -21,9 +21,7 @@ def coordinate_grid(height: int, width: int, dtype: jnp.dtype) -> jax.Array:
     return jnp.stack(jnp.meshgrid(x, y), axis=-1)
 
 
-def gaussian_heatmaps(
-    centres: jax.Array, height: int, width: int, variance: float
-) -> jax.Array:
+def gaussian_heatmaps(centres: jax.Array, height: int, width: int, variance: float) -> jax.Array:
     """exp(-|z - p|² / (2 variance)) around each centre, without normalisation (eq. 6 of the paper).
 
     Args:
@@ -84,7 +82,7 @@ def grid_sample(
     """Bilinear sampling of pictures at given coordinates, as `torch.nn.functional.grid_sample`.
 
     Args:
-      pictures: (b, h, w, c).
+      pictures: (b, h, w, c), or (1, h, w, c) where one picture serves every grid.
       grid: (b, ..., 2) coordinates in (x, y) order on [-1, 1].
       align_corners: whether ±1 are the centres of the border pixels or their outer edges.
       padding: what lies outside: zeros, or the picture reflected at its border.
@@ -93,6 +91,8 @@ def grid_sample(
       (b, ..., c).
     """
     batch, height, width, channels = pictures.shape
+    if batch == 1 and len(grid) != 1:
+        return grid_sample(pictures, grid[None], align_corners=align_corners, padding=padding)[0]
     x = _to_pixels(grid[..., 0], width, align_corners).reshape(batch, -1)
     y = _to_pixels(grid[..., 1], height, align_corners).reshape(batch, -1)
     if padding == "reflection":

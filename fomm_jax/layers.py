@@ -101,9 +101,7 @@ class SpectralNorm(nnx.Module):
         height, width, in_features, out_features = conv.kernel.shape
         self.conv = conv
         self.left = SingularVector(_normalize(rngs.params.normal((out_features,))))
-        self.right = SingularVector(
-            _normalize(rngs.params.normal((in_features * height * width,)))
-        )
+        self.right = SingularVector(_normalize(rngs.params.normal((in_features * height * width,))))
 
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """Convolve (b, h, w, c) with the normalised kernel."""
@@ -147,9 +145,7 @@ class ConvBlock(nnx.Module):
     def __init__(
         self, in_features: int, out_features: int, kernel_size: int = 3, *, rngs: nnx.Rngs
     ):
-        self.conv = convolution(
-            in_features, out_features, kernel_size, kernel_size // 2, rngs=rngs
-        )
+        self.conv = convolution(in_features, out_features, kernel_size, kernel_size // 2, rngs=rngs)
         self.norm = BatchNorm(out_features)
 
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:

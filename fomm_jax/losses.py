@@ -80,8 +80,6 @@ def equivariance_jacobian(
     driving: Keypoints, transformed: Keypoints, transform: ThinPlateTransform, weight: float
 ) -> jax.Array:
     """Weight · mean |1 - J(frame)⁻¹ T'(p) J(T(frame))|, with p the transformed keypoints (eq. 11)."""
-    warped = geometry.multiply_2x2(
-        transform.jacobian(transformed.value), transformed.jacobian
-    )
+    warped = geometry.multiply_2x2(transform.jacobian(transformed.value), transformed.jacobian)
     product = geometry.multiply_2x2(geometry.invert_2x2(driving.jacobian), warped)
     return weight * jnp.mean(jnp.abs(jnp.eye(2, dtype=product.dtype)[None, None] - product))

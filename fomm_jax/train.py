@@ -95,9 +95,7 @@ def train(
                 if at_end or step % settings.log_every == 0:
                     means = {name: np.mean([row[name] for row in recent]) for name in recent[0]}
                     rate = bar.format_dict["rate"] or 0.0
-                    writer.scalars(
-                        step, {**means, "pairs_per_second": rate * settings.batch_size}
-                    )
+                    writer.scalars(step, {**means, "pairs_per_second": rate * settings.batch_size})
                     recent.clear()
                 if at_end or step % draw_every == 0:
                     picture = _draw(config.visualize, outputs)
@@ -139,5 +137,7 @@ def _draw(config: VisualizeConfig, outputs: StepOutputs) -> np.ndarray:
         local.source_keypoints,
         local.driving_keypoints,
         local.generated,
-        transformed=(local.transformed, local.transformed_keypoints),
+        transformed=None
+        if local.transformed is None
+        else (local.transformed, local.transformed_keypoints),
     )

@@ -32,10 +32,10 @@ class StepOutputs:
 
     source: jax.Array  # (b, h, w, c) in [0, 1], augmented
     driving: jax.Array  # (b, h, w, c) in [0, 1], augmented
-    transformed: jax.Array  # (b, h, w, c) the driving frame under the thin-plate transform
+    transformed: jax.Array | None  # (b, h, w, c) the driving frame under the thin-plate transform
     source_keypoints: Keypoints
     driving_keypoints: Keypoints
-    transformed_keypoints: Keypoints
+    transformed_keypoints: Keypoints | None  # None where no equivariance loss asks for them
     generated: GeneratorOutput
 
 
@@ -166,8 +166,10 @@ def generator_losses(
                 judged, judged_real, weights.feature_matching
             )
 
-    transformed = transform.warp_frame(driving, align_corners=config.compat.align_corners)
-    transformed_keypoints = networks.kp_detector(transformed, train=True)
+    transformed = transformed_keypoints = None
+    if weights.equivariance_value or weights.equivariance_jacobian:
+        transformed = transform.warp_frame(driving, align_corners=config.compat.align_corners)
+        transformed_keypoints = networks.kp_detector(transformed, train=True)
     if weights.equivariance_value:
         terms["equivariance_value"] = losses.equivariance_value(
             driving_keypoints, transformed_keypoints, transform, weights.equivariance_value

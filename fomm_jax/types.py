@@ -7,6 +7,8 @@ Pictures are NHWC, float in [0, 1] inside the model and uint8 outside it. Coordi
 """
 
 import dataclasses
+from collections.abc import Iterator
+from typing import Protocol
 
 import jax
 import numpy as np
@@ -51,3 +53,16 @@ class GeneratorOutput:
     prediction: Array  # (b, h, w, c) in [0, 1]
     deformed: Array  # (b, h, w, c) the source picture warped by the dense motion alone
     dense_motion: DenseMotion
+
+
+class Video(Protocol):
+    """What reconstruction and animation need of a video on disk."""
+
+    name: str  # by which outputs are called
+    fps: float  # frames a second
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """The frames in order, (h, w, c) uint8, decoded as they are asked for."""
+        ...
