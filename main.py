@@ -12,6 +12,7 @@ Any field of the configuration is overridden as --config.train.num_steps=10.
 import pathlib
 import sys
 
+import jax
 from absl import app, flags, logging
 from flax import nnx
 from ml_collections import ConfigDict, config_flags
@@ -56,6 +57,8 @@ def run_training(config: Config, workdir: pathlib.Path) -> None:
         batch_size=settings.batch_size,
         num_repeats=settings.num_repeats,
         seed=settings.seed,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
     )
     train(config, workdir, batches, per_epoch, vgg)
     batches.close()

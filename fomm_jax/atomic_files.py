@@ -4,14 +4,13 @@ import contextlib
 import os
 import pathlib
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from fomm_jax.errors import InputError
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file to write, which takes its name only when the block ends without an error.
+def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+    """A name to write to, in the folder of `path`, which becomes `path` when the block ends.
 
     Missing folders on the way to it are made. On an error an earlier file stays as it was.
 
@@ -22,8 +21,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
-            yield file
+        yield unfinished
         unfinished.replace(target)
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror or error})") from error

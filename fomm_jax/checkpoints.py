@@ -16,7 +16,7 @@ from orbax.checkpoint import v1 as ocp
 
 from fomm_jax.errors import InputError
 from fomm_jax.networks import Networks
-from fomm_jax.train_state import TrainState
+from fomm_jax.train_state import TrainState, merge_networks, split_networks
 
 FOLDER = "checkpoints"  # inside a workdir
 
@@ -41,9 +41,11 @@ class Checkpoints:
             raise InputError(f"{self.folder}: cannot be written ({error.strerror})") from error
 
     def __enter__(self) -> Self:
+        """The checkpoints themselves."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Wait for the writer."""
         self._checkpointer.close()
 
     @property
@@ -88,7 +90,7 @@ def restore_networks(folder: str | os.PathLike[str], networks: Networks) -> Netw
       InputError: there is no checkpoint in the folder, or it is of another architecture.
     """
     path = find_checkpoint(folder)
-    definition, params, statistics = nnx.split(networks, nnx.Param, ...)
+    params, statistics = split_networks(networks)
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     abstract = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device),
@@ -96,7 +98,7 @@ def restore_networks(folder: str | os.PathLike[str], networks: Networks) -> Netw
     )
     _check_architecture(path, abstract)
     restored = ocp.load_checkpointables(path, abstract)
-    return nnx.merge(definition, restored["params"], restored["statistics"])
+    return merge_networks(nnx.graphdef(networks), restored["params"], restored["statistics"])
 
 
 def find_checkpoint(folder: str | os.PathLike[str]) -> pathlib.Path:
@@ -142,5 +144,5 @@ def _check_architecture(path: pathlib.Path, abstract: dict[str, Any]) -> None:
             )
     if saved:
         raise InputError(
-            f"{path}: is of another architecture: the config has no {min(saved)}, the checkpoint has"
+            f"{path}: is of another architecture: it has {min(saved)}, which the config has not"
         )

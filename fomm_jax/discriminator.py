@@ -24,7 +24,7 @@ class DiscriminatorOutput:
 
 
 class DiscriminatorBlock(nnx.Module):
-    """4x4 convolution without padding, instance norm unless first, rectifier, pooling unless last."""
+    """4x4 convolution without padding, instance norm, rectifier, pooling."""
 
     def __init__(
         self,

@@ -31,7 +31,11 @@ class KeypointDetector(nnx.Module):
             rngs=rngs,
         )
         features = self.predictor.out_features
-        self.kp = convolution(features, config.num_kp, HEAD_SIZE, detector.pad, rngs=rngs)
+        # The heads run at the full size of the feature map and lose their border afterwards: equal
+        # to a padding of `pad`, and faster than the odd sizes that an unpadded 7x7 kernel leaves.
+        padding = max(detector.pad, HEAD_SIZE // 2)
+        self.border = padding - detector.pad
+        self.kp = convolution(features, config.num_kp, HEAD_SIZE, padding, rngs=rngs)
         self.jacobian: nnx.Conv | None = nnx.data(None)
         if config.estimate_jacobian:
             maps = 1 if detector.single_jacobian_map else config.num_kp
@@ -39,7 +43,7 @@ class KeypointDetector(nnx.Module):
                 features,
                 4 * maps,
                 (HEAD_SIZE, HEAD_SIZE),
-                padding=detector.pad,
+                padding=padding,
                 kernel_init=nnx.initializers.zeros,
                 bias_init=lambda key, shape, dtype, *_: jnp.tile(
                     jnp.asarray([1, 0, 0, 1], dtype), maps
@@ -51,12 +55,18 @@ class KeypointDetector(nnx.Module):
         """Find the keypoints of frames (b, h, w, c) in [0, 1]."""
         small = geometry.antialias_downsample(frame, self.scale_factor)
         features = self.predictor(small, train=train)
-        heatmap = jax.nn.softmax(self.kp(features) / self.temperature, axis=(1, 2))
+        logits = self._crop(self.kp(features))
+        heatmap = jax.nn.softmax(logits / self.temperature, axis=(1, 2))
         batch, height, width, num_kp = heatmap.shape
         grid = geometry.coordinate_grid(height, width, heatmap.dtype)
         value = jnp.sum(heatmap[..., None] * grid[None, :, :, None], axis=(1, 2))
         if self.jacobian is None:
             return Keypoints(value)
-        jacobian_map = self.jacobian(features).reshape(batch, height, width, -1, 4)
+        jacobian_map = self._crop(self.jacobian(features)).reshape(batch, height, width, -1, 4)
         jacobian = jnp.sum(heatmap[..., None] * jacobian_map, axis=(1, 2))
         return Keypoints(value, jacobian.reshape(batch, num_kp, 2, 2))
+
+    def _crop(self, maps: jax.Array) -> jax.Array:
+        """Take the border off maps (b, h, w, c)."""
+        _, height, width, _ = maps.shape
+        return maps[:, self.border : height - self.border, self.border : width - self.border]

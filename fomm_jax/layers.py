@@ -205,6 +205,6 @@ class Hourglass(nnx.Module):
         for block in self.down_blocks:
             skips.append(block(skips[-1], train=train))
         out = skips.pop()
-        for block in self.up_blocks:
-            out = jnp.concatenate([block(out, train=train), skips.pop()], axis=-1)
+        for up_block in self.up_blocks:
+            out = jnp.concatenate([up_block(out, train=train), skips.pop()], axis=-1)
         return out

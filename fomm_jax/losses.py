@@ -38,17 +38,20 @@ def perceptual(
 
 def generator_gan(generated: Sequence[DiscriminatorOutput], weight: float) -> jax.Array:
     """Least-squares GAN, generator's side: weight · Σ over scales of mean (1 - D(generated))²."""
-    return weight * sum(jnp.mean((1 - scale.prediction_map) ** 2) for scale in generated)
+    total = jnp.zeros((), generated[0].prediction_map.dtype)
+    for scale in generated:
+        total += jnp.mean((1 - scale.prediction_map) ** 2)
+    return weight * total
 
 
 def discriminator_gan(
     generated: Sequence[DiscriminatorOutput], real: Sequence[DiscriminatorOutput], weight: float
 ) -> jax.Array:
     """Least-squares GAN, discriminator's side: mean (1 - D(real))² + D(generated)²."""
-    return weight * sum(
-        jnp.mean((1 - b.prediction_map) ** 2 + a.prediction_map**2)
-        for a, b in zip(generated, real, strict=True)
-    )
+    total = jnp.zeros((), generated[0].prediction_map.dtype)
+    for ours, theirs in zip(generated, real, strict=True):
+        total += jnp.mean((1 - theirs.prediction_map) ** 2 + ours.prediction_map**2)
+    return weight * total
 
 
 def feature_matching(
@@ -60,12 +63,12 @@ def feature_matching(
 
     Gradients flow through both sides, as in the original.
     """
-    return sum(
-        weight * jnp.mean(jnp.abs(theirs - ours))
-        for a, b in zip(generated, real, strict=True)
-        for weight, ours, theirs in zip(weights, a.feature_maps, b.feature_maps, strict=False)
-        if weight != 0
-    )
+    total = jnp.zeros((), generated[0].prediction_map.dtype)
+    for ours, theirs in zip(generated, real, strict=True):
+        maps = zip(ours.feature_maps, theirs.feature_maps, strict=True)
+        for weight, (a, b) in zip(weights, maps, strict=False):
+            total += weight * jnp.mean(jnp.abs(b - a))
+    return total
 
 
 def equivariance_value(
@@ -79,7 +82,12 @@ def equivariance_value(
 def equivariance_jacobian(
     driving: Keypoints, transformed: Keypoints, transform: ThinPlateTransform, weight: float
 ) -> jax.Array:
-    """Weight · mean |1 - J(frame)⁻¹ T'(p) J(T(frame))|, with p the transformed keypoints (eq. 11)."""
+    """Weight · mean |1 - J(frame)⁻¹ T'(p) J(T(frame))|, p the transformed keypoints (eq. 11).
+
+    The keypoints have jacobians; the config's validation sees to it.
+    """
+    assert driving.jacobian is not None
+    assert transformed.jacobian is not None
     warped = geometry.multiply_2x2(transform.jacobian(transformed.value), transformed.jacobian)
     product = geometry.multiply_2x2(geometry.invert_2x2(driving.jacobian), warped)
     return weight * jnp.mean(jnp.abs(jnp.eye(2, dtype=product.dtype)[None, None] - product))

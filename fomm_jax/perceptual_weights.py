@@ -101,7 +101,7 @@ def save_vgg(path: str | os.PathLike[str], weights: VggWeights) -> pathlib.Path:
     arrays: dict[str, np.ndarray] = {}
     for name, pair in weights.items():
         arrays.update(zip(_npz_keys(name), pair, strict=True))
-    with replacing(target) as file:
+    with replacing(target) as unfinished, unfinished.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
     return target
 

@@ -1,13 +1,12 @@
 """Pictures: files to uint8 arrays and back, and to the size that the model works at."""
 
-import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from fomm_jax.atomic_files import replacing
 from fomm_jax.errors import InputError
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -99,22 +98,7 @@ def write_picture(path: str | os.PathLike, picture: np.ndarray) -> None:
     path = Path(path)
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise InputError(f"{path}: expected a name that ends in {', '.join(PICTURE_SUFFIXES)}")
-    try:
-        with named_when_complete(path) as partial:
-            Image.fromarray(picture).save(
-                partial, Image.registered_extensions()[path.suffix.lower()]
-            )
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-@contextlib.contextmanager
-def named_when_complete(path: Path) -> Iterator[Path]:
-    """Gives a temporary name in the folder of `path`, renamed on success and removed on failure."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as unfinished:
+        Image.fromarray(picture).save(
+            unfinished, Image.registered_extensions()[path.suffix.lower()]
+        )

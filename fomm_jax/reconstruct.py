@@ -1,7 +1,6 @@
 """Reconstruction: test videos from their first frame, and how far off they are."""
 
 import csv
-import io
 import json
 import pathlib
 from collections.abc import Sequence
@@ -59,12 +58,13 @@ def reconstruct(
         "l1": sum(row["l1"] * row["frames"] for row in rows) / num_frames,
         "per_video": rows,
     }
-    with replacing(folder / "metrics.json") as file:
-        file.write(json.dumps(report, indent=2).encode())
-    table = io.StringIO()
-    writer = csv.DictWriter(table, rows[0])
-    writer.writeheader()
-    writer.writerows(rows)
-    with replacing(folder / "metrics.csv") as file:
-        file.write(table.getvalue().encode())
+    with replacing(folder / "metrics.json") as unfinished:
+        unfinished.write_text(json.dumps(report, indent=2), encoding="utf-8")
+    with (
+        replacing(folder / "metrics.csv") as unfinished,
+        unfinished.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
     return report

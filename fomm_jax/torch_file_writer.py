@@ -33,7 +33,10 @@ def write_torch_file(path: str | os.PathLike[str], tree: Any) -> None:
     """
     arrays: list[np.ndarray] = []
     description = pickle.PROTO + b"\x02" + _pickled(tree, arrays) + pickle.STOP
-    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    with (
+        replacing(path) as unfinished,
+        zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive,
+    ):
         # A ZipInfo made from a name alone has a fixed date: equal trees give equal files.
         archive.writestr(zipfile.ZipInfo("archive/data.pkl"), description)
         archive.writestr(zipfile.ZipInfo("archive/byteorder"), sys.byteorder)

@@ -5,7 +5,8 @@ of the original's state dict by the patterns of `RENAMES`, applied one after ano
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -33,11 +34,11 @@ RENAMES = (
 NOT_LEARNED = re.compile(r"(\bnum_batches_tracked|\bdown\.weight)$")
 
 
-def torch_key(path: tuple[str | int, ...], discriminator_scales: tuple[float, ...]) -> str:
+def torch_key(path: Sequence[object], discriminator_scales: tuple[float, ...]) -> str:
     """The key in the network's state dict of a variable; `path` begins below the network."""
     if path[0] == "discs":
         # The original names a scale as it is written in YAML, with '-' for the point.
-        scale = f"{discriminator_scales[int(path[1])]:g}".replace(".", "-")
+        scale = f"{discriminator_scales[int(str(path[1]))]:g}".replace(".", "-")
         path = (path[0], scale, *path[2:])
     key = ".".join(map(str, path))
     for pattern, replacement in RENAMES:
@@ -57,11 +58,11 @@ def from_torch_layout(array: np.ndarray) -> np.ndarray:
 
 def variable_keys(
     state: nnx.State, config: Config
-) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+) -> Iterator[tuple[tuple[Hashable, ...], str, str]]:
     """(path in our tree, network, torch key) of every variable."""
     for path, _ in nnx.to_flat_state(state):
         network, *rest = path
-        yield path, str(network), torch_key(tuple(rest), config.model.discriminator.scales)
+        yield path, str(network), torch_key(rest, config.model.discriminator.scales)
 
 
 def load_networks(config: Config, checkpoint: Mapping[str, TorchState]) -> Networks:
@@ -76,7 +77,7 @@ def load_networks(config: Config, checkpoint: Mapping[str, TorchState]) -> Netwo
     """
     networks = nnx.eval_shape(lambda: Networks(config.model, config.compat, rngs=nnx.Rngs(0)))
     definition, state = nnx.split(networks)
-    flat = dict(nnx.to_flat_state(state))
+    flat: dict[Any, Any] = dict(nnx.to_flat_state(state))
     left_over = {
         (network, key)
         for network in ("kp_detector", "generator", "discriminator")

@@ -93,7 +93,9 @@ def train(
                     recent.append(_finite(step, running, checkpoints))
                     running = None
                 if at_end or step % settings.log_every == 0:
-                    means = {name: np.mean([row[name] for row in recent]) for name in recent[0]}
+                    means = {
+                        name: float(np.mean([row[name] for row in recent])) for name in recent[0]
+                    }
                     rate = bar.format_dict["rate"] or 0.0
                     writer.scalars(step, {**means, "pairs_per_second": rate * settings.batch_size})
                     recent.clear()

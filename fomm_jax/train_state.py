@@ -57,8 +57,8 @@ def network_definition(config: Config) -> nnx.GraphDef:
 
 def split_networks(networks: Networks) -> tuple[dict[str, nnx.State], dict[str, nnx.State]]:
     """Parameters and statistics by network."""
-    _, params, statistics = nnx.split(networks, nnx.Param, ...)
-    return dict(params), dict(statistics)
+    state = nnx.state(networks)
+    return dict(state.filter(nnx.Param)), dict(state.filter(nnx.Not(nnx.Param)))
 
 
 def merge_networks(

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import optax
 from flax import nnx
 
@@ -92,7 +93,7 @@ def make_update(config: Config, optimizers: Optimizers) -> Update:
             networks = merge_networks(definition, params | trained, state.statistics)
             terms, outputs = generator_losses(config, networks, vgg, source, driving, transform)
             _, statistics = split_networks(networks)
-            return sum(terms.values()), (terms, outputs, statistics)
+            return jnp.sum(jnp.stack(list(terms.values()))), (terms, outputs, statistics)
 
         trained = {name: params[name] for name in ("kp_detector", "generator")}
         gradients, (terms, outputs, statistics) = jax.grad(generator_objective, has_aux=True)(
@@ -170,14 +171,14 @@ def generator_losses(
     if weights.equivariance_value or weights.equivariance_jacobian:
         transformed = transform.warp_frame(driving, align_corners=config.compat.align_corners)
         transformed_keypoints = networks.kp_detector(transformed, train=True)
-    if weights.equivariance_value:
-        terms["equivariance_value"] = losses.equivariance_value(
-            driving_keypoints, transformed_keypoints, transform, weights.equivariance_value
-        )
-    if weights.equivariance_jacobian:
-        terms["equivariance_jacobian"] = losses.equivariance_jacobian(
-            driving_keypoints, transformed_keypoints, transform, weights.equivariance_jacobian
-        )
+        if weights.equivariance_value:
+            terms["equivariance_value"] = losses.equivariance_value(
+                driving_keypoints, transformed_keypoints, transform, weights.equivariance_value
+            )
+        if weights.equivariance_jacobian:
+            terms["equivariance_jacobian"] = losses.equivariance_jacobian(
+                driving_keypoints, transformed_keypoints, transform, weights.equivariance_jacobian
+            )
     outputs = StepOutputs(
         source,
         driving,

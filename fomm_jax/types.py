@@ -13,7 +13,7 @@ from typing import Protocol
 import jax
 import numpy as np
 
-Array = jax.Array | np.ndarray
+Array = jax.Array | np.ndarray  # on the device or on the host
 
 
 @jax.tree_util.register_dataclass
@@ -30,8 +30,8 @@ class Batch:
 class Keypoints:
     """Keypoints of a frame, with the local affine transformation from the reference frame."""
 
-    value: Array  # (b, k, 2) in (x, y) order on [-1, 1]
-    jacobian: Array | None = None  # (b, k, 2, 2); None in the zero-order model
+    value: jax.Array  # (b, k, 2) in (x, y) order on [-1, 1]
+    jacobian: jax.Array | None = None  # (b, k, 2, 2); None in the zero-order model
 
 
 @jax.tree_util.register_dataclass
@@ -39,10 +39,14 @@ class Keypoints:
 class DenseMotion:
     """The motion field from the driving frame to the source, at the dense motion network's size."""
 
-    sparse_deformed: Array  # (b, k+1, h, w, c) the source warped by each motion; background first
-    mask: Array  # (b, h, w, k+1) the share of each motion, sums to 1 over the last axis
-    deformation: Array  # (b, h, w, 2) where in the source each pixel is found, (x, y) on [-1, 1]
-    occlusion_map: Array | None  # (b, h, w, 1) in [0, 1]: 1 is visible in the source, 0 is not
+    sparse_deformed: (
+        jax.Array
+    )  # (b, k+1, h, w, c) the source warped by each motion; background first
+    mask: jax.Array  # (b, h, w, k+1) the share of each motion, sums to 1 over the last axis
+    deformation: (
+        jax.Array
+    )  # (b, h, w, 2) where in the source each pixel is found, (x, y) on [-1, 1]
+    occlusion_map: jax.Array | None  # (b, h, w, 1) in [0, 1]: 1 is visible in the source, 0 is not
 
 
 @jax.tree_util.register_dataclass
@@ -50,8 +54,8 @@ class DenseMotion:
 class GeneratorOutput:
     """The generated frame and how it came about."""
 
-    prediction: Array  # (b, h, w, c) in [0, 1]
-    deformed: Array  # (b, h, w, c) the source picture warped by the dense motion alone
+    prediction: jax.Array  # (b, h, w, c) in [0, 1]
+    deformed: jax.Array  # (b, h, w, c) the source picture warped by the dense motion alone
     dense_motion: DenseMotion
 
 
@@ -60,8 +64,6 @@ class Video(Protocol):
 
     name: str  # by which outputs are called
     fps: float  # frames a second
-
-    def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """The frames in order, (h, w, c) uint8, decoded as they are asked for."""

@@ -16,8 +16,8 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 from PIL import Image
 
+from fomm_jax.atomic_files import replacing
 from fomm_jax.errors import InputError
-from fomm_jax.picture_io import named_when_complete
 
 WRITABLE_SUFFIXES = (".mp4", ".gif")
 
@@ -55,8 +55,8 @@ class VideoWriter:
     def __enter__(self) -> Self:
         """Opens the file under a temporary name."""
         with contextlib.ExitStack() as stack, self._refusing():
-            partial = stack.enter_context(named_when_complete(self._path))
-            container = av.open(f"file:{partial}", "w", format="gif" if self._is_gif else "mp4")
+            unfinished = stack.enter_context(replacing(self._path))
+            container = av.open(f"file:{unfinished}", "w", format="gif" if self._is_gif else "mp4")
             self._container = stack.enter_context(container)
             add_stream = _add_gif_stream if self._is_gif else _add_h264_stream
             self._stream = add_stream(self._container, self._rate, *self._shape[:2])

@@ -1,0 +1,99 @@
+"""Training on Actions against the loss curve recorded of the original.
+
+    python -m benchmarks.reproduction --run=W0 --run=W1 --plot=docs/images/actions_64_loss.png
+
+reads the event files of runs of `configs/actions_64.py` and prints, window by window, the mean
+perceptual loss of each beside that of the original, as a Markdown table.
+"""
+
+import argparse
+import pathlib
+import struct
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import numpy as np
+from tensorboardX.proto.event_pb2 import Event
+
+WINDOW = 100  # steps, and `train.log_every` of the runs
+
+# Three runs of the original (PyTorch 2.13) on the same data with the same settings: the mean
+# perceptual loss of each hundred steps. The first run was stopped after 600.
+ORIGINAL = {
+    100: (122.8, 122.9, 124.4),
+    200: (99.5, 99.1, 98.6),
+    300: (90.1, 87.3, 90.3),
+    400: (84.8, 80.9, 84.6),
+    500: (77.0, 75.1, 77.8),
+    600: (75.2, 72.5, 73.5),
+    700: (69.8, 71.3),
+    800: (67.6, 69.5),
+    900: (66.1, 66.3),
+    1000: (64.7, 66.0),
+}
+
+
+def read_events(path: pathlib.Path) -> Iterator[Event]:
+    """The events of one file: records of length, checksum, bytes, checksum."""
+    data = path.read_bytes()
+    position = 0
+    while position < len(data):
+        (length,) = struct.unpack_from("<Q", data, position)
+        yield Event.FromString(data[position + 12 : position + 12 + length])
+        position += 16 + length
+
+
+def read_curve(workdir: pathlib.Path, tag: str) -> dict[int, float]:
+    """A scalar by step, over all event files of a run; a later file overrides an earlier one."""
+    curve = {}
+    for path in sorted(workdir.glob("events*"), key=lambda path: path.stat().st_mtime):
+        for event in read_events(path):
+            for value in event.summary.value:
+                if value.tag == tag:
+                    curve[event.step] = value.simple_value
+    return dict(sorted(curve.items()))
+
+
+def print_table(curves: dict[str, dict[int, float]]) -> None:
+    """The windows that were recorded of the original, with each run's deviation from their mean."""
+    print("| steps | original, mean of the runs | " + " | ".join(curves) + " |")
+    print("| --- | --- |" + " --- |" * len(curves))
+    for last, recorded in ORIGINAL.items():
+        mean = np.mean(recorded)
+        cells = [
+            f"{curve[last]:.1f} ({100 * (curve[last] / mean - 1):+.1f} %)" if last in curve else ""
+            for curve in curves.values()
+        ]
+        print(f"| {last - WINDOW}–{last - 1} | {mean:.1f} | " + " | ".join(cells) + " |")
+
+
+def plot(curves: dict[str, dict[int, float]], path: pathlib.Path) -> None:
+    """Our curves over the points of the original's."""
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    for name, curve in curves.items():
+        axes.plot(list(curve), list(curve.values()), label=name)
+    for i in range(3):
+        points = {step: runs[i] for step, runs in ORIGINAL.items() if i < len(runs)}
+        label = "original, three runs" if i == 0 else None
+        axes.plot(list(points), list(points.values()), "k+", label=label)
+    axes.set(xlabel="step", ylabel="perceptual loss, mean of 100 steps", xscale="log")
+    axes.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    """Read the runs that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", action="append", required=True, type=pathlib.Path, metavar="W")
+    parser.add_argument("--plot", type=pathlib.Path, help="picture to write")
+    arguments = parser.parse_args()
+    curves = {run.name: read_curve(run, "perceptual") for run in arguments.run}
+    print_table(curves)
+    if arguments.plot:
+        plot(curves, arguments.plot)
+        print(f"The plot is in {arguments.plot}")
+
+
+if __name__ == "__main__":
+    main()
