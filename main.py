@@ -147,7 +147,7 @@ def parse_flags(arguments: list[str]) -> list[str]:
         print(f"main.py: --config: {str(error).strip().splitlines()[0]}", file=sys.stderr)
         sys.exit(2)
     if not flags.FLAGS["verbosity"].present:
-        logging.set_verbosity(logging.WARNING)  # the libraries tell of every file they write
+        logging.set_verbosity(logging.ERROR)  # Orbax tells of every file that it writes
     return rest
 
 
