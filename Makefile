@@ -1,0 +1,60 @@
+# Everything runs in .venv, which the first target that needs it makes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MAIN := $(BIN)/python main.py --config=configs/demo_48.py --workdir=demo/run
+
+# Of torch, the tests have any recent one; this is the one in constraints.txt.
+INSTALL := $(BIN)/python -m pip install --quiet --constraint=constraints.txt
+
+.PHONY: help test slow demo benchmarks clean
+
+help:
+	@echo "make test        lint, types and tests, as the CI does"
+	@echo "make slow        the tests that make test leaves out"
+	@echo "make demo        draw moving figures, train a small model on them, animate them"
+	@echo "make benchmarks  time a step of training and the animation at 256x256"
+	@echo "make clean       remove what these targets have made"
+
+test: $(VENV)/for-development
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest -m "not slow" -n 2 --dist=loadscope
+
+slow: $(VENV)/for-development
+	$(BIN)/pytest -m slow
+
+demo: $(VENV)/for-use
+	rm -rf demo/data demo/run
+	$(BIN)/python -m input_pipeline.figures --output=demo/data --size=48 --videos=100 --frames=24
+	$(MAIN) --mode=train
+	$(MAIN) --mode=reconstruct
+	$(MAIN) --mode=animate
+	@echo
+	@echo "Held-out figures, each film: source, driving frame with keypoints, result"
+	@echo "  rebuilt from their first frame       demo/run/reconstruction/*.mp4"
+	@echo "  animated by one another              demo/run/animation/*.mp4"
+	@echo "What the model saw in training         demo/run/pictures/*.png"
+
+benchmarks: $(VENV)/for-use
+	$(BIN)/python -m benchmarks.train_step --batch=2
+	$(BIN)/python -m benchmarks.animate
+
+clean:
+	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/python-found:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "make: $(PYTHON) is missing or older than 3.11; set PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/for-use: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[vgg16]'
+	@touch $@
+
+$(VENV)/for-development: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[dev,vgg16,torch]'
+	@touch $@ $(VENV)/for-use

@@ -1,0 +1,84 @@
+"""Times a step of training, from a batch in the host's memory to the new state.
+
+    python -m benchmarks.train_step --config=configs/vox_256.py --batch=2 [--original=PATH]
+
+The step is all of it: augmentation, both networks forward and backward, the perceptual network,
+the discriminator where the config is adversarial, the optimisers. The original augments in its
+loader, so that its step here has nothing of that.
+"""
+
+import sys
+
+import jax
+import numpy as np
+
+from benchmarks.measure import Step, load_config, measure, parse_options
+from fomm_jax import sharding
+from fomm_jax.config import Config
+from fomm_jax.errors import InputError
+from fomm_jax.perceptual_weights import load_vgg
+from fomm_jax.train_state import initial_state, make_optimizers
+from fomm_jax.train_step import make_train_step
+from fomm_jax.types import Batch
+
+
+def random_pairs(config: Config, batch: int) -> Batch:
+    """Pairs of random frames (b, h, w, c) uint8."""
+    rng = np.random.default_rng(0)
+    shape = (batch, *config.dataset.frame_shape)
+    return Batch(*(rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)))
+
+
+def our_step(config: Config, pairs: Batch) -> Step:
+    """The step that `train` runs."""
+    mesh = sharding.data_mesh()
+    sharding.check_batch_size(len(pairs.source), mesh)
+    everywhere = sharding.replicated(mesh)
+    optimizers = make_optimizers(config.train, steps_per_epoch=1000)
+    key = jax.device_put(jax.random.key(0), everywhere)
+    vgg = jax.device_put(load_vgg(config.perceptual), everywhere)
+    state = jax.jit(lambda key: initial_state(config, optimizers, key), out_shardings=everywhere)(
+        key
+    )
+    train_step = jax.jit(
+        make_train_step(config, optimizers),
+        donate_argnums=0,
+        out_shardings=(everywhere, everywhere, sharding.split_by_batch(mesh)),
+    )
+
+    def step() -> None:
+        nonlocal state
+        state, losses, _ = train_step(state, sharding.to_global(pairs, mesh), key, vgg)
+        jax.block_until_ready((state, losses))
+
+    return step
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line; see the head of this file."""
+    options = parse_options("a step of training", "pairs a step; default: the config's", arguments)
+    try:
+        config = load_config(options)
+        batch = options.batch or config.train.batch_size
+        pairs = random_pairs(config, batch)
+
+        def original_step() -> Step:
+            from benchmarks.original import Original  # imports torch
+
+            return Original(options.original, config).train_step(pairs)
+
+        measure(
+            "train_step",
+            options,
+            batch=batch,
+            unit="pairs",
+            ours=our_step(config, pairs),
+            original=original_step,
+        )
+    except InputError as error:
+        print(f"benchmarks.train_step: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

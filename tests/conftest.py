@@ -1,0 +1,36 @@
+"""The setting of all tests: eight simulated devices, no implicit conversions, ../shared."""
+
+import os
+import pathlib
+
+# Before JAX is imported, which reads them once.
+os.environ["XLA_FLAGS"] = (
+    f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
+)
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax
+import pytest
+from absl import flags
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+# Grain reads absl's flags, which outside of `app.run` nobody has parsed.
+flags.FLAGS.mark_as_parsed()
+
+SHARED = pathlib.Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of recordings and data beside the repository."""
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is not there")
+    return SHARED
+
+
+@pytest.fixture
+def x64():
+    """JAX computes in float64."""
+    with jax.enable_x64(True):
+        yield

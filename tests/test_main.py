@@ -1,0 +1,348 @@
+"""main.py from its command line: what it writes, and how it refuses what it cannot use."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import yaml
+from absl.testing import flagsaver
+
+import main
+from fomm_jax.picture_io import write_picture
+from fomm_jax.video_io import iterate_frames, probe_video
+from fomm_jax.video_writer import VideoWriter
+from input_pipeline.figures import write_dataset
+
+SIZE, NUM_FRAMES = 32, 5
+DATA = "--config=configs/tiny.py", "--config.train.batch_size=8", "--config.train.num_repeats=2"
+
+# The architecture of configs/tiny.py in the original's words.
+TINY_YAML = {
+    "dataset_params": {"root_dir": "", "frame_shape": [SIZE, SIZE, 3]},
+    "model_params": {
+        "common_params": {"num_kp": 3, "num_channels": 3, "estimate_jacobian": True},
+        "kp_detector_params": {
+            "temperature": 0.1,
+            "block_expansion": 4,
+            "max_features": 16,
+            "num_blocks": 2,
+            "scale_factor": 0.5,
+        },
+        "generator_params": {
+            "block_expansion": 4,
+            "max_features": 16,
+            "num_down_blocks": 2,
+            "num_bottleneck_blocks": 1,
+            "estimate_occlusion_map": True,
+            "dense_motion_params": {
+                "block_expansion": 4,
+                "max_features": 16,
+                "num_blocks": 2,
+                "scale_factor": 0.5,
+            },
+        },
+        "discriminator_params": {
+            "scales": [1],
+            "block_expansion": 4,
+            "max_features": 16,
+            "num_blocks": 2,
+            "sn": True,
+        },
+    },
+    "train_params": {
+        "num_epochs": 1,
+        "num_repeats": 1,
+        "epoch_milestones": [],
+        "lr_generator": 2.0e-4,
+        "lr_discriminator": 2.0e-4,
+        "lr_kp_detector": 2.0e-4,
+        "batch_size": 8,
+        "scales": [1, 0.5],
+        "checkpoint_freq": 1,
+        "transform_params": {"sigma_affine": 0.05, "sigma_tps": 0.005, "points_tps": 5},
+        "loss_weights": {
+            "generator_gan": 1,
+            "discriminator_gan": 1,
+            "feature_matching": [10, 10],
+            "perceptual": [10, 10, 10, 10, 10],
+            "equivariance_value": 10,
+            "equivariance_jacobian": 10,
+        },
+    },
+    "animate_params": {
+        "num_pairs": 2,
+        "format": ".mp4",
+        "normalization_params": {"use_relative_movement": True, "use_relative_jacobian": True},
+    },
+}
+
+
+def run_main(*arguments):
+    """Run the command in this process and return its exit status."""
+    with flagsaver.flagsaver():
+        try:
+            main.main(main.parse_flags(["main.py", *map(str, arguments)]))
+        except SystemExit as leaving:
+            return leaving.code
+    return 0
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """8 figures to train on and 2 to test with."""
+    folder = tmp_path_factory.mktemp("figures") / "data"
+    write_dataset(folder, SIZE, num_videos=10, num_frames=NUM_FRAMES, seed=0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def workdir(data, tmp_path_factory):
+    """A run of 2 steps, a second one to step 4, and a third one with nothing left to do."""
+    folder = tmp_path_factory.mktemp("run")
+    command = *DATA, f"--config.dataset.root_dir={data}", f"--workdir={folder}", "--mode=train"
+    checkpoints = []
+    for num_steps in (2, 4, 4):
+        assert run_main(*command, f"--config.train.num_steps={num_steps}") == 0
+        checkpoints.append(sorted(int(path.name) for path in (folder / "checkpoints").iterdir()))
+    assert checkpoints == [[2], [2, 4], [2, 4]]
+    return folder
+
+
+def test_training_leaves_pictures_and_curves(workdir):
+    assert sorted(path.name for path in (workdir / "pictures").iterdir()) == [
+        "00000002.png",
+        "00000004.png",
+    ]
+    assert len(list(workdir.glob("events.*"))) == 3
+    assert sorted(path.name for path in workdir.iterdir() if "events" not in path.name) == [
+        "checkpoints",
+        "pictures",
+    ]
+
+
+def test_reconstruction(data, workdir, tmp_path, capsys):
+    status = run_main(
+        *DATA,
+        f"--config.dataset.root_dir={data}",
+        f"--workdir={tmp_path}",
+        f"--checkpoint={workdir}",
+        "--mode=reconstruct",
+    )
+    assert status == 0
+    folder = tmp_path / "reconstruction"
+    report = json.loads((folder / "metrics.json").read_text())
+    assert (report["videos"], report["frames"]) == (2, 2 * NUM_FRAMES)
+    assert f"L1 {report['l1']:.4f} over 10 frames of 2 videos" in capsys.readouterr().out
+    for video in ("0000", "0001"):
+        # What the saved pictures are off by, but for their truncation to 8 bits.
+        (real,), (made,) = (
+            iterate_frames(path)
+            for path in (data / "test" / f"{video}.png", folder / "png" / f"{video}.png")
+        )
+        off = np.abs(made / 255 - real / 255).mean()
+        (row,) = (row for row in report["per_video"] if row["video"].startswith(video))
+        assert row["l1"] == pytest.approx(off, abs=1 / 255)
+        film = list(iterate_frames(folder / f"{video}.mp4"))
+        assert len(film) == NUM_FRAMES
+        assert film[0].shape[1] >= 3 * SIZE  # source, driving frame, result
+
+
+def test_animation_of_pairs(data, workdir, tmp_path):
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("source,driving\n0000.png,0001.png\n0001.png,0001.png\n")
+    status = run_main(
+        *DATA,
+        f"--config.dataset.root_dir={data}",
+        f"--config.dataset.pairs_list={pairs}",
+        "--config.animate.format=.gif",
+        f"--workdir={tmp_path}",
+        f"--checkpoint={workdir}",
+        "--mode=animate",
+    )
+    assert status == 0
+    names = sorted(path.name for path in (tmp_path / "animation").iterdir())
+    assert names == ["0001-0000.gif", "0001-0001.gif", "png"]
+
+
+def write_film(path, num_frames=7, fps=12.5):
+    rng = np.random.default_rng(0)
+    with VideoWriter(path, fps, 40, 60) as writer:
+        for _ in range(num_frames):
+            writer.write(rng.integers(0, 256, (40, 60, 3), dtype=np.uint8))
+
+
+def test_animation_of_files_by_the_config_of_a_yaml_file(workdir, tmp_path):
+    write_picture(tmp_path / "source.png", np.full((50, 40, 3), 99, np.uint8))
+    write_film(tmp_path / "driving.mp4")
+    (tmp_path / "model.yaml").write_text(yaml.safe_dump(TINY_YAML))
+    status = run_main(
+        f"--config=configs/from_yaml.py:{tmp_path / 'model.yaml'}",
+        f"--checkpoint={workdir}",
+        "--mode=animate",
+        f"--source={tmp_path / 'source.png'}",
+        f"--driving={tmp_path / 'driving.mp4'}",
+        f"--output={tmp_path / 'made' / 'film.mp4'}",
+    )
+    assert status == 0
+    info = probe_video(tmp_path / "made" / "film.mp4")
+    assert (info.height, info.width, info.num_frames) == (SIZE, SIZE, 7)
+    assert info.fps == pytest.approx(12.5)
+
+
+# Arguments after DATA and a workdir, and what the line on stderr says. Of DIR, DATA and RUN the
+# test knows the paths.
+BAD_INPUT = {
+    "unknown field": (
+        ["--mode=train", "--config.train.num_step=3"],
+        "num_step",
+    ),
+    "value of a wrong type": (
+        ["--mode=train", "--config.train.num_steps=three"],
+        "num_steps",
+    ),
+    "no such config": (
+        ["--mode=train", "--config=configs/none.py"],
+        "configs/none.py",
+    ),
+    "no such YAML file": (
+        ["--mode=train", "--config=configs/from_yaml.py:DIR/none.yaml"],
+        "DIR/none.yaml",
+    ),
+    "unknown mode": (["--mode=dream"], "dream"),
+    "no mode": ([], "--mode: expected train"),
+    "unknown flag": (["--mode=train", "--workdri=W"], "workdri"),
+    "picture without film": (
+        ["--mode=animate", "--source=DIR/a.png"],
+        "--source, --driving, --output",
+    ),
+    "no such data": (
+        ["--mode=train", "--config.dataset.root_dir=DIR/none"],
+        "DIR/none",
+    ),
+    "empty data": (
+        ["--mode=train", "--config.dataset.root_dir=DIR/empty"],
+        "DIR/empty: is empty",
+    ),
+    "too many devices": (
+        ["--mode=train", "--config.dataset.root_dir=DATA", "--config.train.batch_size=6"],
+        "config.train.batch_size is 6, expected a multiple of the 8 devices",
+    ),
+    "no weights of VGG19": (
+        [
+            "--mode=train",
+            "--config.dataset.root_dir=DATA",
+            "--config.perceptual.weights=DIR/vgg19",
+        ],
+        "DIR/vgg19.npz is not there",
+    ),
+    "no checkpoint": (
+        ["--mode=reconstruct", "--config.dataset.root_dir=DATA"],
+        "DIR/work: no checkpoint here",
+    ),
+    "no checkpoint in a folder of folders": (
+        ["--mode=reconstruct", "--config.dataset.root_dir=DATA", "--checkpoint=DATA"],
+        "DATA: no checkpoint here",
+    ),
+    "another architecture": (
+        [
+            "--mode=reconstruct",
+            "--config.dataset.root_dir=DATA",
+            "--checkpoint=RUN",
+            "--config.model.num_kp=4",
+        ],
+        "RUN/checkpoints/4: is of another architecture",
+    ),
+    "truncated video": (
+        ["--mode=reconstruct", "--config.dataset.root_dir=DIR/cut", "--checkpoint=RUN"],
+        "DIR/cut/test/b.mp4",
+    ),
+    "pair of a missing video": (
+        [
+            "--mode=animate",
+            "--config.dataset.root_dir=DATA",
+            "--checkpoint=RUN",
+            "--config.dataset.pairs_list=DIR/pairs.csv",
+        ],
+        "DIR/pairs.csv, line 2: the driving 'gone.png' is not among the 2 test videos",
+    ),
+    "no such picture": (
+        [
+            "--mode=animate",
+            "--checkpoint=RUN",
+            "--source=DIR/none.png",
+            "--driving=DIR/good.mp4",
+            "--output=DIR/out.mp4",
+        ],
+        "DIR/none.png: there is no such file",
+    ),
+    "film that is none": (
+        [
+            "--mode=animate",
+            "--checkpoint=RUN",
+            "--source=DIR/good.png",
+            "--driving=DIR/pairs.csv",
+            "--output=DIR/out.mp4",
+        ],
+        "DIR/pairs.csv",
+    ),
+    "output of an unknown kind": (
+        [
+            "--mode=animate",
+            "--checkpoint=RUN",
+            "--source=DIR/good.png",
+            "--driving=DIR/good.mp4",
+            "--output=DIR/out.xyz",
+        ],
+        "DIR/out.xyz",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory):
+    """A folder with what the table of bad input asks for."""
+    folder = tmp_path_factory.mktemp("bad")
+    (folder / "empty").mkdir()
+    (folder / "pairs.csv").write_text("source,driving\n0000.png,gone.png\n")
+    write_picture(folder / "good.png", np.zeros((SIZE, SIZE, 3), np.uint8))
+    write_film(folder / "good.mp4")
+    for part in ("train", "test"):
+        (folder / "cut" / part).mkdir(parents=True)
+        (folder / "cut" / part / "a.mp4").write_bytes((folder / "good.mp4").read_bytes())
+    whole = (folder / "good.mp4").read_bytes()
+    (folder / "cut" / "test" / "b.mp4").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+@pytest.mark.parametrize(("arguments", "expected"), BAD_INPUT.values(), ids=BAD_INPUT)
+def test_bad_input_ends_in_one_line(arguments, expected, bad, data, workdir, capsys):
+    places = {"DIR": str(bad), "DATA": str(data), "RUN": str(workdir)}
+    for name, place in places.items():
+        arguments = [argument.replace(name, place) for argument in arguments]
+        expected = expected.replace(name, place)
+    before = sorted(bad.rglob("*"))
+    assert run_main(*DATA, f"--workdir={bad / 'work'}", *arguments) == 2
+    error = capsys.readouterr().err
+    last = error.splitlines()[-1]
+    assert last.startswith("main.py: ")
+    assert expected in last
+    assert "Traceback" not in error
+    # A progress bar that stood still may come before it.
+    assert all("it/s" in line or "0%" in line for line in error.splitlines()[:-1])
+    left = set(bad.rglob("*")) - set(before)
+    assert not [path for path in left if path.is_file() and "events" not in path.name]
+
+
+def test_command_in_a_process_of_its_own_has_the_same_line_and_status(tmp_path):
+    finished = subprocess.run(
+        [sys.executable, "main.py", "--mode=train", f"--workdir={tmp_path}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert finished.returncode == 2
+    assert finished.stderr.splitlines() == [
+        "main.py: --config: expected a file with get_config(), such as configs/tiny.py"
+    ]

@@ -1,0 +1,145 @@
+"""The training loop: what a stop and a second start must not change, and how a run fails."""
+
+import dataclasses
+import re
+
+import jax
+import numpy as np
+import pytest
+from orbax.checkpoint import v1 as ocp
+
+from configs import tiny
+from fomm_jax.config_dict import from_config_dict
+from fomm_jax.errors import InputError
+from fomm_jax.perceptual_weights import load_vgg
+from fomm_jax.train import NotFiniteError, train
+from input_pipeline.figures import write_dataset
+from input_pipeline.loader import TrainingBatches, steps_per_epoch, training_batches
+
+# Orbax, asked for arrays without shardings, says that it takes those of the file.
+pytestmark = pytest.mark.filterwarnings("ignore:Sharding info not provided:UserWarning")
+
+BRANCHES = ("params", "statistics", "optimizers", "step")
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    """The tiny model on drawn figures: an epoch has 2 steps, and a checkpoint follows every 2."""
+    data = tmp_path_factory.mktemp("figures") / "data"
+    write_dataset(data, size=32, num_videos=10, num_frames=5, seed=0)
+    values = tiny.get_config()
+    values.dataset.root_dir = str(data)
+    values.train.update(batch_size=8, num_repeats=2, num_steps=4, epoch_milestones=(1,))
+    return from_config_dict(values)
+
+
+@pytest.fixture(scope="module")
+def vgg(config):
+    return load_vgg(config.perceptual)
+
+
+def run(config, workdir, vgg, num_steps=4):
+    """Train up to a step."""
+    settings = dataclasses.replace(config.train, num_steps=num_steps)
+    counts = {"batch_size": settings.batch_size, "num_repeats": settings.num_repeats}
+    batches = training_batches(config.dataset, **counts, seed=settings.seed)
+    try:
+        train(
+            dataclasses.replace(config, train=settings),
+            workdir,
+            batches,
+            steps_per_epoch(config.dataset, **counts),
+            vgg,
+        )
+    finally:
+        batches.close()
+
+
+def saved(workdir, step):
+    """The arrays of a checkpoint, by their names."""
+    folder = workdir / "checkpoints" / str(step)
+    branches = ocp.load_checkpointables(folder, dict.fromkeys(BRANCHES))
+    return {
+        jax.tree_util.keystr(path): np.asarray(leaf)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(branches)
+    }
+
+
+def assert_same(ours, theirs):
+    assert ours.keys() == theirs.keys()
+    for name, array in ours.items():
+        np.testing.assert_array_equal(array, theirs[name], err_msg=name, strict=True)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(config, vgg, tmp_path_factory):
+    """A workdir after 4 steps in one go."""
+    workdir = tmp_path_factory.mktemp("uninterrupted")
+    run(config, workdir, vgg)
+    return workdir
+
+
+def test_every_part_of_the_state_is_trained(uninterrupted):
+    before, after = saved(uninterrupted, 2), saved(uninterrupted, 4)
+    assert {name.split("'")[1] for name in after} == set(BRANCHES)
+    same = {name for name in after if np.array_equal(before[name], after[name])}
+    # The biases before a normalisation have no gradient but rounding; all else has moved.
+    assert not {name for name in same if "bias" not in name}
+
+
+def test_second_start_goes_on_as_if_there_had_been_no_stop(config, vgg, uninterrupted, tmp_path):
+    run(config, tmp_path, vgg, num_steps=2)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["2"]
+    run(config, tmp_path, vgg)
+    assert_same(saved(tmp_path, 4), saved(uninterrupted, 4))
+
+
+def test_finished_run_does_nothing(config, vgg, uninterrupted):
+    before = saved(uninterrupted, 4)
+    run(config, uninterrupted, vgg)
+    names = sorted(path.name for path in (uninterrupted / "checkpoints").iterdir())
+    assert names == ["2", "4"]
+    assert_same(saved(uninterrupted, 4), before)
+
+
+def test_breakdown_leaves_a_checkpoint_to_go_on_from(
+    config, vgg, uninterrupted, tmp_path, monkeypatch
+):
+    read = TrainingBatches.__next__
+
+    def third_is_unreadable(batches):
+        if batches.get_state()["next_batch"] == 2:
+            raise OSError("the disk is gone")
+        return read(batches)
+
+    monkeypatch.setattr(TrainingBatches, "__next__", third_is_unreadable)
+    with pytest.raises(OSError, match="the disk is gone"):
+        run(config, tmp_path, vgg)
+    monkeypatch.undo()
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["2"]
+    run(config, tmp_path, vgg)
+    assert_same(saved(tmp_path, 4), saved(uninterrupted, 4))
+
+
+def test_loss_that_is_not_a_number_names_step_term_and_last_checkpoint(config, vgg, tmp_path):
+    broken = vgg | {"conv5_1": tuple(np.full_like(array, np.nan) for array in vgg["conv5_1"])}
+    with pytest.raises(NotFiniteError) as caught:
+        run(config, tmp_path, broken, num_steps=2)
+    assert str(caught.value).startswith("step 1: the loss perceptual is nan;")
+    assert "none was saved" in str(caught.value)
+    run(config, tmp_path, vgg, num_steps=2)
+    with pytest.raises(NotFiniteError) as caught:
+        run(config, tmp_path, broken)
+    assert str(caught.value) == (
+        "step 3: the loss perceptual is nan; the last good checkpoint: "
+        f"{tmp_path / 'checkpoints' / '2'}"
+    )
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["2"]
+
+
+def test_batch_that_the_devices_cannot_share_is_refused(config, vgg, tmp_path):
+    assert jax.device_count() == 8
+    settings = dataclasses.replace(config.train, batch_size=4)
+    with pytest.raises(InputError, match=re.escape("config.train.batch_size is 4")):
+        run(dataclasses.replace(config, train=settings), tmp_path, vgg)
+    assert not list(tmp_path.iterdir())
