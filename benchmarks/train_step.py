@@ -17,8 +17,8 @@ from fomm_jax import sharding
 from fomm_jax.config import Config
 from fomm_jax.errors import InputError
 from fomm_jax.perceptual_weights import load_vgg
-from fomm_jax.train_state import initial_state, make_optimizers
-from fomm_jax.train_step import make_train_step
+from fomm_jax.train import compiled_for
+from fomm_jax.train_state import make_optimizers
 from fomm_jax.types import Batch
 
 
@@ -33,18 +33,13 @@ def our_step(config: Config, pairs: Batch) -> Step:
     """The step that `train` runs."""
     mesh = sharding.data_mesh()
     sharding.check_batch_size(len(pairs.source), mesh)
-    everywhere = sharding.replicated(mesh)
-    optimizers = make_optimizers(config.train, steps_per_epoch=1000)
-    key = jax.device_put(jax.random.key(0), everywhere)
-    vgg = jax.device_put(load_vgg(config.perceptual), everywhere)
-    state = jax.jit(lambda key: initial_state(config, optimizers, key), out_shardings=everywhere)(
-        key
+    initialise, train_step = compiled_for(
+        mesh, config, make_optimizers(config.train, steps_per_epoch=1000)
     )
-    train_step = jax.jit(
-        make_train_step(config, optimizers),
-        donate_argnums=0,
-        out_shardings=(everywhere, everywhere, sharding.split_by_batch(mesh)),
+    key, vgg = jax.device_put(
+        (jax.random.key(0), load_vgg(config.perceptual)), sharding.replicated(mesh)
     )
+    state = initialise(key)
 
     def step() -> None:
         nonlocal state

@@ -115,6 +115,7 @@ class SpectralNorm(nnx.Module):
             self.left[...], self.right[...] = left, right
         largest = left @ jnp.matmul(matrix, right, precision="highest")
         # The convolution is linear, so its output is divided in place of its kernel.
+        assert self.conv.bias is not None, "`convolution` gives every convolution one"
         bias = _channels(self.conv.bias[...])
         return (self.conv(x) - bias) / largest + bias
 

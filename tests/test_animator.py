@@ -1,0 +1,226 @@
+"""Animation: against the original's recordings, and frame by frame on the host."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import reference
+from flax import nnx
+from scipy.spatial import ConvexHull
+
+from fomm_jax.animator import (
+    Animator,
+    animate_frames,
+    encode_source,
+    movement_scale,
+    normalize_keypoints,
+)
+from fomm_jax.config import NormalizationConfig
+from fomm_jax.errors import InputError
+from fomm_jax.types import Keypoints
+
+RECORDING = reference.Recording(reference.IN_REPOSITORY / "tiny_first_order")
+RANDOM = np.random.default_rng(0)
+
+combinations = pytest.mark.parametrize(
+    ("relative", "adapt"), itertools.product((False, True), (False, True))
+)
+
+
+def normalization(relative, adapt=False):
+    return NormalizationConfig(
+        adapt_movement_scale=adapt, use_relative_movement=relative, use_relative_jacobian=relative
+    )
+
+
+def check_animation(networks, source, driving, recorded, relative, adapt):
+    """Against `relative_R_adapt_scale_A` among the recorded arrays; frames in [0, 1], NHWC."""
+    config = normalization(relative, adapt)
+    prefix = f"relative_{relative:d}_adapt_scale_{adapt:d}"
+    definition, state = nnx.split(networks)
+
+    @jax.jit
+    def encode(state, source, first):
+        networks = nnx.merge(definition, state)
+        return encode_source(networks, source), networks.kp_detector(first, train=False)
+
+    @jax.jit
+    def animate(state, encoded, driving, initial, scale):
+        networks = nnx.merge(definition, state)
+        return animate_frames(networks, encoded, driving, initial, scale, config)
+
+    encoded, initial = encode(state, source, driving[:1])
+    scale = movement_scale(encoded.keypoints, initial, config)
+    animated = animate(state, encoded, driving, initial, jnp.asarray(scale, jnp.float32))
+    for name, found in {
+        "prediction": animated.prediction,
+        "kp_value": animated.normalized_keypoints.value,
+        "kp_jacobian": animated.normalized_keypoints.jacobian,
+    }.items():
+        np.testing.assert_allclose(
+            found, recorded[f"{prefix}/{name}"], rtol=0, atol=1e-4, err_msg=name
+        )
+
+
+@combinations
+def test_animation_is_the_originals(relative, adapt):
+    recorded = RECORDING.below("animation/")
+    count = len(recorded["relative_0_adapt_scale_0/prediction"])
+    source, driving = (
+        reference.as_floats(reference.to_nhwc(RECORDING.arrays[f"inputs/{name}"]), np.float32)
+        for name in ("source", "driving")
+    )
+    networks = RECORDING.networks(np.float32)
+    check_animation(networks, source[:1], driving[:count], recorded, relative, adapt)
+
+
+@combinations
+def test_animation_of_a_face_is_the_originals(shared, relative, adapt):
+    recording = reference.Recording(shared / "reference" / "animation")
+    arrays = recording.arrays
+    networks = recording.networks(np.float32)
+    check_animation(networks, arrays["source"][None], arrays["driving"], arrays, relative, adapt)
+
+
+def draw_keypoints(batch, count=5):
+    return Keypoints(
+        jnp.asarray(RANDOM.uniform(-1, 1, (batch, count, 2))),
+        jnp.asarray(np.eye(2) + RANDOM.normal(0, 0.2, (batch, count, 2, 2))),
+    )
+
+
+def test_relative_keypoints_move_the_source_by_what_the_driving_ones_moved(x64):
+    source, driving, initial = draw_keypoints(1), draw_keypoints(3), draw_keypoints(1)
+    found = normalize_keypoints(source, driving, initial, jnp.asarray(2.0), normalization(True))
+    value = np.asarray(source.value) + 2 * (np.asarray(driving.value) - np.asarray(initial.value))
+    np.testing.assert_allclose(found.value, value, rtol=0, atol=1e-14)
+    jacobian = (
+        np.asarray(driving.jacobian) @ np.linalg.inv(initial.jacobian) @ np.asarray(source.jacobian)
+    )
+    np.testing.assert_allclose(found.jacobian, jacobian, rtol=0, atol=1e-12)
+
+
+def test_relative_movement_may_leave_the_jacobians_alone(x64):
+    source, driving, initial = draw_keypoints(1), draw_keypoints(3), draw_keypoints(1)
+    config = NormalizationConfig(use_relative_movement=True, use_relative_jacobian=False)
+    found = normalize_keypoints(source, driving, initial, jnp.asarray(1.0), config)
+    np.testing.assert_array_equal(found.jacobian, driving.jacobian)
+    zero_order = [Keypoints(keypoints.value) for keypoints in (source, driving, initial)]
+    found = normalize_keypoints(*zero_order, jnp.asarray(1.0), normalization(True))
+    assert found.jacobian is None
+
+
+def test_the_initial_frame_leaves_the_source_as_it_is(x64):
+    source, initial = draw_keypoints(1), draw_keypoints(1)
+    found = normalize_keypoints(source, initial, initial, jnp.asarray(3.0), normalization(True))
+    np.testing.assert_allclose(found.value, source.value, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(found.jacobian, source.jacobian, rtol=0, atol=1e-12)
+
+
+def test_absolute_keypoints_are_the_driving_ones():
+    driving = draw_keypoints(3)
+    found = normalize_keypoints(
+        draw_keypoints(1), driving, draw_keypoints(1), jnp.asarray(3.0), normalization(False)
+    )
+    assert found is driving
+
+
+def test_movement_scale_compares_the_sides_of_the_hulls():
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0.5, 0.4]])
+    source, initial = (Keypoints(side * square[None]) for side in (1.0, 0.25))
+    assert movement_scale(source, initial, normalization(True, True)) == pytest.approx(4)
+    assert movement_scale(source, initial, normalization(True, False)) == 1
+    cloud = draw_keypoints(1)
+    area = ConvexHull(np.asarray(cloud.value[0])).volume
+    found = movement_scale(cloud, initial, normalization(True, True))
+    assert found == pytest.approx(np.sqrt(area) / 0.25)
+
+
+def test_keypoints_on_a_line_are_refused():
+    line = Keypoints(np.linspace(0, 1, 5)[None, :, None].repeat(2, axis=2))
+    with pytest.raises(InputError, match="adapt_movement_scale") as error:
+        movement_scale(draw_keypoints(1), line, normalization(True, True))
+    assert "\n" not in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return RECORDING.networks(np.float32)
+
+
+@pytest.fixture(scope="module")
+def animator(networks):
+    return Animator(networks, normalization(True), batch_size=3)
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return reference.to_nhwc(RECORDING.arrays["inputs/driving"])
+
+
+@pytest.fixture(scope="module")
+def source():
+    return reference.to_nhwc(RECORDING.arrays["inputs/source"])[0]
+
+
+def test_animator_truncates_to_bytes_and_measures_before(animator, networks, source, frames):
+    outputs = list(animator.animate(source, frames[:4]))
+    encoded = encode_source(networks, jnp.asarray(source, jnp.float32)[None] / 255)
+    driving = jnp.asarray(frames[:4], jnp.float32) / 255
+    initial = networks.kp_detector(driving[:1], train=False)
+    expected = animate_frames(
+        networks, encoded, driving, initial, jnp.asarray(1.0), normalization(True)
+    )
+    prediction = np.asarray(expected.prediction)
+    assert len(outputs) == 4
+    for i, output in enumerate(outputs):
+        assert output.prediction.dtype == np.uint8
+        # Truncated: up to a whole step below, never above but for rounding at the step.
+        below = 255 * prediction[i] - output.prediction
+        assert below.min() > -0.01
+        assert below.max() < 1.01
+        np.testing.assert_array_equal(output.driving, frames[i])
+        np.testing.assert_allclose(
+            output.driving_keypoints, expected.driving_keypoints.value[i], atol=1e-5
+        )
+        l1 = np.abs(prediction[i] - np.asarray(driving[i])).mean()
+        assert output.l1 == pytest.approx(l1, abs=1e-5)
+    np.testing.assert_allclose(
+        animator.keypoints(frames[2]), expected.driving_keypoints.value[2], atol=1e-5
+    )
+
+
+def test_a_last_batch_that_is_not_full_gives_its_own_frames_only(animator, source, frames):
+    whole = list(animator.animate(source, frames[:6]))
+    part = list(animator.animate(source, frames[:5]))
+    assert len(part) == 5
+    for a, b in zip(part, whole, strict=False):
+        np.testing.assert_array_equal(a.prediction, b.prediction)
+        np.testing.assert_array_equal(a.driving_keypoints, b.driving_keypoints)
+        assert a.l1 == b.l1
+    assert list(animator.animate(source, [])) == []
+
+
+def test_a_video_without_end_is_animated_batch_by_batch(animator, source, frames):
+    taken = []
+
+    def endless():
+        for frame in itertools.cycle(frames):
+            taken.append(frame)
+            yield frame
+
+    outputs = animator.animate(source, endless())
+    assert not taken  # nothing is done before the first frame is asked for
+    next(outputs)
+    assert len(taken) == 3
+    for _ in range(3):
+        next(outputs)
+    assert len(taken) == 6
+
+
+def test_one_compilation_serves_videos_of_all_lengths(animator, source, frames):
+    for count in (1, 3, 7):
+        list(animator.animate(source, frames[:count]))
+    assert animator._animate._cache_size() == 1

@@ -1,0 +1,90 @@
+"""One step of training is the same on one device and on eight."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import tiny
+from fomm_jax import sharding
+from fomm_jax.config_dict import from_config_dict
+from fomm_jax.errors import InputError
+from fomm_jax.perceptual_weights import VGG_LAYERS
+from fomm_jax.train_state import initial_state, make_optimizers
+from fomm_jax.train_step import make_train_step
+from fomm_jax.types import Batch
+
+PAIRS = 8
+
+
+def small_vgg():
+    random = np.random.default_rng(0)
+    weights, channels = {}, 3
+    for name, _ in VGG_LAYERS["vgg16"]:
+        weights[name] = random.normal(0, 0.2, (3, 3, channels, 4)), random.normal(0, 0.1, 4)
+        channels = 4
+    return weights
+
+
+@pytest.fixture(scope="module")
+def steps():
+    """State and losses after one step: on one device, and spread over all."""
+    settings = tiny.get_config()
+    settings.train.batch_size = PAIRS
+    config = from_config_dict(settings)
+    source, driving = np.random.default_rng(0).integers(0, 256, (2, PAIRS, 32, 32, 3), np.uint8)
+    batch = Batch(source, driving)
+    assert jax.device_count() == 8
+    with jax.enable_x64(True):
+        optimizers = make_optimizers(config.train, 10)
+        state = jax.jit(lambda key: initial_state(config, optimizers, key))(jax.random.key(0))
+        state = jax.tree.map(
+            lambda leaf: leaf.astype(float) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf,
+            state,
+        )
+        vgg, key = jax.tree.map(jnp.asarray, small_vgg()), jax.random.key(1)
+        step = make_train_step(config, optimizers)
+        alone = jax.jit(step)(state, batch, key, vgg)
+
+        mesh = sharding.data_mesh()
+        everywhere = sharding.replicated(mesh)
+        spread_step = jax.jit(
+            step, out_shardings=(everywhere, everywhere, sharding.split_by_batch(mesh))
+        )
+        placed = jax.device_put((state, key, vgg), everywhere)
+        spread = spread_step(placed[0], sharding.to_global(batch, mesh), *placed[1:])
+        assert len(spread[2].generated.prediction.addressable_shards) == 8
+        assert spread[2].generated.prediction.addressable_shards[0].data.shape[0] == PAIRS // 8
+        return jax.device_get((alone, spread))
+
+
+def test_losses_are_the_same(steps):
+    (_, alone, _), (_, spread, _) = steps
+    assert alone.keys() == spread.keys()
+    assert {"perceptual", "gen_gan", "disc_gan", "equivariance_jacobian"} <= alone.keys()
+    for name, loss in alone.items():
+        assert float(spread[name]) == pytest.approx(float(loss), rel=1e-9), name
+
+
+def test_running_statistics_are_the_same(steps):
+    """Batch normalisation sees the whole batch, not the device's part of it."""
+    (alone, _, _), (spread, _, _) = steps
+    leaves = jax.tree_util.tree_leaves_with_path(alone.statistics)
+    assert len(leaves) > 20
+    for (path, expected), found in zip(leaves, jax.tree.leaves(spread.statistics), strict=True):
+        np.testing.assert_allclose(
+            found, expected, rtol=0, atol=1e-9, err_msg=jax.tree_util.keystr(path)
+        )
+
+
+def test_pictures_are_the_same(steps):
+    (_, _, alone), (_, _, spread) = steps
+    for expected, found in zip(jax.tree.leaves(alone), jax.tree.leaves(spread), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused():
+    mesh = sharding.data_mesh()
+    sharding.check_batch_size(16, mesh)
+    with pytest.raises(InputError, match=r"config\.train\.batch_size is 12.*8 devices"):
+        sharding.check_batch_size(12, mesh)
