@@ -5,8 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 MAIN := $(BIN)/python main.py --config=configs/demo_48.py --workdir=demo/run
 
-# Of torch, the tests have any recent one; this is the one in constraints.txt.
+# Versions are those of constraints.txt, torch's among them: on Linux pip's own choice of torch comes
+# with CUDA, unless PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS shows it a build without.
 INSTALL := $(BIN)/python -m pip install --quiet --constraint=constraints.txt
+# Many tests ask XLA for the same compilation.
+PYTEST := JAX_COMPILATION_CACHE_DIR=$(VENV)/xla $(BIN)/pytest
 
 .PHONY: help test slow demo benchmarks clean
 
@@ -21,10 +24,10 @@ test: $(VENV)/for-development
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest -m "not slow" -n 2 --dist=loadscope
+	$(PYTEST) -m "not slow" -n 2 --dist=loadscope
 
 slow: $(VENV)/for-development
-	$(BIN)/pytest -m slow
+	$(PYTEST) -m slow
 
 demo: $(VENV)/for-use
 	rm -rf demo/data demo/run

@@ -57,8 +57,9 @@ def network_definition(config: Config) -> nnx.GraphDef:
 
 def split_networks(networks: Networks) -> tuple[dict[str, nnx.State], dict[str, nnx.State]]:
     """Parameters and statistics by network."""
-    state = nnx.state(networks)
-    return dict(state.filter(nnx.Param)), dict(state.filter(nnx.Not(nnx.Param)))
+    params = nnx.state(networks, nnx.Param)
+    statistics = nnx.state(networks, nnx.Not(nnx.Param))
+    return dict(params), dict(statistics)
 
 
 def merge_networks(

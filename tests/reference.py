@@ -250,6 +250,23 @@ class Trainer:
         )
 
 
+def with_networks(state: TrainState, arrays: Arrays, config: Config) -> TrainState:
+    """The state with parameters and statistics replaced where `arrays` has them by torch key."""
+
+    def replaced(branch: dict[str, nnx.State]) -> dict[str, nnx.State]:
+        tree = nnx.State(branch)
+        flat = dict(nnx.to_flat_state(tree))
+        for path, network, key in torch_weights.variable_keys(tree, config):
+            if f"{network}/{key}" in arrays:
+                array = torch_weights.from_torch_layout(arrays[f"{network}/{key}"])
+                flat[path] = flat[path].replace(jnp.asarray(array))
+        return dict(nnx.from_flat_state(flat.items()))
+
+    return dataclasses.replace(
+        state, params=replaced(state.params), statistics=replaced(state.statistics)
+    )
+
+
 def _keep_gradient() -> optax.GradientTransformation:
     """Changes nothing; its state is the gradient that it saw last."""
     return optax.GradientTransformation(

@@ -25,7 +25,7 @@ RECORDING = reference.Recording(reference.IN_REPOSITORY / "tiny_first_order")
 RANDOM = np.random.default_rng(0)
 
 combinations = pytest.mark.parametrize(
-    ("relative", "adapt"), itertools.product((False, True), (False, True))
+    ("relative", "adapt"), list(itertools.product((False, True), repeat=2))
 )
 
 
@@ -35,10 +35,8 @@ def normalization(relative, adapt=False):
     )
 
 
-def check_animation(networks, source, driving, recorded, relative, adapt):
-    """Against `relative_R_adapt_scale_A` among the recorded arrays; frames in [0, 1], NHWC."""
-    config = normalization(relative, adapt)
-    prefix = f"relative_{relative:d}_adapt_scale_{adapt:d}"
+def animate_as_floats(networks, source, driving, config):
+    """Frames (t, h, w, c) in [0, 1] by the motion since the first of them."""
     definition, state = nnx.split(networks)
 
     @jax.jit
@@ -53,7 +51,13 @@ def check_animation(networks, source, driving, recorded, relative, adapt):
 
     encoded, initial = encode(state, source, driving[:1])
     scale = movement_scale(encoded.keypoints, initial, config)
-    animated = animate(state, encoded, driving, initial, jnp.asarray(scale, jnp.float32))
+    return animate(state, encoded, driving, initial, jnp.asarray(scale, jnp.float32))
+
+
+def check_animation(networks, source, driving, recorded, relative, adapt):
+    """Against `relative_R_adapt_scale_A` among the recorded arrays; frames in [0, 1], NHWC."""
+    prefix = f"relative_{relative:d}_adapt_scale_{adapt:d}"
+    animated = animate_as_floats(networks, source, driving, normalization(relative, adapt))
     for name, found in {
         "prediction": animated.prediction,
         "kp_value": animated.normalized_keypoints.value,
@@ -167,11 +171,9 @@ def source():
 
 def test_animator_truncates_to_bytes_and_measures_before(animator, networks, source, frames):
     outputs = list(animator.animate(source, frames[:4]))
-    encoded = encode_source(networks, jnp.asarray(source, jnp.float32)[None] / 255)
-    driving = jnp.asarray(frames[:4], jnp.float32) / 255
-    initial = networks.kp_detector(driving[:1], train=False)
-    expected = animate_frames(
-        networks, encoded, driving, initial, jnp.asarray(1.0), normalization(True)
+    driving = frames[:4].astype(np.float32) / 255
+    expected = animate_as_floats(
+        networks, source[None].astype(np.float32) / 255, driving, normalization(True)
     )
     prediction = np.asarray(expected.prediction)
     assert len(outputs) == 4

@@ -4,12 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import reference
 
 from configs import tiny
 from fomm_jax import sharding
 from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
-from fomm_jax.perceptual_weights import VGG_LAYERS
+from fomm_jax.perceptual import TAPS
 from fomm_jax.train_state import initial_state, make_optimizers
 from fomm_jax.train_step import make_train_step
 from fomm_jax.types import Batch
@@ -18,19 +19,22 @@ PAIRS = 8
 
 
 def small_vgg():
+    """One narrow layer for each of the five taps."""
     random = np.random.default_rng(0)
-    weights, channels = {}, 3
-    for name, _ in VGG_LAYERS["vgg16"]:
-        weights[name] = random.normal(0, 0.2, (3, 3, channels, 4)), random.normal(0, 0.1, 4)
-        channels = 4
-    return weights
+    return {
+        name: (random.normal(0, 0.2, (3, 3, channels, 4)), random.normal(0, 0.1, 4))
+        for name, channels in zip(TAPS, (3, 4, 4, 4, 4), strict=True)
+    }
 
 
 @pytest.fixture(scope="module")
 def steps():
     """State and losses after one step: on one device, and spread over all."""
     settings = tiny.get_config()
-    settings.train.batch_size = PAIRS
+    settings.train.update(batch_size=PAIRS, scales=(1,))
+    settings.model.kp_detector.num_blocks = 1
+    settings.model.generator.dense_motion.num_blocks = 1
+    settings.model.generator.num_down_blocks = 1
     config = from_config_dict(settings)
     source, driving = np.random.default_rng(0).integers(0, 256, (2, PAIRS, 32, 32, 3), np.uint8)
     batch = Batch(source, driving)
@@ -44,12 +48,14 @@ def steps():
         )
         vgg, key = jax.tree.map(jnp.asarray, small_vgg()), jax.random.key(1)
         step = make_train_step(config, optimizers)
-        alone = jax.jit(step)(state, batch, key, vgg)
+        alone = jax.jit(step, compiler_options=reference.QUICK_COMPILATION)(state, batch, key, vgg)
 
         mesh = sharding.data_mesh()
         everywhere = sharding.replicated(mesh)
         spread_step = jax.jit(
-            step, out_shardings=(everywhere, everywhere, sharding.split_by_batch(mesh))
+            step,
+            out_shardings=(everywhere, everywhere, sharding.split_by_batch(mesh)),
+            compiler_options=reference.QUICK_COMPILATION,
         )
         placed = jax.device_put((state, key, vgg), everywhere)
         spread = spread_step(placed[0], sharding.to_global(batch, mesh), *placed[1:])

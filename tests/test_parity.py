@@ -22,7 +22,12 @@ SHARED_NAMES = (
 NAMES = [*(folder.name for folder in reference.IN_REPOSITORY.iterdir()), *SHARED_NAMES]
 
 STEPS = 5  # of the float64 trajectory; later ones depend on the order of summation
-LOSS_TOLERANCE = {}  # relative, of the float64 trajectory; by (name, step)
+LOSS_TOLERANCE = 1e-6  # relative, of the float64 trajectory
+# In this recording the gradient of one bias is 3e-9, below Adam's epsilon, and the recording's own
+# rounding of it (6e-13) decides by which side of a kink step 4 passes: the original itself, with
+# weights moved by one unit in the last place, departs from it by 1.5e-4 there (docs/fidelity.md).
+# Its last step is held to the recording by the trajectory from the recorded state.
+FREE_STEPS = {"multiscale_kp_discriminator": 4}
 # Absolute, by step. Adam moves every parameter by 2e-4 a step, and those whose gradient is nothing
 # but rounding, 1e-14 beside its epsilon of 1e-8, by some 1e-9.
 STATE_TOLERANCE = {0: 1e-7, 3: 3e-6}
@@ -55,6 +60,20 @@ def float64_steps(name):
             state, step = trainer.step(state, f"float64/step_{i}")
             trajectory.append(step)
     return single, trajectory
+
+
+@functools.cache
+def steps_from_recorded_state(name):
+    """Steps 1 and on in float64, from the networks that are recorded after step 0."""
+    recorded = find(name).below("float64/step_0/state_after/")
+    with reference.jax.enable_x64(True):
+        trainer = reference.Trainer(find(name))
+        state, _ = trainer.step(trainer.initial, "float64/step_0")
+        state = reference.with_networks(state, recorded, find(name).config)
+        trajectory = {}
+        for i in range(1, STEPS):
+            state, trajectory[i] = trainer.step(state, f"float64/step_{i}")
+    return trajectory
 
 
 @all_recordings
@@ -124,14 +143,23 @@ def test_gradients_against_those_in_float32(name):
         assert distance <= 0.4 * np.linalg.norm(gradients[key]) + 1e-6 * whole, key
 
 
+def check_losses(name, i, step):
+    recorded = find(name).below(f"float64/step_{i}/losses/")
+    assert step.losses.keys() == recorded.keys()
+    for key, expected in recorded.items():
+        assert step.losses[key] == pytest.approx(expected, rel=LOSS_TOLERANCE), (i, key)
+
+
 @all_recordings
 def test_trajectory_of_losses_in_float64(name):
-    for i, step in enumerate(float64_steps(name)[1]):
-        recorded = find(name).below(f"float64/step_{i}/losses/")
-        assert step.losses.keys() == recorded.keys()
-        for key, expected in recorded.items():
-            tolerance = LOSS_TOLERANCE.get((name, i), 1e-6)
-            assert step.losses[key] == pytest.approx(expected, rel=tolerance), (i, key)
+    for i, step in enumerate(float64_steps(name)[1][: FREE_STEPS.get(name, STEPS)]):
+        check_losses(name, i, step)
+
+
+@pytest.mark.parametrize("name", FREE_STEPS)
+def test_trajectory_of_losses_from_the_recorded_state(name):
+    for i, step in steps_from_recorded_state(name).items():
+        check_losses(name, i, step)
 
 
 @all_recordings

@@ -1,0 +1,72 @@
+"""The benchmarks: one line of JSON that adds up, and how they refuse what they cannot use."""
+
+import itertools
+import json
+import subprocess
+import sys
+
+import jax
+import pytest
+
+from benchmarks import animate, measure, train_step
+
+
+def test_medians_are_of_steps_in_turns(monkeypatch):
+    clock = itertools.accumulate([0, 1, 0, 10, 0, 2, 0, 30, 0, 6, 0, 20])
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: next(clock))
+    order = []
+    steps = {name: lambda name=name: order.append(name) for name in ("ours", "original")}
+    assert measure.time_in_turns(steps, 3) == {"ours": 2, "original": 20}
+    assert order == ["ours", "original"] * 3
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "unit", "batch"), [(train_step, "pairs", 8), (animate, "frames", 4)]
+)
+def test_one_line_of_json(benchmark, unit, batch, capsys):
+    benchmark.main(["--config=configs/tiny.py", f"--batch={batch}", "--steps=2"])
+    (line,) = capsys.readouterr().out.splitlines()
+    report = json.loads(line)
+    assert report[f"{unit}_per_second"] * report["seconds_per_step"] == pytest.approx(batch)
+    assert report["compile_seconds"] > report["seconds_per_step"] > 0
+    # At least the code and the networks, and no more than a machine has.
+    assert 1e8 < report["peak_memory_bytes"] < 1e12
+    assert report["batch"] == batch
+    assert report["config"] == "configs/tiny.py"
+    assert report["jax"] == jax.__version__
+    assert not [name for name in report if "original" in name]
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("--config=configs/none.py", "--config: there is no file configs/none.py"),
+        ("--batch=0", "--batch is 0"),
+        ("--batch=6", "config.train.batch_size is 6, expected a multiple of the 8 devices"),
+        ("--steps=0", "--steps is 0"),
+    ],
+)
+def test_bad_option_ends_in_one_line(option, expected, capsys):
+    with pytest.raises(SystemExit) as leaving:
+        train_step.main(["--config=configs/tiny.py", option])
+    assert leaving.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"benchmarks.train_step: {expected}")
+
+
+def test_folder_that_is_no_clone_of_the_original(tmp_path, capsys):
+    pytest.importorskip("torch", reason="the original needs it")
+    with pytest.raises(SystemExit) as leaving:
+        animate.main(
+            ["--config=configs/tiny.py", "--batch=2", "--steps=1", f"--original={tmp_path}"]
+        )
+    assert leaving.value.code == 2
+    assert f"{tmp_path} has no modules/model.py" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["train_step", "animate"])
+def test_help_tells_of_every_option(name):
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    for option in ("--config", "--batch", "--steps", "--original"):
+        assert option in shown
