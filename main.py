@@ -11,6 +11,7 @@ Any field of the configuration is overridden as --config.train.num_steps=10.
 
 import pathlib
 import sys
+from typing import NoReturn
 
 import jax
 from absl import app, flags, logging
@@ -136,16 +137,24 @@ def run(config_dict: ConfigDict | None) -> None:
     return modes[MODE.value](config, pathlib.Path(WORKDIR.value))
 
 
+def refuse(message: str) -> NoReturn:
+    """Leave with one line and the status of bad input."""
+    print(f"main.py: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
 def parse_flags(arguments: list[str]) -> list[str]:
     """Parse the command line; a wrong config field or file ends in one line."""
     try:
         rest = flags.FLAGS(arguments)
-        flags.FLAGS.config  # noqa: B018  (a missing file is told on the first look)
-    except flags.Error as error:
-        sys.exit(f"main.py: {error}; see main.py --help")
-    except (InputError, AttributeError, OSError) as error:
-        print(f"main.py: --config: {str(error).strip().splitlines()[0]}", file=sys.stderr)
-        sys.exit(2)
+        if flags.FLAGS.config is not None:
+            flags.FLAGS.config.to_dict()  # a missing file is told on the first look
+    except OSError as error:
+        refuse(f"--config: {str(error).splitlines()[-1].strip()}")
+    except (flags.Error, InputError, AttributeError) as error:
+        # ml_collections tells of a wrong field in two lines, within quotes within quotes.
+        message = str(error).replace("\\n", " ").replace("\\'", "").strip("'\"")
+        refuse(f"{' '.join(message.split())}; see main.py --help")
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.ERROR)  # Orbax tells of every file that it writes
     return rest
@@ -156,8 +165,7 @@ def main(_: list[str]) -> None:
     try:
         run(flags.FLAGS.config)
     except (InputError, NotFiniteError) as error:
-        print(f"main.py: {error}", file=sys.stderr)
-        sys.exit(2)
+        refuse(str(error))
     except KeyboardInterrupt:
         print("main.py: interrupted; the same command goes on from the last checkpoint")
         sys.exit(130)

@@ -108,17 +108,21 @@ def find_checkpoint(folder: str | os.PathLike[str]) -> pathlib.Path:
       InputError: there is none.
     """
     path = pathlib.Path(folder).absolute()
-    if ocp.is_orbax_checkpoint(path):
-        return path
     for parent in (path / FOLDER, path):
         steps = [
             entry
             for entry in (parent.iterdir() if parent.is_dir() else ())
-            if entry.name.isdecimal() and ocp.is_orbax_checkpoint(entry)
+            if entry.name.isdecimal() and _is_checkpoint(entry)
         ]
         if steps:
             return max(steps, key=lambda entry: int(entry.name))
+    if _is_checkpoint(path):
+        return path
     raise InputError(f"{folder}: no checkpoint here; expected a workdir that was trained in")
+
+
+def _is_checkpoint(path: pathlib.Path) -> bool:
+    return (path / "params").is_dir() and ocp.is_orbax_checkpoint(path)
 
 
 def _branches(state: TrainState) -> dict[str, Any]:
