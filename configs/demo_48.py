@@ -2,7 +2,11 @@
 
     make demo
 
-COST
+draws the data and calls, among others,
+
+    python main.py --config=configs/demo_48.py --workdir=W --mode=train
+
+Cost: COST
 
 The learning rates are several times those of the other configs, since there is so little time; they
 drop near the end, so that the running statistics catch up with the weights.

@@ -25,7 +25,7 @@ from fomm_jax.equivariance import ThinPlateTransform
 from fomm_jax.networks import Networks
 from fomm_jax.perceptual_weights import VGG_LAYERS
 from fomm_jax.torch_files import read_torch_file
-from fomm_jax.train_state import TrainState, make_optimizers, split_networks
+from fomm_jax.train_state import Optimizers, TrainState, make_optimizers, split_networks
 from fomm_jax.train_step import make_update
 
 SHARED = pathlib.Path(__file__).parents[2] / "shared" / "reference"
@@ -212,6 +212,17 @@ class Step:
     transformed_frame: np.ndarray  # (b, c, h, w)
 
 
+def initial_state(recording: Recording, optimizers: Optimizers, dtype) -> TrainState:
+    """The recording's checkpoint with fresh optimisers."""
+    params, statistics = split_networks(recording.networks(dtype))
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        statistics=statistics,
+        optimizers={name: optimizers[name].init(params[name]) for name in optimizers},
+    )
+
+
 class Trainer:
     """Steps of training from the recording's checkpoint, in the precision that is on in JAX."""
 
@@ -222,13 +233,7 @@ class Trainer:
             name: optax.chain(_keep_gradient(), optimizer)
             for name, optimizer in make_optimizers(recording.config.train, 1000).items()
         }
-        params, statistics = split_networks(recording.networks(self.dtype))
-        self.initial = TrainState(
-            step=jnp.zeros((), jnp.int32),
-            params=params,
-            statistics=statistics,
-            optimizers={name: optimizers[name].init(params[name]) for name in optimizers},
-        )
+        self.initial = initial_state(recording, optimizers, self.dtype)
         self._update = jax.jit(
             make_update(recording.config, optimizers), compiler_options=QUICK_COMPILATION
         )

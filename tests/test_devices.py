@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 import reference
 
-from configs import tiny
 from fomm_jax import sharding
-from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
 from fomm_jax.perceptual import TAPS
-from fomm_jax.train_state import initial_state, make_optimizers
+from fomm_jax.train_state import make_optimizers
 from fomm_jax.train_step import make_train_step
 from fomm_jax.types import Batch
 
@@ -30,22 +28,14 @@ def small_vgg():
 @pytest.fixture(scope="module")
 def steps():
     """State and losses after one step: on one device, and spread over all."""
-    settings = tiny.get_config()
-    settings.train.update(batch_size=PAIRS, scales=(1,))
-    settings.model.kp_detector.num_blocks = 1
-    settings.model.generator.dense_motion.num_blocks = 1
-    settings.model.generator.num_down_blocks = 1
-    config = from_config_dict(settings)
+    recording = reference.Recording(reference.IN_REPOSITORY / "tiny_adversarial")
+    config = recording.config
     source, driving = np.random.default_rng(0).integers(0, 256, (2, PAIRS, 32, 32, 3), np.uint8)
     batch = Batch(source, driving)
     assert jax.device_count() == 8
     with jax.enable_x64(True):
         optimizers = make_optimizers(config.train, 10)
-        state = jax.jit(lambda key: initial_state(config, optimizers, key))(jax.random.key(0))
-        state = jax.tree.map(
-            lambda leaf: leaf.astype(float) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf,
-            state,
-        )
+        state = reference.initial_state(recording, optimizers, np.float64)
         vgg, key = jax.tree.map(jnp.asarray, small_vgg()), jax.random.key(1)
         step = make_train_step(config, optimizers)
         alone = jax.jit(step, compiler_options=reference.QUICK_COMPILATION)(state, batch, key, vgg)
