@@ -6,7 +6,8 @@ draws the data and calls, among others,
 
     python main.py --config=configs/demo_48.py --workdir=W --mode=train
 
-Cost: COST
+Cost: 2 minutes on 2 cores of an Intel Xeon without accelerator, drawing, compiling and animating
+included.
 
 The learning rates are several times those of the other configs, since there is so little time; they
 drop near the end, so that the running statistics catch up with the weights.
