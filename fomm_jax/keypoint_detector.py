@@ -6,6 +6,7 @@ from flax import nnx
 
 from fomm_jax import geometry
 from fomm_jax.config import ModelConfig
+from fomm_jax.convolution import convolve_for_flax
 from fomm_jax.layers import Hourglass, convolution
 from fomm_jax.types import Keypoints
 
@@ -48,6 +49,7 @@ class KeypointDetector(nnx.Module):
                 bias_init=lambda key, shape, dtype, *_: jnp.tile(
                     jnp.asarray([1, 0, 0, 1], dtype), maps
                 ),
+                conv_general_dilated=convolve_for_flax,
                 rngs=rngs,
             )
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from fomm_jax import geometry
+from fomm_jax.convolution import convolve_for_flax
 
 NORM_EPSILON = 1e-5  # torch's default for batch and instance normalisation
 STATISTICS_MOMENTUM = 0.1  # torch's default: the share of the new batch in the running statistics
@@ -35,6 +36,7 @@ def convolution(
         padding=padding,
         kernel_init=uniform,
         bias_init=uniform,
+        conv_general_dilated=convolve_for_flax,
         rngs=rngs,
     )
 

@@ -1,12 +1,9 @@
-"""The perceptual network's layers against PyTorch's, and the two ways to convolve."""
+"""The perceptual network's layers against PyTorch's."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import signal
 
-from fomm_jax import perceptual
 from fomm_jax.perceptual import vgg_features
 from fomm_jax.perceptual_weights import VGG_LAYERS
 
@@ -59,42 +56,6 @@ def test_features_are_torchs(network, taps):
     found = vgg_features(weights, pictures)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (2, 2), (1, 5), (2, 4), (3, 3), (4, 6)])
-def test_convolution_of_pictures_of_any_size(x64, size):
-    """Below nine pixels it is a product of matrices."""
-    pictures = RANDOM.normal(size=(2, *size, 3))
-    kernel = RANDOM.normal(size=(3, 3, 3, 4))
-    found = perceptual._convolve(jnp.asarray(pictures), jnp.asarray(kernel))
-    expected = np.zeros((2, *size, 4))
-    for b, i, o in np.ndindex(2, 3, 4):
-        padded = np.pad(pictures[b, :, :, i], 1)
-        expected[b, :, :, o] += signal.correlate2d(padded, kernel[:, :, i, o], "valid")
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
-
-
-def test_convolutions_in_both_ways_have_the_same_gradients(x64):
-    """The product's gradients against those of XLA's convolution, at 2x2 pixels."""
-    pictures, kernel = RANDOM.normal(size=(2, 2, 2, 3)), RANDOM.normal(size=(3, 3, 3, 4))
-    weights = RANDOM.normal(size=(2, 2, 2, 4))
-
-    def by_product(pictures, kernel):
-        return jnp.sum(weights * perceptual._convolve(pictures, kernel))
-
-    def by_convolution(pictures, kernel):
-        out = jax.lax.conv_general_dilated(
-            pictures, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
-        return jnp.sum(weights * out)
-
-    arguments = jnp.asarray(pictures), jnp.asarray(kernel)
-    for ours, theirs in zip(
-        jax.grad(by_product, argnums=(0, 1))(*arguments),
-        jax.grad(by_convolution, argnums=(0, 1))(*arguments),
-        strict=True,
-    ):
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
 
 
 def test_features_halve_and_leave_out_odd_borders():
