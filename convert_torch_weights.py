@@ -13,13 +13,13 @@ What a checkpoint holds:
 import hashlib
 import pathlib
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from absl import app, flags
 
+from fomm_jax.command_line import one_line_errors, parse_flags
 from fomm_jax.errors import InputError
 from fomm_jax.perceptual_weights import VGG_LAYERS, from_torch_state, save_vgg
 from fomm_jax.torch_files import read_torch_file
@@ -37,11 +37,9 @@ NOT_TRAINED = re.compile(
 )
 
 
-def main(argv: Sequence[str]) -> None:
-    """Do what the flags say; an error that the user can act on is one line and status 2."""
-    try:
-        if len(argv) > 1:
-            raise InputError(f"{argv[1]!r} is not understood; see --help")
+def main(_: Sequence[str]) -> None:
+    """Do what the flags say."""
+    with one_line_errors():
         if INSPECT.value and not PERCEPTUAL.value:
             print("\n".join(describe(INSPECT.value)))
         elif PERCEPTUAL.value and INPUT.value and OUTPUT.value and not INSPECT.value:
@@ -50,8 +48,6 @@ def main(argv: Sequence[str]) -> None:
             raise InputError(
                 "give --inspect, or --perceptual with --input and --output; see --help"
             )
-    except InputError as error:
-        _leave(str(error))
 
 
 def convert_perceptual(network: str, source: str, target: str) -> None:
@@ -103,17 +99,5 @@ def _tensors(node: Any, name: str) -> Iterator[tuple[str, np.ndarray]]:
             yield from _tensors(child, f"{name}.{key}" if name else str(key))
 
 
-def _parse(argv: list[str]) -> list[str]:
-    try:
-        return flags.FLAGS(argv)
-    except flags.Error as error:
-        _leave(str(error))
-
-
-def _leave(message: str) -> NoReturn:
-    print("error:", " ".join(message.split()), file=sys.stderr)
-    raise SystemExit(2)
-
-
 if __name__ == "__main__":
-    app.run(main, flags_parser=_parse)
+    app.run(main, flags_parser=parse_flags)

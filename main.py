@@ -9,18 +9,19 @@
 Any field of the configuration is overridden as --config.train.num_steps=10.
 """
 
+import contextlib
 import pathlib
 import sys
-from typing import NoReturn
 
 import jax
-from absl import app, flags, logging
+from absl import app, flags
 from flax import nnx
 from ml_collections import ConfigDict, config_flags
 
 from fomm_jax.animate import animate_files, animate_pairs
 from fomm_jax.animator import Animator
 from fomm_jax.checkpoints import restore_networks
+from fomm_jax.command_line import one_line_errors, parse_flags
 from fomm_jax.config import Config, NormalizationConfig
 from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
@@ -28,10 +29,8 @@ from fomm_jax.networks import Networks
 from fomm_jax.perceptual_weights import load_vgg
 from fomm_jax.reconstruct import reconstruct
 from fomm_jax.train import NotFiniteError, train
-from input_pipeline.loader import steps_per_epoch, training_batches
-from input_pipeline.pairs import animation_pairs
-from input_pipeline.sources import open_video
-from input_pipeline.splits import split_videos
+from input_pipeline.evaluation import open_test_pairs, open_test_videos
+from input_pipeline.loader import training_batches
 
 config_flags.DEFINE_config_file(
     "config", None, "File with get_config(), such as those in configs/."
@@ -50,9 +49,6 @@ def run_training(config: Config, workdir: pathlib.Path) -> None:
     """Train, or go on with training."""
     settings = config.train
     vgg = load_vgg(config.perceptual) if any(settings.loss_weights.perceptual) else {}
-    per_epoch = steps_per_epoch(
-        config.dataset, batch_size=settings.batch_size, num_repeats=settings.num_repeats
-    )
     batches = training_batches(
         config.dataset,
         batch_size=settings.batch_size,
@@ -61,9 +57,15 @@ def run_training(config: Config, workdir: pathlib.Path) -> None:
         process_index=jax.process_index(),
         process_count=jax.process_count(),
     )
-    train(config, workdir, batches, per_epoch, vgg)
-    batches.close()
-    print(f"Trained; checkpoints, event files and pictures are in {workdir}")
+    try:
+        with contextlib.closing(batches):
+            steps = train(config, workdir, batches, batches.steps_per_epoch, vgg)
+    except NotFiniteError as error:
+        sys.exit(f"main.py: {error}")
+    except KeyboardInterrupt:
+        sys.exit("main.py: interrupted; the same command goes on from the last checkpoint")
+    done = f"Trained {steps} steps" if steps else "All steps were done before; nothing to train"
+    print(f"{done}; checkpoints, event files and pictures are in {workdir}")
 
 
 def load_animator(config: Config, motion: NormalizationConfig, batch_size: int) -> Animator:
@@ -77,15 +79,13 @@ def load_animator(config: Config, motion: NormalizationConfig, batch_size: int) 
 
 def run_reconstruction(config: Config, workdir: pathlib.Path) -> None:
     """Reconstruct the test videos from their first frames."""
+    settings, folder = config.reconstruct, workdir / "reconstruction"
     absolute = NormalizationConfig(use_relative_movement=False)
-    animator = load_animator(config, absolute, config.reconstruct.batch_size)
-    paths = split_videos(config.dataset).test[: config.reconstruct.num_videos]
-    folder = workdir / "reconstruction"
     report = reconstruct(
-        animator,
-        [open_video(path, config.dataset.frame_shape) for path in paths],
+        load_animator(config, absolute, settings.batch_size),
+        open_test_videos(config.dataset, settings.num_videos),
         folder,
-        suffix=config.reconstruct.format,
+        suffix=settings.format,
         visualize=config.visualize,
     )
     print(f"L1 {report['l1']:.4f} over {report['frames']} frames of {report['videos']} videos")
@@ -94,81 +94,44 @@ def run_reconstruction(config: Config, workdir: pathlib.Path) -> None:
 
 def run_animation(config: Config, workdir: pathlib.Path) -> None:
     """Animate pairs of test videos."""
-    animator = load_animator(config, config.animate.normalization, config.animate.batch_size)
-    folder = workdir / "animation"
-    pairs = [
-        tuple(open_video(path, config.dataset.frame_shape) for path in pair)
-        for pair in animation_pairs(config.dataset, config.animate.num_pairs)
-    ]
-    animate_pairs(
-        animator,
-        pairs,
-        folder,
-        suffix=config.animate.format,
-        visualize=config.visualize,
-    )
+    settings, folder = config.animate, workdir / "animation"
+    pairs = open_test_pairs(config.dataset, settings.num_pairs)
+    animator = load_animator(config, settings.normalization, settings.batch_size)
+    animate_pairs(animator, pairs, folder, suffix=settings.format, visualize=config.visualize)
     print(f"Films and pictures of {len(pairs)} pairs are in {folder}")
 
 
-def run_file_animation(config: Config) -> None:
-    """Animate --source by --driving."""
-    animator = load_animator(config, config.animate.normalization, config.animate.batch_size)
-    animate_files(
-        animator, SOURCE.value, DRIVING.value, OUTPUT.value, config.dataset.frame_shape[:2]
-    )
-    print(f"The animation is in {OUTPUT.value}")
+def run_file_animation(config: Config, source: str, driving: str, output: str) -> None:
+    """Animate a user's picture by a user's video."""
+    settings, size = config.animate, config.dataset.frame_shape[:2]
+    animator = load_animator(config, settings.normalization, settings.batch_size)
+    animate_files(animator, source, driving, output, size)
+    print(f"The animation is in {output}")
 
 
 def run(config_dict: ConfigDict | None) -> None:
     """Check the flags against one another and do what --mode says."""
-    files = [flag.value for flag in (SOURCE, DRIVING, OUTPUT)]
     if config_dict is None:
         raise InputError("--config: expected a file with get_config(), such as configs/tiny.py")
     if MODE.value is None:
         raise InputError("--mode: expected train, reconstruct or animate")
-    if any(files) and (MODE.value != "animate" or not all(files)):
-        raise InputError("--source, --driving, --output: expected all three, with --mode=animate")
-    if WORKDIR.value is None and not any(files):
-        raise InputError(f"--workdir: expected a folder for what --mode={MODE.value} writes")
     config = from_config_dict(config_dict)
-    if any(files):
-        return run_file_animation(config)
+    source, driving, output = SOURCE.value, DRIVING.value, OUTPUT.value
+    if MODE.value == "animate" and source and driving and output:
+        run_file_animation(config, source, driving, output)
+        return
+    if source or driving or output:
+        raise InputError("--source, --driving, --output: expected all three, with --mode=animate")
+    if WORKDIR.value is None:
+        raise InputError(f"--workdir: expected a folder for what --mode={MODE.value} writes")
     modes = {"train": run_training, "reconstruct": run_reconstruction, "animate": run_animation}
-    return modes[MODE.value](config, pathlib.Path(WORKDIR.value))
-
-
-def refuse(message: str) -> NoReturn:
-    """Leave with one line and the status of bad input."""
-    print(f"main.py: {message}", file=sys.stderr)
-    sys.exit(2)
-
-
-def parse_flags(arguments: list[str]) -> list[str]:
-    """Parse the command line; a wrong config field or file ends in one line."""
-    try:
-        rest = flags.FLAGS(arguments)
-        if flags.FLAGS.config is not None:
-            flags.FLAGS.config.to_dict()  # a missing file is told on the first look
-    except OSError as error:
-        refuse(f"--config: {str(error).splitlines()[-1].strip()}")
-    except (flags.Error, InputError, AttributeError) as error:
-        # ml_collections tells of a wrong field in two lines, within quotes within quotes.
-        message = str(error).replace("\\n", " ").replace("\\'", "").strip("'\"")
-        refuse(f"{' '.join(message.split())}; see main.py --help")
-    if not flags.FLAGS["verbosity"].present:
-        logging.set_verbosity(logging.ERROR)  # Orbax tells of every file that it writes
-    return rest
+    modes[MODE.value](config, pathlib.Path(WORKDIR.value))
 
 
 def main(_: list[str]) -> None:
     """Run, and turn what a user can act on into one line."""
-    try:
+    with one_line_errors():
         run(flags.FLAGS.config)
-    except (InputError, NotFiniteError) as error:
-        refuse(str(error))
-    except KeyboardInterrupt:
-        print("main.py: interrupted; the same command goes on from the last checkpoint")
-        sys.exit(130)
 
 
 if __name__ == "__main__":

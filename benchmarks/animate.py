@@ -7,7 +7,6 @@ its own animation does, and encodes the source for each.
 """
 
 import itertools
-import sys
 
 import jax
 import numpy as np
@@ -15,8 +14,8 @@ from flax import nnx
 
 from benchmarks.measure import Step, load_config, measure, parse_options
 from fomm_jax.animator import Animator
+from fomm_jax.command_line import one_line_errors
 from fomm_jax.config import Config
-from fomm_jax.errors import InputError
 from fomm_jax.networks import Networks
 
 
@@ -47,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse_options(
         "the animation of a picture", "frames a step; default: the config's", arguments
     )
-    try:
+    with one_line_errors():
         config = load_config(options)
         batch = options.batch or config.animate.batch_size
         shape = (batch + 1, *config.dataset.frame_shape)
@@ -66,9 +65,6 @@ def main(arguments: list[str] | None = None) -> None:
             ours=our_step(config, source, np.stack(driving)),
             original=original_step,
         )
-    except InputError as error:
-        print(f"benchmarks.animate: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,13 @@ the discriminator where the config is adversarial, the optimisers. The original 
 loader, so that its step here has nothing of that.
 """
 
-import sys
-
 import jax
 import numpy as np
 
 from benchmarks.measure import Step, load_config, measure, parse_options
 from fomm_jax import sharding
+from fomm_jax.command_line import one_line_errors
 from fomm_jax.config import Config
-from fomm_jax.errors import InputError
 from fomm_jax.perceptual_weights import load_vgg
 from fomm_jax.train import compiled_for
 from fomm_jax.train_state import make_optimizers
@@ -52,7 +50,7 @@ def our_step(config: Config, pairs: Batch) -> Step:
 def main(arguments: list[str] | None = None) -> None:
     """The command line; see the head of this file."""
     options = parse_options("a step of training", "pairs a step; default: the config's", arguments)
-    try:
+    with one_line_errors():
         config = load_config(options)
         batch = options.batch or config.train.batch_size
         pairs = random_pairs(config, batch)
@@ -70,9 +68,6 @@ def main(arguments: list[str] | None = None) -> None:
             ours=our_step(config, pairs),
             original=original_step,
         )
-    except InputError as error:
-        print(f"benchmarks.train_step: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

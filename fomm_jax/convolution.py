@@ -56,7 +56,7 @@ def _xla_convolution(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.A
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _convolve(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Array:
-    """`_xla_convolution`, with `_kernel_gradient_by_products` on CPU."""
+    """`_xla_convolution`, with `_kernel_gradient_by_products` on a CPU."""
     return _xla_convolution(x, kernel, padding)
 
 
@@ -75,6 +75,10 @@ def _convolve_backward(
         return jax.vjp(lambda kernel: _xla_convolution(x, kernel, padding), kernel)[1](gradient)[0]
 
     def by_products(x: jax.Array, gradient: jax.Array) -> jax.Array:
+        # Simulated devices share a pool of threads, in which a large product and the collective
+        # that another device has reached wait for one another.
+        if jax.device_count(backend="cpu") > 1:
+            return by_xla(x, gradient)
         return _kernel_gradient_by_products(x, gradient, kernel.shape[:2], padding)
 
     return (

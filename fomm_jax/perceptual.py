@@ -1,5 +1,7 @@
 """The perceptual network: features of VGG16 or VGG19 (Simonyan and Zisserman, 2015)."""
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +14,7 @@ IMAGENET_DEVIATION = np.asarray([0.229, 0.224, 0.225], np.float32)
 TAPS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")  # relu1_1 … relu5_1 follow these
 
 # Kernel (height, width, in, out) and bias (out,) by layer, in the order of the layers.
-VggWeights = dict[str, tuple[jax.Array, jax.Array]]
+VggWeights = Mapping[str, tuple[jax.Array | np.ndarray, jax.Array | np.ndarray]]
 
 
 def vgg_features(weights: VggWeights, pictures: jax.Array) -> tuple[jax.Array, ...]:
@@ -36,8 +38,8 @@ def vgg_features(weights: VggWeights, pictures: jax.Array) -> tuple[jax.Array, .
     for name, (kernel, bias) in weights.items():
         if name.endswith("_1") and name != "conv1_1":
             x = _max_pool(x)
-        x = convolve(x, kernel.astype(dtype), ((1, 1), (1, 1)))
-        x = jax.nn.relu(x + bias.astype(dtype)[None, None, None])
+        x = convolve(x, jnp.asarray(kernel, dtype), ((1, 1), (1, 1)))
+        x = jax.nn.relu(x + jnp.asarray(bias, dtype)[None, None, None])
         if name in TAPS:
             taps.append(x)
     return tuple(taps)

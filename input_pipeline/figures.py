@@ -12,7 +12,6 @@ import colorsys
 import dataclasses
 import math
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from tqdm import tqdm
 
+from fomm_jax.command_line import one_line_errors
 from fomm_jax.errors import InputError
 from fomm_jax.video_io import write_picture
 
@@ -215,11 +215,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=32, help="frames in each video")
     parser.add_argument("--seed", type=int, default=0, help="another seed draws other figures")
     options = parser.parse_args()
-    try:
+    with one_line_errors():
         write_dataset(options.output, options.size, options.videos, options.frames, options.seed)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
     print(f"drew {options.videos} videos into {options.output}")
 
 

@@ -59,7 +59,9 @@ class PairSampler:
 
 
 class TrainingBatches(grain.DatasetIterator[Batch]):
-    """The batches of one host from a position on; made by `training_batches`.
+    """The batches of one host from a position on, endless; made by `training_batches`.
+
+    `steps_per_epoch` is the number of full batches in an epoch.
 
     The state is the number of the next batch, counted from the start of training and the same on
     every host. So it can be restored with another number of workers.
@@ -69,11 +71,13 @@ class TrainingBatches(grain.DatasetIterator[Batch]):
         self,
         parts: grain.MapDataset,
         *,
+        steps_per_epoch: int,
         process_index: int,
         process_count: int,
         num_workers: int,
     ) -> None:
         super().__init__()
+        self.steps_per_epoch = steps_per_epoch
         self._parts = parts
         self._process_index = process_index
         self._process_count = process_count
@@ -153,7 +157,14 @@ def training_batches(
         InputError: where there are no videos or a field does not fit the others.
     """
     sampler = PairSampler(dataset)
-    num_batches = _num_batches(dataset, len(sampler), batch_size, num_repeats)
+    num_pairs = len(sampler) * num_repeats
+    if batch_size < 1 or num_pairs < batch_size:
+        what = "ids" if dataset.id_sampling else "training videos"
+        raise InputError(
+            f"config.train.batch_size is {batch_size}; expected 1 to {num_pairs},"
+            f" the {len(sampler)} {what} in {dataset.root_dir} times config.train.num_repeats"
+            f" {num_repeats}"
+        )
     if batch_size % process_count:
         raise InputError(
             f"config.train.batch_size is {batch_size}; expected a multiple of the"
@@ -161,31 +172,13 @@ def training_batches(
         )
     # The generator of an element is chosen by its index before the shuffle, so it is the same on
     # whichever host and in whichever worker the element comes to be drawn.
-    elements = grain.MapDataset.range(len(sampler) * num_repeats).random_map(sampler, seed=seed)
-    epoch = elements.shuffle(seed=seed)[: num_batches * batch_size]
+    elements = grain.MapDataset.range(num_pairs).random_map(sampler, seed=seed)
+    steps_per_epoch = num_pairs // batch_size
+    epoch = elements.shuffle(seed=seed)[: steps_per_epoch * batch_size]
     return TrainingBatches(
         epoch.batch(batch_size // process_count).repeat(),
+        steps_per_epoch=steps_per_epoch,
         process_index=process_index,
         process_count=process_count,
         num_workers=dataset.num_workers,
     )
-
-
-def steps_per_epoch(dataset: DatasetConfig, *, batch_size: int, num_repeats: int) -> int:
-    """The number of full batches in an epoch.
-
-    Raises:
-        InputError: where there is none.
-    """
-    return _num_batches(dataset, len(PairSampler(dataset)), batch_size, num_repeats)
-
-
-def _num_batches(dataset: DatasetConfig, num_videos: int, batch_size: int, num_repeats: int) -> int:
-    if batch_size < 1 or num_videos * num_repeats < batch_size:
-        what = "ids" if dataset.id_sampling else "training videos"
-        raise InputError(
-            f"config.train.batch_size is {batch_size}; expected 1 to {num_videos * num_repeats},"
-            f" the {num_videos} {what} in {dataset.root_dir} times config.train.num_repeats"
-            f" {num_repeats}"
-        )
-    return num_videos * num_repeats // batch_size

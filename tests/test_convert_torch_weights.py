@@ -21,7 +21,7 @@ def run_command(*flags, folder=None):
 
 def assert_refused(run, *words):
     assert (run.returncode, run.stdout) == (2, "")
-    assert run.stderr.startswith("error: ")
+    assert run.stderr.startswith("convert_torch_weights.py: ")
     assert run.stderr.count("\n") == 1
     for word in words:
         assert word in run.stderr

@@ -12,7 +12,7 @@ from PIL import Image
 
 from fomm_jax.config import AugmentationConfig, DatasetConfig
 from fomm_jax.errors import InputError
-from input_pipeline.loader import steps_per_epoch, training_batches
+from input_pipeline.loader import training_batches
 
 NUM_VIDEOS, NUM_FRAMES, SIZE = 7, 6, 8
 
@@ -88,7 +88,7 @@ def test_batches_are_pairs_of_one_video_in_the_order_of_time(batches):
 
 def test_an_epoch_is_a_fresh_permutation_without_its_last_incomplete_batch(dataset, batches):
     # 21 elements in batches of 4: 5 batches, one element left out.
-    assert steps_per_epoch(dataset, batch_size=4, num_repeats=3) == 5
+    assert batches().steps_per_epoch == 5
     epochs = video_numbers(take(batches(), 40)).reshape(8, 20)
     for epoch in epochs:
         counts = Counter(epoch.tolist())
@@ -218,6 +218,6 @@ def test_fields_that_do_not_fit_are_refused(dataset, batches):
     with pytest.raises(InputError, match=r"config\.train\.batch_size is 22; expected 1 to 21"):
         batches(batch_size=22)
     with pytest.raises(InputError, match=r"7 training videos .* config\.train\.num_repeats 1"):
-        steps_per_epoch(dataset, batch_size=8, num_repeats=1)
+        batches(batch_size=8, num_repeats=1)
     with pytest.raises(InputError, match="multiple of the 3 processes"):
         batches(process=(0, 3))

@@ -121,7 +121,7 @@ def test_training_leaves_pictures_and_curves(workdir):
         "00000002.png",
         "00000004.png",
     ]
-    assert len(list(workdir.glob("events.*"))) == 3
+    assert len(list(workdir.glob("events.*"))) == 2  # the third run had nothing to do
     assert sorted(path.name for path in workdir.iterdir() if "events" not in path.name) == [
         "checkpoints",
         "pictures",

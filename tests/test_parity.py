@@ -6,6 +6,7 @@ itself, `make_fixtures.py` and the README beside the shared recordings say.
 
 import functools
 
+import jax
 import numpy as np
 import pytest
 import reference
@@ -35,6 +36,12 @@ STATE_TOLERANCE = {0: 1e-7, 3: 3e-6}
 ZERO_GRADIENT = 1e-10  # of the largest in the same network
 
 all_recordings = pytest.mark.parametrize("name", NAMES)
+
+
+@pytest.fixture(autouse=True)
+def a_cpu(monkeypatch):
+    """The steps run on one device and take its way to the kernels' gradients."""
+    monkeypatch.setattr(jax, "device_count", lambda backend: 1)
 
 
 def find(name):

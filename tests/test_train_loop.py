@@ -1,5 +1,6 @@
 """The training loop: what a stop and a second start must not change, and how a run fails."""
 
+import contextlib
 import dataclasses
 import re
 import shutil
@@ -15,7 +16,7 @@ from fomm_jax.errors import InputError
 from fomm_jax.perceptual_weights import load_vgg
 from fomm_jax.train import NotFiniteError, train
 from input_pipeline.figures import write_dataset
-from input_pipeline.loader import TrainingBatches, steps_per_epoch, training_batches
+from input_pipeline.loader import TrainingBatches, training_batches
 
 # Orbax, asked for arrays without shardings, says that it takes those of the file.
 pytestmark = pytest.mark.filterwarnings("ignore:Sharding info not provided:UserWarning")
@@ -40,20 +41,18 @@ def vgg(config):
 
 
 def run(config, workdir, vgg, num_steps=4):
-    """Train up to a step."""
+    """Train up to a step; the number of steps that it took."""
     settings = dataclasses.replace(config.train, num_steps=num_steps)
-    counts = {"batch_size": settings.batch_size, "num_repeats": settings.num_repeats}
-    batches = training_batches(config.dataset, **counts, seed=settings.seed)
-    try:
-        train(
-            dataclasses.replace(config, train=settings),
-            workdir,
-            batches,
-            steps_per_epoch(config.dataset, **counts),
-            vgg,
+    config = dataclasses.replace(config, train=settings)
+    with contextlib.closing(
+        training_batches(
+            config.dataset,
+            batch_size=settings.batch_size,
+            num_repeats=settings.num_repeats,
+            seed=settings.seed,
         )
-    finally:
-        batches.close()
+    ) as batches:
+        return train(config, workdir, batches, batches.steps_per_epoch, vgg)
 
 
 def saved(workdir, step):
@@ -98,7 +97,7 @@ def test_second_start_goes_on_as_if_there_had_been_no_stop(config, vgg, uninterr
 
 def test_finished_run_does_nothing(config, vgg, uninterrupted):
     before = saved(uninterrupted, 4)
-    run(config, uninterrupted, vgg)
+    assert run(config, uninterrupted, vgg) == 0
     names = sorted(path.name for path in (uninterrupted / "checkpoints").iterdir())
     assert names == ["2", "4"]
     assert_same(saved(uninterrupted, 4), before)
