@@ -1,11 +1,21 @@
-r"""Convert weights that PyTorch has saved, or look into such a file. PyTorch is not needed.
+r"""Convert weights from and to PyTorch's files, or look into such a file. PyTorch is not needed.
+
+A checkpoint of the original for use here, with optimisers and epoch if it has them; training,
+reconstruction and animation take the folder as --workdir or --checkpoint:
+
+    python convert_torch_weights.py --config=configs/vox_256.py --input=vox-cpk.pth.tar --output=DIR
+
+A checkpoint of ours for the original:
+
+    python convert_torch_weights.py --config=configs/vox_256.py --input=DIR \
+        --output=model.pth.tar --to_torch
 
 The perceptual network, from https://download.pytorch.org/models/vgg19-dcbb9e9d.pth:
 
     python convert_torch_weights.py --perceptual=vgg19 --input=vgg19-dcbb9e9d.pth \
         --output=weights/vgg19
 
-What a checkpoint holds:
+What a file holds, and which fields of config.model fit it:
 
     python convert_torch_weights.py --inspect=vox-adv-cpk.pth.tar
 """
@@ -16,19 +26,33 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 from absl import app, flags
+from ml_collections import ConfigDict, config_flags
 
+from fomm_jax.checkpoints import Checkpoints, find_checkpoint, restore_epoch, restore_state
 from fomm_jax.command_line import one_line_errors, parse_flags
+from fomm_jax.config import Config
+from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
 from fomm_jax.perceptual_weights import VGG_LAYERS, from_torch_state, save_vgg
+from fomm_jax.pretrained import read_original
+from fomm_jax.torch_architecture import find_architecture
+from fomm_jax.torch_file_writer import write_torch_file
 from fomm_jax.torch_files import read_torch_file
+from fomm_jax.torch_weights import OPTIMIZER_KEYS, load_train_state, to_checkpoint
+from fomm_jax.train_state import initial_state, make_optimizers
 
+config_flags.DEFINE_config_file(
+    "config", None, "File with get_config(), such as those in configs/: the architecture."
+)
 PERCEPTUAL = flags.DEFINE_enum(
     "perceptual", None, list(VGG_LAYERS), "Convert torchvision's weights of this network."
 )
-INPUT = flags.DEFINE_string("input", None, "The file of PyTorch's to convert.")
+INPUT = flags.DEFINE_string("input", None, "What to convert: PyTorch's file, or DIR of ours.")
 OUTPUT = flags.DEFINE_string("output", None, "Where the converted weights go.")
+TO_TORCH = flags.DEFINE_bool("to_torch", False, "Convert a checkpoint of ours for PyTorch.")
 INSPECT = flags.DEFINE_string("inspect", None, "Tell what this file of PyTorch's holds.")
 
 # Tensors of a state dict that are not trained: statistics, power iterations, constant kernels.
@@ -40,14 +64,56 @@ NOT_TRAINED = re.compile(
 def main(_: Sequence[str]) -> None:
     """Do what the flags say."""
     with one_line_errors():
-        if INSPECT.value and not PERCEPTUAL.value:
-            print("\n".join(describe(INSPECT.value)))
-        elif PERCEPTUAL.value and INPUT.value and OUTPUT.value and not INSPECT.value:
-            convert_perceptual(PERCEPTUAL.value, INPUT.value, OUTPUT.value)
-        else:
-            raise InputError(
-                "give --inspect, or --perceptual with --input and --output; see --help"
-            )
+        run(flags.FLAGS.config)
+
+
+def run(config_dict: ConfigDict | None) -> None:
+    """Check the flags against one another and do what they ask for."""
+    asked = [name for name in ("inspect", "perceptual", "config") if flags.FLAGS[name].present]
+    if len(asked) != 1:
+        raise InputError("expected one of --inspect, --perceptual and --config; see --help")
+    if INSPECT.value:
+        print("\n".join(describe(INSPECT.value)))
+        return
+    source, target = INPUT.value, OUTPUT.value
+    if not source or not target:
+        raise InputError(f"--{asked[0]}: expected --input and --output with it; see --help")
+    if PERCEPTUAL.value:
+        convert_perceptual(PERCEPTUAL.value, source, target)
+    elif config_dict is not None:
+        convert = convert_to_torch if TO_TORCH.value else convert_from_torch
+        convert(from_config_dict(config_dict), source, target)
+
+
+def convert_from_torch(config: Config, source: str, target: str) -> None:
+    """Convert a checkpoint of the original into one of ours, in a folder like a workdir."""
+    checkpoint = read_original(source)
+    # The state is the same however long an epoch is; that matters in training alone.
+    optimizers = make_optimizers(config.train, steps_per_epoch=1)
+    try:
+        state = load_train_state(config, checkpoint, optimizers)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+    absent = sorted({"discriminator", *OPTIMIZER_KEYS.values()} - checkpoint.keys())
+    if absent:
+        print(f"{source}: has no {', '.join(absent)}; fresh ones take the place")
+    step, epoch = int(state.step), checkpoint.get("epoch", 0)
+    del checkpoint  # large, and Orbax needs memory too
+    with Checkpoints(target, keep=1) as checkpoints:
+        if checkpoints.latest_step is not None:
+            raise InputError(f"{checkpoints.folder}: has a checkpoint already; expected none")
+        checkpoints.save(step, state, epoch)
+    print(f"wrote {checkpoints.folder / str(step)}")
+
+
+def convert_to_torch(config: Config, source: str, target: str) -> None:
+    """Convert a checkpoint of ours into a file that the original's `load_state_dict` takes."""
+    path = find_checkpoint(source)
+    optimizers = make_optimizers(config.train, steps_per_epoch=1)
+    abstract = jax.eval_shape(lambda key: initial_state(config, optimizers, key), jax.random.key(0))
+    state = restore_state(path, abstract)
+    write_torch_file(target, to_checkpoint(config, state, restore_epoch(path)))
+    print(f"wrote {target}")
 
 
 def convert_perceptual(network: str, source: str, target: str) -> None:
@@ -71,6 +137,11 @@ def describe(path: str) -> Iterator[str]:
     modules = tree if isinstance(tree, dict) else {"": tree}
     if all(isinstance(value, np.ndarray) for value in modules.values()):
         modules = {"tensors": modules}  # a bare state dict
+    if {"kp_detector", "generator"} <= modules.keys():
+        yield "config.model that fits:"
+        for finding in find_architecture(modules):
+            bound = "at least " if finding.at_least else ""
+            yield f"  {finding.field} = {bound}{finding.value!r}"
     for name, module in modules.items():
         tensors = dict(_tensors(module, ""))
         if not tensors:

@@ -15,18 +15,18 @@ import sys
 
 import jax
 from absl import app, flags
-from flax import nnx
 from ml_collections import ConfigDict, config_flags
 
 from fomm_jax.animate import animate_files, animate_pairs
 from fomm_jax.animator import Animator
-from fomm_jax.checkpoints import restore_networks
 from fomm_jax.command_line import one_line_errors, parse_flags
 from fomm_jax.config import Config, NormalizationConfig
 from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
-from fomm_jax.networks import Networks
+from fomm_jax.evaluators import EVALUATORS
+from fomm_jax.event_files import read_curves
 from fomm_jax.perceptual_weights import load_vgg
+from fomm_jax.pretrained import load_pretrained
 from fomm_jax.reconstruct import reconstruct
 from fomm_jax.train import NotFiniteError, train
 from input_pipeline.evaluation import open_test_pairs, open_test_videos
@@ -38,7 +38,10 @@ config_flags.DEFINE_config_file(
 MODE = flags.DEFINE_enum("mode", None, ["train", "reconstruct", "animate"], "What to do.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints and all outputs.")
 CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", None, "Checkpoint, or folder of them, to use in place of the workdir's newest."
+    "checkpoint",
+    None,
+    "Checkpoint, folder of them, or file of the original, to use in place of the workdir's newest;"
+    " training in a new workdir goes on from it.",
 )
 SOURCE = flags.DEFINE_string("source", None, "Picture to animate.")
 DRIVING = flags.DEFINE_string("driving", None, "Video whose motion it gets.")
@@ -48,7 +51,6 @@ OUTPUT = flags.DEFINE_string("output", None, "Film to write, .mp4 or .gif.")
 def run_training(config: Config, workdir: pathlib.Path) -> None:
     """Train, or go on with training."""
     settings = config.train
-    vgg = load_vgg(config.perceptual) if any(settings.loss_weights.perceptual) else {}
     batches = training_batches(
         config.dataset,
         batch_size=settings.batch_size,
@@ -57,13 +59,14 @@ def run_training(config: Config, workdir: pathlib.Path) -> None:
         process_index=jax.process_index(),
         process_count=jax.process_count(),
     )
+    vgg = load_vgg(config.perceptual) if any(settings.loss_weights.perceptual) else {}
     try:
         with contextlib.closing(batches):
-            steps = train(config, workdir, batches, batches.steps_per_epoch, vgg)
+            steps = train(
+                config, workdir, batches, batches.steps_per_epoch, vgg, begin_from=CHECKPOINT.value
+            )
     except NotFiniteError as error:
         sys.exit(f"main.py: {error}")
-    except KeyboardInterrupt:
-        sys.exit("main.py: interrupted; the same command goes on from the last checkpoint")
     done = f"Trained {steps} steps" if steps else "All steps were done before; nothing to train"
     print(f"{done}; checkpoints, event files and pictures are in {workdir}")
 
@@ -73,23 +76,25 @@ def load_animator(config: Config, motion: NormalizationConfig, batch_size: int) 
     folder = CHECKPOINT.value or WORKDIR.value
     if folder is None:
         raise InputError("--workdir or --checkpoint: expected one of them, to find the networks")
-    networks = nnx.eval_shape(lambda: Networks(config.model, config.compat, rngs=nnx.Rngs(0)))
-    return Animator(restore_networks(folder, networks), motion, batch_size)
+    return Animator(load_pretrained(folder, config), motion, batch_size)
 
 
 def run_reconstruction(config: Config, workdir: pathlib.Path) -> None:
     """Reconstruct the test videos from their first frames."""
     settings, folder = config.reconstruct, workdir / "reconstruction"
     absolute = NormalizationConfig(use_relative_movement=False)
+    evaluator = EVALUATORS[settings.evaluator]() if settings.evaluator else None
     report = reconstruct(
         load_animator(config, absolute, settings.batch_size),
         open_test_videos(config.dataset, settings.num_videos),
         folder,
         suffix=settings.format,
         visualize=config.visualize,
+        evaluator=evaluator,
+        curves=read_curves(workdir),
     )
     print(f"L1 {report['l1']:.4f} over {report['frames']} frames of {report['videos']} videos")
-    print(f"Films, pictures and metrics.json are in {folder}")
+    print(f"Films, pictures, metrics.json and report.html are in {folder}")
 
 
 def run_animation(config: Config, workdir: pathlib.Path) -> None:
@@ -130,8 +135,13 @@ def run(config_dict: ConfigDict | None) -> None:
 
 def main(_: list[str]) -> None:
     """Run, and turn what a user can act on into one line."""
-    with one_line_errors():
-        run(flags.FLAGS.config)
+    try:
+        with one_line_errors():
+            run(flags.FLAGS.config)
+    except KeyboardInterrupt:
+        rest = "; the same command goes on from the last checkpoint"
+        print(f"main.py: interrupted{rest if MODE.value == 'train' else ''}", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

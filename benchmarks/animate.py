@@ -16,7 +16,7 @@ from benchmarks.measure import Step, load_config, measure, parse_options
 from fomm_jax.animator import Animator
 from fomm_jax.command_line import one_line_errors
 from fomm_jax.config import Config
-from fomm_jax.networks import Networks
+from fomm_jax.networks import Networks, abstract_networks
 
 
 def random_networks(config: Config) -> Networks:
@@ -25,8 +25,7 @@ def random_networks(config: Config) -> Networks:
     def initialise() -> nnx.State:
         return nnx.state(Networks(config.model, config.compat, rngs=nnx.Rngs(0)))
 
-    abstract = nnx.eval_shape(lambda: Networks(config.model, config.compat, rngs=nnx.Rngs(0)))
-    return nnx.merge(nnx.graphdef(abstract), jax.jit(initialise)())
+    return nnx.merge(nnx.graphdef(abstract_networks(config)), jax.jit(initialise)())
 
 
 def our_step(config: Config, source: np.ndarray, driving: np.ndarray) -> Step:

@@ -8,12 +8,11 @@ perceptual loss of each beside that of the original, as a Markdown table.
 
 import argparse
 import pathlib
-import struct
-from collections.abc import Iterator
 
 import matplotlib.pyplot as plt
 import numpy as np
-from tensorboardX.proto.event_pb2 import Event
+
+from fomm_jax.event_files import read_curves
 
 WINDOW = 100  # steps, and `train.log_every` of the runs
 
@@ -31,27 +30,6 @@ ORIGINAL = {
     900: (66.1, 66.3),
     1000: (64.7, 66.0),
 }
-
-
-def read_events(path: pathlib.Path) -> Iterator[Event]:
-    """The events of one file: records of length, checksum, bytes, checksum."""
-    data = path.read_bytes()
-    position = 0
-    while position < len(data):
-        (length,) = struct.unpack_from("<Q", data, position)
-        yield Event.FromString(data[position + 12 : position + 12 + length])
-        position += 16 + length
-
-
-def read_curve(workdir: pathlib.Path, tag: str) -> dict[int, float]:
-    """A scalar by step, over all event files of a run; a later file overrides an earlier one."""
-    curve = {}
-    for path in sorted(workdir.glob("events*"), key=lambda path: path.stat().st_mtime):
-        for event in read_events(path):
-            for value in event.summary.value:
-                if value.tag == tag:
-                    curve[event.step] = value.simple_value
-    return dict(sorted(curve.items()))
 
 
 def print_table(curves: dict[str, dict[int, float]]) -> None:
@@ -88,7 +66,7 @@ def main() -> None:
     parser.add_argument("--run", action="append", required=True, type=pathlib.Path, metavar="W")
     parser.add_argument("--plot", type=pathlib.Path, help="picture to write")
     arguments = parser.parse_args()
-    curves = {run.name: read_curve(run, "perceptual") for run in arguments.run}
+    curves = {run.name: read_curves(run).get("perceptual", {}) for run in arguments.run}
     print_table(curves)
     if arguments.plot:
         plot(curves, arguments.plot)

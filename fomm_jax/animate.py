@@ -1,18 +1,20 @@
 """Animations to files: pairs of test videos, or a user's picture and video."""
 
 import pathlib
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from tqdm import tqdm
 
 from fomm_jax.animator import AnimatedFrame, Animator
 from fomm_jax.config import VisualizeConfig
-from fomm_jax.picture_io import fit_frame, read_picture, write_picture
+from fomm_jax.errors import InputError
+from fomm_jax.picture_io import PICTURE_SUFFIXES, fit_frame, read_picture, write_picture
 from fomm_jax.types import Video
-from fomm_jax.video_io import iterate_frames, probe_video
+from fomm_jax.video_io import VIDEO_SUFFIXES, iterate_frames, probe_video
 from fomm_jax.video_writer import VideoWriter
-from fomm_jax.visualize import contact_sheet, draw_keypoints
+from fomm_jax.visualize import GAP, draw_keypoints, side_by_side
 
 
 def animate_pairs(
@@ -26,10 +28,17 @@ def animate_pairs(
     """Animate the first frame of a video by the motion of another, for each (source, driving).
 
     Writes `DRIVING-SOURCE.mp4` and `png/DRIVING-SOURCE.png` into `folder`, as `write_animation`.
+
+    Raises:
+      InputError: a video cannot be read, a file not be written, or two pairs would be written
+        under one name.
     """
-    for source_video, driving_video in tqdm(pairs, desc="animate", unit="pair"):
+    names = output_names([(driving, source) for source, driving in pairs])
+    named_pairs = zip(names, pairs, strict=True)
+    for name, (source_video, driving_video) in tqdm(
+        named_pairs, total=len(pairs), desc="animate", unit="pair"
+    ):
         source = next(iter(source_video))
-        name = "-".join(pathlib.Path(video.name).stem for video in (driving_video, source_video))
         write_animation(
             source,
             animator.animate(source, driving_video),
@@ -39,6 +48,34 @@ def animate_pairs(
             fps=driving_video.fps,
             visualize=visualize,
         )
+
+
+def output_names(groups: Sequence[Sequence[Video]]) -> list[str]:
+    """Choose the name for what is made of each group of videos: theirs, joined by "-".
+
+    Suffixes of pictures and videos are left out; other dots may belong to a folder's name.
+
+    Raises:
+      InputError: groups of other videos would have the same name.
+    """
+    videos_of: dict[str, list[str]] = {}
+    names = []
+    for group in groups:
+        videos = [video.name for video in group]
+        name = "-".join(map(_without_suffix, videos))
+        others = videos_of.setdefault(name, videos)
+        if others != videos:
+            raise InputError(
+                f"{' and '.join(others)}: would be written under the name {name}, as would"
+                f" {' and '.join(videos)}; expected another name for one of them"
+            )
+        names.append(name)
+    return names
+
+
+def _without_suffix(name: str) -> str:
+    path = pathlib.PurePath(name)
+    return path.stem if path.suffix.lower() in PICTURE_SUFFIXES + VIDEO_SUFFIXES else name
 
 
 def write_animation(
@@ -60,13 +97,13 @@ def write_animation(
       Each frame's L1 between prediction and driving frame.
     """
     predictions, l1 = [], []
-    film = folder / f"{name}{suffix}"
-    with VideoWriter(film, fps, *contact_sheet([[source] * 3]).shape[:2]) as writer:
+    height, width = source.shape[:2]
+    with VideoWriter(folder / f"{name}{suffix}", fps, height, 3 * width + 2 * GAP) as writer:
         for frame in frames:
             driving = draw_keypoints(
                 frame.driving / 255, frame.driving_keypoints, visualize.kp_size, visualize.colormap
             )
-            writer.write(contact_sheet([[source, driving, frame.prediction]]))
+            writer.write(side_by_side([source, driving, frame.prediction]))
             predictions.append(frame.prediction)
             l1.append(frame.l1)
     write_picture(folder / "png" / f"{name}.png", np.concatenate(predictions, axis=1))
@@ -83,7 +120,8 @@ def animate_files(
     """Animate a user's picture by a user's video, frame by frame.
 
     Both are cropped about the centre to the model's aspect and resized. The output has the rate
-    of the driving video; where that is damaged, it ends with the last whole frame.
+    of the driving video; where that is damaged, it ends with the last whole frame, and a line on
+    stderr tells so.
 
     Args:
       animator: trained, with the motion that is wanted.
@@ -97,8 +135,22 @@ def animate_files(
     """
     picture = fit_frame(read_picture(source), *size)
     info = probe_video(driving)
-    frames = (fit_frame(frame, *size) for frame in iterate_frames(driving, strict=False))
+    frames = (fit_frame(frame, *size) for frame in _frames_until_damage(driving))
     with VideoWriter(output, info.fps, *size) as writer:
         animated = animator.animate(picture, frames)
         for frame in tqdm(animated, total=info.num_frames, desc="animate", unit="frame"):
             writer.write(frame.prediction)
+
+
+def _frames_until_damage(path: str) -> Iterator[np.ndarray]:
+    """Yield frames as `iterate_frames`, but only warn of damage where some come before it."""
+    num_frames = 0
+    try:
+        for frame in iterate_frames(path):
+            num_frames += 1
+            yield frame
+    except InputError as error:
+        if num_frames == 0:
+            raise
+        # Through tqdm, so that the line and the bar do not run into each other.
+        tqdm.write(f"warning: {error}; the animation ends there", file=sys.stderr)

@@ -5,7 +5,6 @@ compilation serves videos of any length and memory does not grow with it.
 """
 
 import dataclasses
-import functools
 import itertools
 import math
 from collections.abc import Iterable, Iterator
@@ -96,7 +95,7 @@ def normalize_keypoints(
     movement_scale: jax.Array,
     config: NormalizationConfig,
 ) -> Keypoints:
-    """Carry driving keypoints over to the source (section 3.3, "relative motion transfer").
+    """Carry driving keypoints over to the source (section 3.4, "relative motion transfer").
 
     Relative movement adds to the source's keypoints what the driving ones moved since the initial
     frame, times the scale; relative jacobians are J_driving J_initial⁻¹ J_source.
@@ -143,11 +142,11 @@ def movement_scale(source: Keypoints, initial: Keypoints, config: NormalizationC
 class Animator:
     """Trained networks with their compiled functions."""
 
-    def __init__(self, networks: Networks, config: NormalizationConfig, batch_size: int):
+    def __init__(self, networks: Networks, motion: NormalizationConfig, batch_size: int):
         """Prepare to animate `batch_size` frames a call; compilation waits for the first."""
         definition, state = nnx.split(networks)
         self._state = state
-        self._config = config
+        self._motion = motion
         self._batch_size = batch_size
 
         @jax.jit
@@ -158,28 +157,23 @@ class Animator:
         def encode(state: nnx.State, source: jax.Array) -> EncodedSource:
             return encode_source(nnx.merge(definition, state), _to_float(source))
 
-        @functools.partial(jax.jit, static_argnames="config")
+        @jax.jit
         def animate(
             state: nnx.State,
             source: EncodedSource,
             frames: jax.Array,
             initial: Keypoints,
             scale: jax.Array,
-            config: NormalizationConfig,
         ) -> tuple[jax.Array, jax.Array, jax.Array]:
             driving = _to_float(frames)
             networks = nnx.merge(definition, state)
-            animated = animate_frames(networks, source, driving, initial, scale, config)
+            animated = animate_frames(networks, source, driving, initial, scale, motion)
             prediction = animated.prediction
             l1 = jnp.mean(jnp.abs(prediction - driving), axis=(1, 2, 3))
             truncated = jnp.floor(255 * prediction).astype(jnp.uint8)
             return truncated, animated.driving_keypoints.value, l1
 
         self._detect, self._encode, self._animate = detect, encode, animate
-
-    def keypoints(self, frame: np.ndarray) -> np.ndarray:
-        """Keypoints (k, 2) of a frame (h, w, c) uint8, in (x, y) order on [-1, 1]."""
-        return np.asarray(self._detect(self._state, frame[None]).value[0])
 
     def animate(self, source: np.ndarray, frames: Iterable[np.ndarray]) -> Iterator[AnimatedFrame]:
         """Animate a source by driving frames, lazily.
@@ -197,17 +191,19 @@ class Animator:
             return
         encoded = self._encode(self._state, source[None])
         initial = self._detect(self._state, batch[0][None])
-        scale = movement_scale(encoded.keypoints, initial, self._config)
+        scale = movement_scale(encoded.keypoints, initial, self._motion)
         while batch:
             # A last batch that is not full is filled up, since a new size would compile anew.
             filled = np.stack(batch + batch[-1:] * (self._batch_size - len(batch)))
-            outputs = self._animate(
-                self._state, encoded, filled, initial, jnp.asarray(scale), self._config
-            )
+            outputs = self._animate(self._state, encoded, filled, initial, jnp.asarray(scale))
             predictions, keypoints, l1 = jax.device_get(outputs)
             for i, driving in enumerate(batch):
                 yield AnimatedFrame(driving, predictions[i], keypoints[i], float(l1[i]))
             batch = list(itertools.islice(frames, self._batch_size))
+
+    def detect_keypoints(self, frame: np.ndarray) -> np.ndarray:
+        """The keypoints (k, 2) of a frame (h, w, c) uint8, (x, y) on [-1, 1]."""
+        return np.asarray(self._detect(self._state, frame[None]).value[0])
 
 
 def _to_float(pictures: jax.Array) -> jax.Array:

@@ -54,29 +54,52 @@ class Checkpoints:
         latest = self._checkpointer.latest
         return None if latest is None else latest.step
 
-    def save(self, step: int, state: TrainState, data: Any) -> None:
-        """Begin to write a checkpoint; `data` is an iterator that can save its position."""
-        self._checkpointer.save_checkpointables_async(
-            step, {**_branches(state), "data": data}, overwrite=True, force=True
-        )
-
-    def restore(self, abstract: TrainState, data: Any) -> TrainState:
-        """The newest checkpoint; the loader `data` goes to where it was.
+    def save(self, step: int, state: TrainState, epoch: int, data: Any = None) -> None:
+        """Begin to write a checkpoint.
 
         Args:
-          abstract: shapes, dtypes and shardings of the state.
-          data: an iterator like the one that was saved.
-
-        Raises:
-          InputError: the checkpoint is of another architecture.
+          step: steps done.
+          state: of training.
+          epoch: epochs done, which the original's checkpoints tell in place of steps.
+          data: an iterator that can save its position. Without one, training goes on with the
+            batch of the step.
         """
-        step = self.latest_step
-        assert step is not None, "the caller asks for latest_step first"
-        branches = _branches(abstract)
-        _check_architecture(self.folder / str(step), branches)
-        restored = self._checkpointer.load_checkpointables(step, {**branches, "data": data})
+        position = {} if data is None else {"data": data}
+        self._checkpointer.save_checkpointables_async(
+            step,
+            _branches(state) | position,
+            overwrite=True,
+            force=True,
+            custom_metadata={"epoch": epoch},
+        )
+
+
+def restore_state(path: pathlib.Path, abstract: TrainState, data: Any = None) -> TrainState:
+    """The state of a checkpoint.
+
+    Args:
+      path: a checkpoint, as `find_checkpoint` finds it.
+      abstract: shapes, dtypes and shardings of the state; one device where these are missing.
+      data: an iterator like the one that was saved; it goes to where that was.
+
+    Raises:
+      InputError: the checkpoint is of another architecture.
+    """
+    branches = _placed(_branches(abstract))
+    _check_architecture(path, branches)
+    if data is not None and (path / "data").is_dir():
+        restored = ocp.load_checkpointables(path, branches | {"data": data})
         restored.pop("data")
         return TrainState(**restored)
+    state = TrainState(**ocp.load_checkpointables(path, branches))
+    if data is not None:
+        data.set_state({"next_batch": int(state.step)})
+    return state
+
+
+def restore_epoch(path: pathlib.Path) -> int:
+    """The epochs that a checkpoint had done."""
+    return ocp.checkpointables_metadata(path).custom_metadata["epoch"]
 
 
 def restore_networks(folder: str | os.PathLike[str], networks: Networks) -> Networks:
@@ -91,11 +114,7 @@ def restore_networks(folder: str | os.PathLike[str], networks: Networks) -> Netw
     """
     path = find_checkpoint(folder)
     params, statistics = split_networks(networks)
-    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    abstract = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device),
-        {"params": params, "statistics": statistics},
-    )
+    abstract = _placed({"params": params, "statistics": statistics})
     _check_architecture(path, abstract)
     restored = ocp.load_checkpointables(path, abstract)
     return merge_networks(nnx.graphdef(networks), restored["params"], restored["statistics"])
@@ -123,6 +142,17 @@ def find_checkpoint(folder: str | os.PathLike[str]) -> pathlib.Path:
 
 def _is_checkpoint(path: pathlib.Path) -> bool:
     return (path / "params").is_dir() and ocp.is_orbax_checkpoint(path)
+
+
+def _placed(abstract: Any) -> Any:
+    """The tree with a device for what has no sharding."""
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(
+            leaf.shape, leaf.dtype, sharding=getattr(leaf, "sharding", None) or device
+        ),
+        abstract,
+    )
 
 
 def _branches(state: TrainState) -> dict[str, Any]:

@@ -143,6 +143,7 @@ class TrainConfig:
     lr_discriminator: float = 2.0e-4
     lr_kp_detector: float = 2.0e-4
     scales: tuple[float, ...] = (1.0, 0.5, 0.25, 0.125)  # of the pyramid that the losses see
+    init_from: str = ""  # a checkpoint, ours or the original's, whose networks are fine-tuned
     seed: int = 0  # of the weights, the order of the data, the augmentation, the transforms
     checkpoint_freq: int = 50  # epochs between checkpoints
     checkpoint_every: int = 0  # where above 0: steps between checkpoints in place of epochs
@@ -160,6 +161,7 @@ class ReconstructConfig:
     num_videos: int = 1000  # at most that many
     format: str = ".mp4"
     batch_size: int = 16  # frames a call
+    evaluator: str | None = None  # a key of `evaluators.EVALUATORS`, for AKD, MKR and AED
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ from operator import attrgetter
 
 from fomm_jax.config import AugmentationConfig, Config
 from fomm_jax.errors import InputError
+from fomm_jax.evaluators import EVALUATORS
 
 # The least value of a field.
 MINIMA = {
@@ -275,6 +276,8 @@ def _course(config: Config) -> Iterator[str]:
 
 
 def _outputs(config: Config) -> Iterator[str]:
+    if (evaluator := config.reconstruct.evaluator) is not None and evaluator not in EVALUATORS:
+        yield f"reconstruct.evaluator: expected one of {', '.join(EVALUATORS)}, got {evaluator!r}"
     import matplotlib  # slow to import, and nothing else here needs it
 
     if config.visualize.colormap not in matplotlib.colormaps:

@@ -1,4 +1,4 @@
-"""The random thin-plate transform behind the equivariance losses (section 3.1 of the paper)."""
+"""The random thin-plate transform behind the equivariance losses (section 3.3 of the paper)."""
 
 import dataclasses
 

@@ -57,6 +57,8 @@ class BatchNorm(nnx.Module):
         self.bias = nnx.Param(jnp.zeros(features))
         self.mean = nnx.BatchStat(jnp.zeros(features))
         self.var = nnx.BatchStat(jnp.ones(features))
+        # Nothing here reads it; torch counts too, and its checkpoints carry the count.
+        self.num_batches_tracked = nnx.BatchStat(jnp.zeros((), jnp.int32))
 
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """Normalise (b, h, w, c) over all axes but the last."""
@@ -68,6 +70,7 @@ class BatchNorm(nnx.Module):
             unbiased = batch_var * (count / (count - 1))
             self.mean[...] = mean + STATISTICS_MOMENTUM * (jax.lax.stop_gradient(batch_mean) - mean)
             self.var[...] = var + STATISTICS_MOMENTUM * (jax.lax.stop_gradient(unbiased) - var)
+            self.num_batches_tracked[...] += 1
             mean, var = batch_mean, batch_var
         factor = self.scale[...] * jax.lax.rsqrt(var + NORM_EPSILON)
         return (x - _channels(mean)) * _channels(factor) + _channels(self.bias[...])
@@ -115,7 +118,8 @@ class SpectralNorm(nnx.Module):
             right = _normalize(jnp.matmul(left, constant, precision="highest"))
             left = _normalize(jnp.matmul(constant, right, precision="highest"))
             self.left[...], self.right[...] = left, right
-        largest = left @ jnp.matmul(matrix, right, precision="highest")
+        response = jnp.matmul(matrix, right, precision="highest")
+        largest = jnp.matmul(left, response, precision="highest")
         # The convolution is linear, so its output is divided in place of its kernel.
         assert self.conv.bias is not None, "`convolution` gives every convolution one"
         bias = _channels(self.conv.bias[...])

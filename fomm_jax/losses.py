@@ -19,7 +19,7 @@ def perceptual(
     scales: Sequence[float],
     weights: Sequence[float],
 ) -> jax.Array:
-    """Σ over scales and taps of weight · mean |VGG(generated) - VGG(real)| (eq. 8).
+    """Σ over scales and taps of weight · mean |VGG(generated) - VGG(real)| (eq. 9).
 
     Args:
       vgg: the perceptual network's weights.
@@ -74,7 +74,7 @@ def feature_matching(
 def equivariance_value(
     driving: Keypoints, transformed: Keypoints, transform: ThinPlateTransform, weight: float
 ) -> jax.Array:
-    """Weight · mean |p(frame) - T(p(T(frame)))| (eq. 9's first part)."""
+    """Weight · mean |p(frame) - T(p(T(frame)))| (eq. 11)."""
     warped = transform.warp_coordinates(transformed.value)
     return weight * jnp.mean(jnp.abs(driving.value - warped))
 
@@ -82,7 +82,7 @@ def equivariance_value(
 def equivariance_jacobian(
     driving: Keypoints, transformed: Keypoints, transform: ThinPlateTransform, weight: float
 ) -> jax.Array:
-    """Weight · mean |1 - J(frame)⁻¹ T'(p) J(T(frame))|, p the transformed keypoints (eq. 11).
+    """Weight · mean |1 - J(frame)⁻¹ T'(p) J(T(frame))|, p the transformed keypoints (eq. 13).
 
     The keypoints have jacobians; the config's validation sees to it.
     """

@@ -18,18 +18,18 @@ from fomm_jax.errors import InputError
 
 
 class MetricWriter:
-    """Writes an event file; a context manager that closes it.
+    """Write an event file; a context manager that closes it.
 
     What is added is in the file when the call returns, so that a killed run loses nothing.
     (tensorboardX's own `SummaryWriter` has a queue, for which its `flush` does not wait.)
 
     Args:
-        logdir: Folder of the run, made where it is missing.
-        first_step: The first step that this process may add. TensorBoard drops what a killed run
-            left in `logdir` from that step on.
+      logdir: folder of the run, made where it is missing.
+      first_step: the first step that this process may add. TensorBoard drops what a killed run
+        left in `logdir` from that step on.
 
     Raises:
-        InputError: `logdir` cannot be written.
+      InputError: `logdir` cannot be written.
     """
 
     def __init__(self, logdir: str | os.PathLike, first_step: int = 1):
@@ -43,7 +43,7 @@ class MetricWriter:
         self._add(Event(step=first_step, session_log=SessionLog(status=SessionLog.START)))
 
     def __enter__(self) -> Self:
-        """Leaves all as it is."""
+        """Leave all as it is."""
         return self
 
     def __exit__(
@@ -52,16 +52,16 @@ class MetricWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Closes the file, after an exception too."""
+        """Close the file, after an exception too."""
         self.close()
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Adds a point to the curve of each name."""
+        """Add a point to the curve of each name."""
         points = [Summary.Value(tag=tag, simple_value=float(x)) for tag, x in values.items()]
         self._add(Event(step=step, summary=Summary(value=points)))
 
     def picture(self, step: int, name: str, picture: np.ndarray) -> None:
-        """Adds a picture, (h, w, 3) uint8."""
+        """Add a picture, (h, w, 3) uint8."""
         png = io.BytesIO()
         Image.fromarray(picture).save(png, "PNG")
         height, width, channels = picture.shape
@@ -72,7 +72,7 @@ class MetricWriter:
         self._add(Event(step=step, summary=summary))
 
     def close(self) -> None:
-        """Closes the file; nothing can be added afterwards."""
+        """Close the file; nothing can be added afterwards."""
         self._events.close()
 
     def _add(self, event: Event) -> None:

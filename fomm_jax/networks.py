@@ -2,7 +2,7 @@
 
 from flax import nnx
 
-from fomm_jax.config import CompatConfig, ModelConfig
+from fomm_jax.config import CompatConfig, Config, ModelConfig
 from fomm_jax.discriminator import MultiScaleDiscriminator
 from fomm_jax.generator import Generator
 from fomm_jax.keypoint_detector import KeypointDetector
@@ -15,3 +15,8 @@ class Networks(nnx.Module):
         self.kp_detector = KeypointDetector(model, rngs=rngs)
         self.generator = Generator(model, align_corners=compat.align_corners, rngs=rngs)
         self.discriminator = MultiScaleDiscriminator(model, rngs=rngs)
+
+
+def abstract_networks(config: Config) -> Networks:
+    """Networks of shapes and dtypes, without values."""
+    return nnx.eval_shape(lambda: Networks(config.model, config.compat, rngs=nnx.Rngs(0)))

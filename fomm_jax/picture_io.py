@@ -1,6 +1,9 @@
 """Pictures: files to uint8 arrays and back, and to the size that the model works at."""
 
+import contextlib
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,31 +17,42 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 # Pillow knows many more formats; some of them start other programs, and no camera writes them.
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")
 
+# As RGB: 10,922 frames of 256 x 256 side by side. A damaged header may tell of far more.
+MAX_BYTES = 2**31
+
+_pillow_limit_lock = threading.Lock()
+
 
 def is_picture(path: str | os.PathLike) -> bool:
-    """Whether the content of the file begins as a picture's does, whatever its name."""
+    """Tell whether the content of the file begins as a picture's does, whatever its name."""
     try:
-        with Image.open(path, formats=_FORMATS):
+        with _open(path):
             return True
     except (OSError, SyntaxError, ValueError):
         return False
 
 
 def read_picture(path: str | os.PathLike) -> np.ndarray:
-    """Reads a picture, upright, as uint8 (h, w, 3) RGB.
+    """Read a picture, upright, as uint8 (h, w, 3) RGB.
 
     The content decides on the format, not the suffix. Grey and palette pictures become RGB, alpha
     is dropped without blending, 16-bit grey is scaled by 1/257 and rounded (of 16-bit colour the
     upper 8 bits are kept), and the orientation that a camera noted in EXIF is applied.
 
     Raises:
-        InputError: The file is missing, damaged, no picture or an animation.
+      InputError: the file is missing, damaged, no picture, an animation, or larger than
+        `MAX_BYTES` when decoded.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: there is no such file, expected a picture")
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with _open(path) as image:
+            if 3 * image.width * image.height > MAX_BYTES:
+                raise InputError(
+                    f"{path}: tells of {image.width} x {image.height} pixels,"
+                    f" expected at most {MAX_BYTES // 3} in all"
+                )
             if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
                 raise InputError(f"{path}: is an animation, expected a still picture")
             return _to_rgb(ImageOps.exif_transpose(image))
@@ -48,6 +62,21 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
     except Exception as error:
         expected = ", ".join(PICTURE_SUFFIXES)
         raise InputError(f"{path}: cannot be read as a picture ({expected}): {error}") from error
+
+
+@contextlib.contextmanager
+def _open(path: str | os.PathLike) -> Iterator[Image.Image]:
+    """Open as Pillow does, decoding nothing, but however many pixels the header tells of."""
+    # Pillow would take the frames of a long video side by side for an attack. It has one limit
+    # for the whole program, which looks at headers only, so it is lifted for no longer than that.
+    with _pillow_limit_lock:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(path, formats=_FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    with image:
+        yield image
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
@@ -60,15 +89,15 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
 
 
 def fit_frame(frame: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Crops a frame about its centre to the aspect ratio, then resizes it with anti-aliasing.
+    """Crop a frame about its centre to the aspect ratio, then resize it with anti-aliasing.
 
     Args:
-        frame: (h, w, 3) uint8.
-        height: Of the result, in pixels.
-        width: Of the result, in pixels.
+      frame: (h, w, 3) uint8.
+      height: of the result, in pixels.
+      width: of the result, in pixels.
 
     Returns:
-        (height, width, 3) uint8; `frame` itself where it has that size.
+      (height, width, 3) uint8; `frame` itself where it has that size.
     """
     h, w = frame.shape[:2]
     if (h, w) == (height, width):
@@ -84,16 +113,16 @@ def fit_frame(frame: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def write_picture(path: str | os.PathLike, picture: np.ndarray) -> None:
-    """Writes a picture in the format of the suffix; PNG is lossless.
+    """Write a picture in the format of the suffix; PNG is lossless.
 
     The file takes its name when it is complete; missing folders are made.
 
     Args:
-        path: With one of `PICTURE_SUFFIXES`.
-        picture: (h, w, 3) or (h, w) uint8.
+      path: with one of `PICTURE_SUFFIXES`.
+      picture: (h, w, 3) or (h, w) uint8.
 
     Raises:
-        InputError: The suffix is unknown or the file cannot be written.
+      InputError: the suffix is unknown or the file cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in PICTURE_SUFFIXES:

@@ -3,16 +3,20 @@
 import csv
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from fomm_jax.animate import write_animation
-from fomm_jax.animator import Animator
+from fomm_jax.animate import output_names, write_animation
+from fomm_jax.animator import AnimatedFrame, Animator
 from fomm_jax.atomic_files import replacing
 from fomm_jax.config import VisualizeConfig
+from fomm_jax.evaluators import Evaluator
+from fomm_jax.measurement import Meter, summarize
+from fomm_jax.metrics import jitter
+from fomm_jax.reconstruction_page import write_reconstruction_page
 from fomm_jax.types import Video
 
 
@@ -23,14 +27,17 @@ def reconstruct(
     *,
     suffix: str,
     visualize: VisualizeConfig,
+    evaluator: Evaluator | None = None,
+    curves: Mapping[str, Mapping[int, float]] | None = None,
 ) -> dict[str, Any]:
     """Reconstruct videos by absolute motion, write what came out, and measure it.
 
     For each video, `folder` gets a film of source, driving frame with keypoints and prediction,
-    and `png/` the predictions side by side, lossless. `metrics.json` and `metrics.csv` hold the
-    figures. L1 is the mean of |prediction - frame| on [0, 1] over pixels, channels and frames,
-    the first frame included; the mean over all videos counts every frame alike, as the original
-    does.
+    and `png/` the predictions side by side, lossless. `metrics.json`, `metrics.csv` and the page
+    `report.html` hold the figures, which `measurement.FIGURES` explains. L1 is the mean of
+    |prediction - frame| on [0, 1] over pixels, channels and frames, the first frame included; the
+    other figures are of the predictions as written, in 8 bits. The means over all videos count
+    every frame alike, as the original does.
 
     Args:
       animator: with a config of absolute motion.
@@ -38,33 +45,83 @@ def reconstruct(
       folder: made where it is missing.
       suffix: of the films, `.mp4` or `.gif`.
       visualize: how keypoints are drawn.
+      evaluator: for AKD, MKR and AED; without it they are left out.
+      curves: of the training run, {name: {step: value}}, for the page.
 
     Returns:
       The contents of `metrics.json`.
+
+    Raises:
+      InputError: a video cannot be read, a file not be written, or two videos would be written
+        under one name.
     """
-    rows = []
-    for video in tqdm(videos, desc="reconstruct", unit="video"):
+    names = output_names([[video] for video in videos])
+    height, width = next(iter(videos[0])).shape[:2]
+    meter = Meter(height, width, evaluator)
+    measured, rows = [], []
+    progress = tqdm(videos, desc="reconstruct", unit="video")
+    for name, video in zip(names, progress, strict=True):
         source = next(iter(video))
-        frames = animator.animate(source, video)
-        name = pathlib.Path(video.name).stem
+        watched = _Watched(animator, meter)
         l1 = write_animation(
-            source, frames, folder, name, suffix=suffix, fps=video.fps, visualize=visualize
+            source,
+            watched.pass_on(animator.animate(source, video)),
+            folder,
+            name,
+            suffix=suffix,
+            fps=video.fps,
+            visualize=visualize,
         )
-        rows.append({"video": video.name, "frames": len(l1), "l1": float(np.mean(l1))})
-    num_frames = sum(row["frames"] for row in rows)
+        measured.append({"l1": l1} | watched.values())
+        rows.append({"video": video.name, "frames": len(l1)} | summarize(measured[-1:]))
     report = {
         "videos": len(rows),
-        "frames": num_frames,
-        "l1": sum(row["l1"] * row["frames"] for row in rows) / num_frames,
+        "frames": sum(row["frames"] for row in rows),
+        **summarize(measured),
+        "evaluator": evaluator.name if evaluator else None,
+        "left_out": meter.left_out,
         "per_video": rows,
     }
     with replacing(folder / "metrics.json") as unfinished:
         unfinished.write_text(json.dumps(report, indent=2), encoding="utf-8")
+    # A row of a table is taken out of its context easily: each names the evaluator.
+    named_rows = [row | ({"evaluator": evaluator.name} if evaluator else {}) for row in rows]
     with (
         replacing(folder / "metrics.csv") as unfinished,
         unfinished.open("w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv.DictWriter(file, rows[0])
+        writer = csv.DictWriter(file, named_rows[0])
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(named_rows)
+    write_reconstruction_page(
+        folder, report, videos, [f"{name}{suffix}" for name in names], curves or {}
+    )
     return report
+
+
+class _Watched:
+    """Measures the frames of a video while they are on their way to its film."""
+
+    def __init__(self, animator: Animator, meter: Meter):
+        self._animator = animator
+        self._meter = meter
+        self._figures: list[dict[str, float]] = []
+        self._generated_keypoints: list[np.ndarray] = []
+        self._real_keypoints: list[np.ndarray] = []
+
+    def pass_on(self, frames: Iterator[AnimatedFrame]) -> Iterator[AnimatedFrame]:
+        for frame in frames:
+            self._figures.append(self._meter.measure(frame.prediction, frame.driving))
+            self._generated_keypoints.append(self._animator.detect_keypoints(frame.prediction))
+            self._real_keypoints.append(frame.driving_keypoints)
+            yield frame
+
+    def values(self) -> dict[str, Sequence[float]]:
+        """By name, the values of the frames in which a figure or count is defined."""
+        return {
+            "jitter": jitter(np.stack(self._generated_keypoints)).tolist(),
+            "jitter_real": jitter(np.stack(self._real_keypoints)).tolist(),
+        } | {
+            name: [figures[name] for figures in self._figures if name in figures]
+            for name in self._meter.names
+        }

@@ -1,5 +1,6 @@
 """The training loop."""
 
+import dataclasses
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -10,15 +11,23 @@ from jax.sharding import Mesh
 from fomm_jax import sharding
 from fomm_jax.checkpoints import Checkpoints
 from fomm_jax.config import Config
+from fomm_jax.errors import InputError
 from fomm_jax.perceptual import VggWeights
-from fomm_jax.train_state import Optimizers, TrainState, initial_state, make_optimizers
-from fomm_jax.train_step import Losses, TrainStep, make_train_step
+from fomm_jax.pretrained import load_pretrained, load_state
+from fomm_jax.train_state import (
+    Optimizers,
+    TrainState,
+    initial_state,
+    make_optimizers,
+    split_networks,
+)
+from fomm_jax.train_step import Scalars, TrainStep, make_train_step
 from fomm_jax.training_log import TrainingLog
 from fomm_jax.types import Batch
 
 
 class NotFiniteError(Exception):
-    """A loss is infinite or not a number; the message names step, term and last good checkpoint."""
+    """A loss or a gradient is not finite; the message names step, term and last good checkpoint."""
 
 
 def train(
@@ -27,8 +36,12 @@ def train(
     batches: Iterator[Batch],
     steps_per_epoch: int,
     vgg: VggWeights,
+    begin_from: str | os.PathLike[str] | None = None,
 ) -> int:
-    """Train from the newest checkpoint of `workdir`, or from random networks, to the last step.
+    """Train from the newest checkpoint of `workdir` to the last step.
+
+    Where there is none, from `begin_from`, from the networks of `config.train.init_from`, or from
+    random ones.
 
     Args:
       config: the run's.
@@ -36,13 +49,16 @@ def train(
       batches: this process's part of each batch, endless; its position is saved and restored.
       steps_per_epoch: turns the config's epochs into steps.
       vgg: weights of the perceptual network.
+      begin_from: a checkpoint as in `pretrained.load_pretrained`, whose state and position training
+        begins with in a workdir without one.
 
     Returns:
       The number of steps taken; 0 where an earlier run took them all.
 
     Raises:
-      InputError: the batch does not fit the devices, or the checkpoint the config.
-      NotFiniteError: a loss is infinite or not a number.
+      InputError: the batch does not fit the devices, or the checkpoint the config, or there are
+        two to begin from.
+      NotFiniteError: a loss or a gradient is infinite or not a number.
     """
     settings = config.train
     mesh = sharding.data_mesh()
@@ -54,19 +70,34 @@ def train(
     def due(step: int, interval: int) -> bool:
         return step == last_step or step % interval == 0
 
-    initialise, train_step = compiled_for(mesh, config, make_optimizers(settings, steps_per_epoch))
+    optimizers = make_optimizers(settings, steps_per_epoch)
+    initialise, train_step = compiled_for(mesh, config, optimizers)
     init_key, step_key = jax.random.split(jax.random.key(settings.seed))
     step_key, vgg = jax.device_put((step_key, vgg), sharding.replicated(mesh))
 
     with Checkpoints(workdir, keep=settings.checkpoints_to_keep) as checkpoints:
         newest = checkpoints.latest_step
-        if newest is not None and newest >= last_step:
-            return 0
-        if newest is None:
+        if newest is not None:
+            if begin_from is not None:
+                raise InputError(
+                    f"{checkpoints.folder}: has a checkpoint to go on from; expected none, since"
+                    f" training is to begin from {begin_from}"
+                )
+            begin_from = checkpoints.folder / str(newest)
+        if begin_from is None:
             state = initialise(init_key)
+            if settings.init_from:
+                networks = load_pretrained(settings.init_from, config)
+                params, statistics = jax.device_put(
+                    split_networks(networks), sharding.replicated(mesh)
+                )
+                state = dataclasses.replace(state, params=params, statistics=statistics)
         else:
-            state = checkpoints.restore(jax.eval_shape(initialise, init_key), batches)
+            abstract = jax.eval_shape(initialise, init_key)
+            state = load_state(begin_from, config, optimizers, abstract, batches)
         first_step = int(state.step) + 1
+        if first_step > last_step:
+            return 0
         with TrainingLog(
             workdir,
             first_step=first_step,
@@ -74,14 +105,14 @@ def train(
             batch_size=settings.batch_size,
             visualize=config.visualize,
         ) as log:
-            running: Losses | None = None
+            running: Scalars | None = None
             for step in range(first_step, last_step + 1):
                 batch = sharding.to_global(next(batches), mesh)
-                state, losses, outputs = train_step(state, batch, step_key, vgg)
-                # The losses of the step before are read while this one runs.
+                state, scalars, outputs = train_step(state, batch, step_key, vgg)
+                # The scalars of the step before are read while this one runs.
                 if running is not None:
                     log.add(finite(step - 1, running, checkpoints))
-                running = losses
+                running = scalars
                 if due(step, settings.log_every) or due(step, save_every):
                     log.add(finite(step, running, checkpoints))
                     running = None
@@ -90,7 +121,7 @@ def train(
                 if due(step, draw_every):
                     log.write_picture(step, outputs)
                 if due(step, save_every):
-                    checkpoints.save(step, state, batches)
+                    checkpoints.save(step, state, step // steps_per_epoch, batches)
     return last_step - first_step + 1
 
 
@@ -117,18 +148,19 @@ def compiled_for(
     return initialise, train_step
 
 
-def finite(step: int, losses: Losses, checkpoints: Checkpoints) -> dict[str, float]:
-    """The losses of a step as numbers.
+def finite(step: int, scalars: Scalars, checkpoints: Checkpoints) -> dict[str, float]:
+    """The losses of a step, and the norm of its gradients, as numbers.
 
     Raises:
       NotFiniteError: one of them is infinite or not a number.
     """
-    values = {name: float(value) for name, value in jax.device_get(losses).items()}
-    for name, value in values.items():
+    values = {name: float(value) for name, value in jax.device_get(scalars).items()}
+    # A loss that is not finite has such gradients; it is the loss that tells where to look.
+    for name, value in sorted(values.items(), key=lambda item: item[0] == "gradient_norm"):
         if not math.isfinite(value):
             last = checkpoints.latest_step
             good = "none was saved" if last is None else f"{checkpoints.folder / str(last)}"
             raise NotFiniteError(
-                f"step {step}: the loss {name} is {value}; the last good checkpoint: {good}"
+                f"step {step}: {name} is {value}; the last good checkpoint: {good}"
             )
     return values

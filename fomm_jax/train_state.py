@@ -49,12 +49,6 @@ def make_optimizers(config: TrainConfig, steps_per_epoch: int) -> Optimizers:
     }
 
 
-def network_definition(config: Config) -> nnx.GraphDef:
-    """The networks' structure, without their arrays; `nnx.merge` makes networks of both."""
-    abstract = nnx.eval_shape(lambda: Networks(config.model, config.compat, rngs=nnx.Rngs(0)))
-    return nnx.graphdef(abstract)
-
-
 def split_networks(networks: Networks) -> tuple[dict[str, nnx.State], dict[str, nnx.State]]:
     """Parameters and statistics by network."""
     params = nnx.state(networks, nnx.Param)

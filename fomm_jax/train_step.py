@@ -12,18 +12,18 @@ from fomm_jax import losses
 from fomm_jax.augmentation import augment
 from fomm_jax.config import Config
 from fomm_jax.equivariance import ThinPlateTransform, sample_transform
-from fomm_jax.networks import Networks
+from fomm_jax.networks import Networks, abstract_networks
 from fomm_jax.perceptual import VggWeights
 from fomm_jax.train_state import (
     Optimizers,
     TrainState,
     merge_networks,
-    network_definition,
     split_networks,
 )
 from fomm_jax.types import Batch, GeneratorOutput, Keypoints
 
 Losses = dict[str, jax.Array]  # weighted terms by name, each ()
+Scalars = dict[str, jax.Array]  # the losses, and the norm of all gradients together
 
 
 @jax.tree_util.register_dataclass
@@ -41,11 +41,11 @@ class StepOutputs:
 
 
 TrainStep = Callable[
-    [TrainState, Batch, jax.Array, VggWeights], tuple[TrainState, Losses, StepOutputs]
+    [TrainState, Batch, jax.Array, VggWeights], tuple[TrainState, Scalars, StepOutputs]
 ]
 Update = Callable[
     [TrainState, jax.Array, jax.Array, ThinPlateTransform, VggWeights],
-    tuple[TrainState, Losses, StepOutputs],
+    tuple[TrainState, Scalars, StepOutputs],
 ]
 
 
@@ -58,7 +58,7 @@ def make_train_step(config: Config, optimizers: Optimizers) -> TrainStep:
 
     def train_step(
         state: TrainState, batch: Batch, key: jax.Array, vgg: VggWeights
-    ) -> tuple[TrainState, Losses, StepOutputs]:
+    ) -> tuple[TrainState, Scalars, StepOutputs]:
         augment_key, transform_key = jax.random.split(jax.random.fold_in(key, state.step))
         source, driving = augment(augment_key, batch, config.dataset.augmentation)
         transform = sample_transform(
@@ -74,7 +74,7 @@ def make_update(config: Config, optimizers: Optimizers) -> Update:
 
     The discriminator's update sees the frame generated before the generator's own, detached.
     """
-    definition = network_definition(config)
+    definition = nnx.graphdef(abstract_networks(config))
     weights = config.train.loss_weights
     adversarial = weights.generator_gan != 0
 
@@ -84,7 +84,7 @@ def make_update(config: Config, optimizers: Optimizers) -> Update:
         driving: jax.Array,
         transform: ThinPlateTransform,
         vgg: VggWeights,
-    ) -> tuple[TrainState, Losses, StepOutputs]:
+    ) -> tuple[TrainState, Scalars, StepOutputs]:
         params = dict(state.params)
 
         def generator_objective(
@@ -125,7 +125,7 @@ def make_update(config: Config, optimizers: Optimizers) -> Update:
                 )
             params[name] = optax.apply_updates(params[name], updates)
         new_state = TrainState(state.step + 1, params, statistics, optimizer_states)
-        return new_state, terms, outputs
+        return new_state, terms | {"gradient_norm": optax.tree.norm(gradients)}, outputs
 
     return update
 

@@ -59,18 +59,18 @@ class TrainingLog:
         self._bar.close()
         self._writer.close()
 
-    def add(self, losses: dict[str, float]) -> None:
-        """Count a step and show its losses beside the bar."""
-        self._recent.append(losses)
-        shown = {name: f"{value:.3g}" for name, value in losses.items()}
+    def add(self, scalars: dict[str, float]) -> None:
+        """Count a step and show its scalars beside the bar."""
+        self._recent.append(scalars)
+        shown = {name: f"{value:.3g}" for name, value in scalars.items()}
         shown["pairs/s"] = f"{self._pairs_per_second():.1f}"
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update()
 
     def write_scalars(self, step: int) -> None:
-        """Write the losses' means over the steps since the last call."""
+        """Write the scalars' means over the steps since the last call."""
         means = {
-            name: float(np.mean([losses[name] for losses in self._recent]))
+            name: float(np.mean([scalars[name] for scalars in self._recent]))
             for name in self._recent[0]
         }
         self._writer.scalars(step, means | {"pairs_per_second": self._pairs_per_second()})

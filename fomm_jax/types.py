@@ -39,14 +39,14 @@ class Keypoints:
 class DenseMotion:
     """The motion field from the driving frame to the source, at the dense motion network's size."""
 
-    sparse_deformed: (
-        jax.Array
-    )  # (b, k+1, h, w, c) the source warped by each motion; background first
-    mask: jax.Array  # (b, h, w, k+1) the share of each motion, sums to 1 over the last axis
-    deformation: (
-        jax.Array
-    )  # (b, h, w, 2) where in the source each pixel is found, (x, y) on [-1, 1]
-    occlusion_map: jax.Array | None  # (b, h, w, 1) in [0, 1]: 1 is visible in the source, 0 is not
+    # (b, k+1, h, w, c) the source warped by each motion; background first
+    sparse_deformed: jax.Array
+    # (b, h, w, k+1) the share of each motion, sums to 1 over the last axis
+    mask: jax.Array
+    # (b, h, w, 2) where in the source each pixel is found, (x, y) on [-1, 1]
+    deformation: jax.Array
+    # (b, h, w, 1) in [0, 1]: 1 is visible in the source, 0 is not; None where not estimated
+    occlusion_map: jax.Array | None
 
 
 @jax.tree_util.register_dataclass
@@ -66,5 +66,5 @@ class Video(Protocol):
     fps: float  # frames a second
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """The frames in order, (h, w, c) uint8, decoded as they are asked for."""
+        """Yield the frames in order, (h, w, c) uint8, decoded as they are asked for."""
         ...

@@ -1,4 +1,4 @@
-"""Videos: frames in and out, one at a time."""
+"""Videos as frames, one at a time."""
 
 import bisect
 import contextlib
@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,28 +18,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from fomm_jax.errors import InputError
-from fomm_jax.picture_io import (
-    PICTURE_SUFFIXES,
-    fit_frame,
-    is_picture,
-    read_picture,
-    write_picture,
-)
-from fomm_jax.video_writer import VideoWriter
-
-__all__ = [
-    "PICTURE_SUFFIXES",
-    "VIDEO_SUFFIXES",
-    "VideoInfo",
-    "VideoWriter",
-    "count_frames",
-    "fit_frame",
-    "iterate_frames",
-    "probe_video",
-    "read_frames",
-    "read_picture",
-    "write_picture",
-]
+from fomm_jax.picture_io import is_picture
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".gif", ".avi", ".mkv", ".webm")
 
@@ -68,13 +47,14 @@ class VideoInfo:
 
 
 def probe_video(path: str | os.PathLike) -> VideoInfo:
-    """Describes a video; decodes its first frame.
+    """Describe a video; decode its first frame.
 
     Raises:
-        InputError: As `iterate_frames` without `strict`.
+      InputError: the file is missing, no video, or without a frame that can be decoded.
     """
-    height, width, _ = next(iterate_frames(path, strict=False)).shape
-    with _open(path, strict=False) as (container, stream):
+    with contextlib.closing(iterate_frames(path)) as frames:
+        height, width, _ = next(frames).shape
+    with _open(path) as (container, stream):
         if container.format.name != "gif":
             rate = stream.average_rate or stream.guessed_rate or 25  # as FFmpeg assumes
             return VideoInfo(height, width, stream.frames or None, float(rate))
@@ -84,49 +64,47 @@ def probe_video(path: str | os.PathLike) -> VideoInfo:
         return VideoInfo(height, width, len(ticks), fps)
 
 
-def iterate_frames(path: str | os.PathLike, *, strict: bool = True) -> Iterator[np.ndarray]:
-    """Yields the frames in the order in which they are shown; memory does not grow.
+def iterate_frames(path: str | os.PathLike) -> Generator[np.ndarray, None, None]:
+    """Yield the frames in the order in which they are shown; memory does not grow.
 
     Args:
-        path: A video; the content decides on the format, not the suffix.
-        strict: Whether damage, so far as FFmpeg notices it, is an error. If not, the frames
-            before it are yielded.
+      path: a video; the content decides on the format, not the suffix.
 
     Yields:
-        (h, w, 3) uint8 RGB, turned upright as a phone marks it.
+      (h, w, 3) uint8 RGB, turned upright as a phone marks it.
 
     Raises:
-        InputError: The file is missing, no video, without a frame that can be decoded, or, where
-            `strict`, damaged or cut short.
+      InputError: the file is missing, no video, or without a frame that can be decoded; or, after
+        the frames before the damage, it is damaged or cut short, so far as FFmpeg notices it.
     """
     reformatter = VideoReformatter()  # one for all frames: to make one costs more than to use it
-    for frame in _decode_all(path, strict):
+    for frame in _decode_all(path):
         yield _upright_rgb(frame, reformatter)
 
 
 def count_frames(path: str | os.PathLike) -> int:
-    """Counts the frames that `iterate_frames` yields, where possible without decoding them.
+    """Count the frames that `iterate_frames` yields, where possible without decoding them.
 
     Raises:
-        InputError: As `iterate_frames`.
+      InputError: as `iterate_frames`.
     """
-    with _open(path, strict=True) as (container, stream):
+    with _open_whole(path) as (container, stream):
         index = _index(container, stream)
-    return len(index.times) if index else sum(1 for _ in _decode_all(path, strict=True))
+    return len(index.times) if index else sum(1 for _ in _decode_all(path))
 
 
 def read_frames(path: str | os.PathLike, indices: Sequence[int]) -> list[np.ndarray]:
-    """Reads the frames at `indices` alone, each as `iterate_frames` yields it.
+    """Read the frames at `indices` alone, each as `iterate_frames` yields it.
 
     Args:
-        path: A video.
-        indices: From 0, in any order, also repeated.
+      path: a video.
+      indices: from 0, in any order, also repeated.
 
     Returns:
-        For each of `indices` an array (h, w, 3) uint8.
+      For each of `indices` an array (h, w, 3) uint8.
 
     Raises:
-        InputError: As `iterate_frames`, or the video has no such frame.
+      InputError: as `iterate_frames`, or the video has no such frame.
     """
     wanted = sorted(set(indices))
     if not wanted:
@@ -141,13 +119,14 @@ def read_frames(path: str | os.PathLike, indices: Sequence[int]) -> list[np.ndar
 
 
 @contextlib.contextmanager
-def _open(path: str | os.PathLike, strict: bool) -> Iterator[tuple[InputContainer, VideoStream]]:
+def _open(path: str | os.PathLike) -> Iterator[tuple[InputContainer, VideoStream]]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: there is no such file, expected a video")
     try:
-        # The prefix keeps FFmpeg from taking a name with a colon for an address.
-        container = av.open(f"file:{path}", options=_INPUT_OPTIONS)
+        # The prefix keeps FFmpeg from taking a name with a colon for an address. Titles and the
+        # like are not always UTF-8.
+        container = av.open(f"file:{path}", options=_INPUT_OPTIONS, metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         if is_picture(path):
             raise InputError(f"{path}: is a picture, expected a video") from error
@@ -157,11 +136,21 @@ def _open(path: str | os.PathLike, strict: bool) -> Iterator[tuple[InputContaine
         stream = container.streams.best("video")
         if not isinstance(stream, VideoStream) or stream.codec_context is None:
             raise InputError(f"{path}: has no picture track that can be decoded")
-        # Without this a cut between two packets would look like the end.
-        if strict and any(e.pos + e.size > container.size for e in stream.index_entries):
-            raise InputError(f"{path}: is cut short")
         stream.thread_count = 1  # the workers of the loader read beside each other
         yield container, stream
+
+
+@contextlib.contextmanager
+def _open_whole(path: str | os.PathLike) -> Iterator[tuple[InputContainer, VideoStream]]:
+    with _open(path) as (container, stream):
+        if _is_cut(container, stream):
+            raise InputError(f"{path}: is cut short")
+        yield container, stream
+
+
+def _is_cut(container: InputContainer, stream: VideoStream) -> bool:
+    """Tell whether packets are missing; where the cut lies between two, nothing else tells."""
+    return any(entry.pos + entry.size > container.size for entry in stream.index_entries)
 
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
@@ -179,21 +168,26 @@ def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
             yield frame
 
 
-def _decode_all(path: str | os.PathLike, strict: bool) -> Iterator[VideoFrame]:
-    empty = True
-    with _open(path, strict) as (container, stream):
+def _decode_all(path: str | os.PathLike) -> Iterator[VideoFrame]:
+    num_frames = 0
+    damage: Exception | None = None
+    with _open(path) as (container, stream):
+        is_cut = _is_cut(container, stream)
         try:
             for frame in _decode(container, stream):
-                empty = False
+                num_frames += 1
                 yield frame
         except _DAMAGE as error:
-            if strict:
-                raise InputError(f"{path}: is damaged or cut short") from error
-            for frame in stream.decode(None):  # those that wait in the decoder for their turn
-                empty = False
-                yield frame
-    if empty:
-        raise InputError(f"{path}: has no frame that can be decoded")
+            damage = error
+            with contextlib.suppress(*_DAMAGE):
+                for frame in stream.decode(None):  # those that wait in the decoder for their turn
+                    num_frames += 1
+                    yield frame
+    if num_frames == 0:
+        raise InputError(f"{path}: has no frame that can be decoded") from damage
+    if damage or is_cut:
+        what = "cut short" if is_cut else "damaged"
+        raise InputError(f"{path}: is {what} after frame {num_frames}") from damage
 
 
 def _upright_rgb(frame: VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
@@ -207,7 +201,7 @@ class _Index(NamedTuple):
 
 
 def _index(container: InputContainer, stream: VideoStream) -> _Index | None:
-    """Goes over the packets without decoding; None where they do not tell the frames exactly."""
+    """Go over the packets without decoding; None where they do not tell the frames exactly."""
     if stream.codec_context.name not in _PACKET_IS_FRAME:
         return None
     times, key_times = [], []
@@ -230,10 +224,10 @@ def _index(container: InputContainer, stream: VideoStream) -> _Index | None:
 
 
 def _decode_by_seeking(path: str | os.PathLike, indices: list[int]) -> dict[int, np.ndarray]:
-    """Decodes from the key frame before each of the sorted `indices`; leaves out what fails."""
+    """Decode from the key frame before each of the sorted `indices`; leave out what fails."""
     found: dict[int, np.ndarray] = {}
     reformatter = VideoReformatter()
-    with _open(path, strict=True) as (container, stream):
+    with _open_whole(path) as (container, stream):
         index = _index(container, stream)
         if index is None or not 0 <= indices[0] <= indices[-1] < len(index.times):
             return found

@@ -23,7 +23,7 @@ WRITABLE_SUFFIXES = (".mp4", ".gif")
 
 
 class VideoWriter:
-    """Writes frames to a `.mp4` (H.264 in 4:2:0, which plays everywhere) or `.gif` as they come.
+    """Write frames to a `.mp4` (H.264 in 4:2:0, which plays everywhere) or `.gif` as they come.
 
     It is a context manager: the file takes its name at the end of the `with` block, and where an
     exception leaves the block nothing stays. Missing folders are made. In `.mp4` an odd height or
@@ -31,13 +31,13 @@ class VideoWriter:
     each frame has 256 colours of its own and time goes by hundredths of a second.
 
     Args:
-        path: With one of `WRITABLE_SUFFIXES`.
-        fps: Frames a second.
-        height: Of the frames, in pixels.
-        width: Of the frames, in pixels.
+      path: with one of `WRITABLE_SUFFIXES`.
+      fps: frames a second.
+      height: of the frames, in pixels.
+      width: of the frames, in pixels.
 
     Raises:
-        InputError: The suffix is unknown, `fps` is not above 0 or the file cannot be written.
+      InputError: the suffix is unknown, `fps` is not above 0 or the file cannot be written.
     """
 
     def __init__(self, path: str | os.PathLike, fps: float, height: int, width: int):
@@ -53,7 +53,7 @@ class VideoWriter:
         self._num_frames = 0
 
     def __enter__(self) -> Self:
-        """Opens the file under a temporary name."""
+        """Open the file under a temporary name."""
         with contextlib.ExitStack() as stack, self._refusing():
             unfinished = stack.enter_context(replacing(self._path))
             container = av.open(f"file:{unfinished}", "w", format="gif" if self._is_gif else "mp4")
@@ -70,12 +70,12 @@ class VideoWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Completes the file and names it, or removes it after an exception."""
+        """Complete the file and name it, or remove it after an exception."""
         with self._refusing():
             self._stack.__exit__(kind, error, traceback)
 
     def write(self, frame: np.ndarray) -> None:
-        """Adds a frame, (height, width, 3) uint8 RGB."""
+        """Add a frame, (height, width, 3) uint8 RGB."""
         if frame.shape != self._shape or frame.dtype != np.uint8:
             raise ValueError(f"expected {self._shape} uint8, got {frame.shape} {frame.dtype}")
         video_frame = _to_palette(frame) if self._is_gif else _to_yuv(frame)

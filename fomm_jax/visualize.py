@@ -1,6 +1,6 @@
 """Pictures of what the model does: keypoints, masks and the frames between, on the host in NumPy.
 
-All pictures here are (h, w, 3) float in [0, 1] until a sheet is made of them, which is uint8.
+Pictures are float in [0, 1] until they are put together, which makes them uint8.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,14 @@ from skimage.draw import disk
 from fomm_jax.config import VisualizeConfig
 from fomm_jax.types import Array, GeneratorOutput, Keypoints
 
+GAP = 4  # pixels of white between pictures side by side
+
 
 def keypoint_colours(num_kp: int, colormap: str) -> np.ndarray:
-    """Colours of the keypoints, and of the masks that go with them.
+    """Choose the colours of the keypoints, and of the masks that go with them.
 
     Returns:
-        (k, 3) float in [0, 1]: keypoint i has the colour at i / k of Matplotlib's `colormap`.
+      (k, 3) float in [0, 1]: keypoint i has the colour at i / k of Matplotlib's `colormap`.
     """
     colours: Colormap = matplotlib.colormaps[colormap]
     return colours(np.arange(num_kp) / num_kp)[:, :3]
@@ -27,16 +29,16 @@ def keypoint_colours(num_kp: int, colormap: str) -> np.ndarray:
 def draw_keypoints(
     picture: np.ndarray, value: np.ndarray, kp_size: float, colormap: str
 ) -> np.ndarray:
-    """Draws each keypoint as a disk of its colour; a later one covers an earlier one.
+    """Draw each keypoint as a disk of its colour; a later one covers an earlier one.
 
     Args:
-        picture: (h, w, 3) float in [0, 1].
-        value: (k, 2) in (x, y) order on [-1, 1]; what lies outside is not seen.
-        kp_size: Radius in pixels.
-        colormap: One of Matplotlib's.
+      picture: (h, w, 3) float in [0, 1].
+      value: (k, 2) in (x, y) order on [-1, 1]; what lies outside is not seen.
+      kp_size: radius in pixels.
+      colormap: one of Matplotlib's.
 
     Returns:
-        (h, w, 3) float in [0, 1]; `picture` is left as it is.
+      (h, w, 3) float in [0, 1]; `picture` is left as it is.
     """
     height, width = picture.shape[:2]
     drawn = picture.copy()
@@ -56,28 +58,25 @@ def draw_grid(
     output: GeneratorOutput,
     *,
     transformed: tuple[Array, Keypoints] | None = None,
-    normalized_keypoints: Keypoints | None = None,
 ) -> np.ndarray:
-    """Draws a row for each sample and a column for each thing that the model computes.
+    """Draw a row for each sample and a column for each thing that the model computes.
 
     The columns: source with keypoints; transformed frame with keypoints (if given); driving frame
-    with keypoints; deformed source; prediction with normalised keypoints (if given); prediction;
-    occlusion map (if estimated); for each motion, background first, the source that it alone
-    deforms and its mask in the colour of its keypoint (the background's in white); at last the sum
-    of the masks, where the background is black.
+    with keypoints; deformed source; prediction; occlusion map (if estimated); for each motion,
+    background first, the source that it alone deforms and its mask in the colour of its keypoint
+    (the background's in white); at last the sum of the masks, where the background is black.
 
     Args:
-        config: Size and colours of the keypoints; whether white lines part the columns.
-        source: (b, h, w, 3) float in [0, 1].
-        driving: (b, h, w, 3) float in [0, 1].
-        source_keypoints: Of `source`.
-        driving_keypoints: Of `driving`.
-        output: What the generator made of them.
-        transformed: The frame of the equivariance losses (b, h, w, 3) and its keypoints.
-        normalized_keypoints: In animation, the driving keypoints carried over to the source.
+      config: size and colours of the keypoints; whether white lines part the columns.
+      source: (b, h, w, 3) float in [0, 1].
+      driving: (b, h, w, 3) float in [0, 1].
+      source_keypoints: of `source`.
+      driving_keypoints: of `driving`.
+      output: what the generator made of them.
+      transformed: the frame of the equivariance losses (b, h, w, 3) and its keypoints.
 
     Returns:
-        (b * h, columns * w, 3) uint8.
+      (b * h, columns * w, 3) uint8.
     """
 
     def with_keypoints(pictures: Array, keypoints: Keypoints) -> np.ndarray:
@@ -88,10 +87,8 @@ def draw_grid(
     columns = [with_keypoints(source, source_keypoints)]
     if transformed is not None:
         columns.append(with_keypoints(*transformed))
-    columns += [with_keypoints(driving, driving_keypoints), np.asarray(output.deformed)]
-    if normalized_keypoints is not None:
-        columns.append(with_keypoints(output.prediction, normalized_keypoints))
-    columns.append(np.asarray(output.prediction))
+    columns.append(with_keypoints(driving, driving_keypoints))
+    columns += [np.asarray(output.deformed), np.asarray(output.prediction)]
     if output.dense_motion.occlusion_map is not None:
         occlusion_map = _resize_nearest(np.asarray(output.dense_motion.occlusion_map), size)
         columns.append(np.repeat(occlusion_map, 3, axis=-1))
@@ -101,27 +98,21 @@ def draw_grid(
     return _to_uint8(np.concatenate([np.concatenate(column) for column in columns], axis=1))
 
 
-def contact_sheet(rows: Sequence[Sequence[np.ndarray]], gap: int = 4) -> np.ndarray:
-    """Lays out pictures of one size in rows, with white between them.
+def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Lay out pictures of one size in a row, with white between them.
 
     Args:
-        rows: Of pictures (h, w, 3), uint8 or float in [0, 1]; a short row is white at its end.
-        gap: Between the pictures, in pixels.
+      pictures: (h, w, 3), uint8 or float in [0, 1].
 
     Returns:
-        (rows * (h + gap) - gap, columns * (w + gap) - gap, 3) uint8.
+      (h, pictures * (w + GAP) - GAP, 3) uint8.
     """
-    height, width = rows[0][0].shape[:2]
-    num_columns = max(len(row) for row in rows)
-    sheet_shape = (len(rows) * (height + gap) - gap, num_columns * (width + gap) - gap, 3)
-    sheet = np.full(sheet_shape, 255, np.uint8)
-    for i, row in enumerate(rows):
-        for j, picture in enumerate(row):
-            top, left = i * (height + gap), j * (width + gap)
-            sheet[top : top + height, left : left + width] = (
-                picture if picture.dtype == np.uint8 else _to_uint8(picture)
-            )
-    return sheet
+    height, width = pictures[0].shape[:2]
+    row = np.full((height, len(pictures) * (width + GAP) - GAP, 3), 255, np.uint8)
+    for i, picture in enumerate(pictures):
+        left = i * (width + GAP)
+        row[:, left : left + width] = picture if picture.dtype == np.uint8 else _to_uint8(picture)
+    return row
 
 
 def _motion_columns(
@@ -142,7 +133,7 @@ def _motion_columns(
 
 
 def _resize_nearest(pictures: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(b, h, w, c) to (b, *size, c), each pixel from the one at floor(i * old / new)."""
+    """Bring (b, h, w, c) to (b, *size, c), each pixel from the one at floor(i * old / new)."""
     rows, columns = (
         np.arange(n) * old // n for n, old in zip(size, pictures.shape[1:3], strict=True)
     )
@@ -156,5 +147,5 @@ def _with_border(pictures: np.ndarray) -> np.ndarray:
 
 
 def _to_uint8(picture: np.ndarray) -> np.ndarray:
-    """Cuts off the fraction, as the original does, so that pictures compare pixel by pixel."""
+    """Cut off the fraction, as the original does, so that pictures compare pixel by pixel."""
     return (255 * np.clip(picture, 0, 1)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Draws videos of moving figures, to try training without any data at hand.
+"""Draw videos of moving figures, to try training without any data at hand.
 
     python -m input_pipeline.figures --output=DIR [--size=64 --videos=40 --frames=32 --seed=0]
 
@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from fomm_jax.command_line import one_line_errors
 from fomm_jax.errors import InputError
-from fomm_jax.video_io import write_picture
+from fomm_jax.picture_io import write_picture
 
 SUPERSAMPLING = 4  # pixels drawn for each pixel kept, along either axis
 TEST_SHARE = 0.2
@@ -40,7 +40,7 @@ class Swing:
     phase: float
 
     def at(self, time: float) -> float:
-        """The value at `time` from 0 to 1."""
+        """Return the value at `time` from 0 to 1."""
         return self.center + self.amplitude * math.sin(math.tau * self.rate * time + self.phase)
 
 
@@ -69,7 +69,7 @@ class Figure:
 
 
 def random_figure(rng: np.random.Generator) -> Figure:
-    """A figure of random size, colours and habits."""
+    """Make a figure of random size, colours and habits."""
 
     def swing(center: float, amplitude: float, rate: float) -> Swing:
         return Swing(center, amplitude * rng.uniform(0.5, 1), rate, rng.uniform(0, math.tau))
@@ -106,7 +106,7 @@ def random_figure(rng: np.random.Generator) -> Figure:
 
 
 def random_background(size: int, rng: np.random.Generator) -> Image.Image:
-    """A square of `size` pixels: soft patches of pale colours, from noise on a coarse grid."""
+    """Paint a square of `size` pixels: soft patches of pale colours, noise on a coarse grid."""
     noise = rng.uniform(-1, 1, size=(5, 5, 3)) * 20 + rng.uniform(-1, 1, size=(5, 5, 1)) * 22
     base = rng.uniform(160, 210) + rng.uniform(-25, 25, size=3)
     grid = np.clip(base + noise, 0, 255).astype(np.uint8)
@@ -114,7 +114,7 @@ def random_background(size: int, rng: np.random.Generator) -> Image.Image:
 
 
 def draw_frame(figure: Figure, background: Image.Image, time: float) -> np.ndarray:
-    """The figure at `time` from 0 to 1 over the square background: (h, h, 3) uint8."""
+    """Draw the figure at `time` from 0 to 1 over the square background: (h, h, 3) uint8."""
     size = background.width
     canvas = background.resize(
         (size * SUPERSAMPLING, size * SUPERSAMPLING), Image.Resampling.BICUBIC
@@ -165,7 +165,7 @@ def draw_frame(figure: Figure, background: Image.Image, time: float) -> np.ndarr
 
 
 def draw_video(size: int, num_frames: int, rng: np.random.Generator) -> np.ndarray:
-    """Frames of `size` x `size` side by side: (size, num_frames * size, 3) uint8."""
+    """Draw frames of `size` x `size` side by side: (size, num_frames * size, 3) uint8."""
     figure, background = random_figure(rng), random_background(size, rng)
     times = np.arange(num_frames) / num_frames
     return np.concatenate([draw_frame(figure, background, time) for time in times], axis=1)
@@ -177,7 +177,8 @@ def write_dataset(output: Path, size: int, num_videos: int, num_frames: int, see
     The same arguments give the same pictures, and a video does not depend on how many there are.
 
     Raises:
-        InputError: where `output` exists and is no empty folder, or a number is too small.
+      InputError: `output` exists and is no empty folder, it cannot be written, or a number is too
+        small.
     """
     for option, value, least in (
         ("size", size, 16),
@@ -189,8 +190,11 @@ def write_dataset(output: Path, size: int, num_videos: int, num_frames: int, see
             raise InputError(f"--{option} is {value}; expected at least {least}")
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise InputError(f"--output: {output} exists already; remove it or name another folder")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+    except OSError as error:
+        raise InputError(f"--output: {output} cannot be written ({error.strerror})") from error
     try:
         for part in ("train", "test"):
             (partial / part).mkdir()
@@ -207,7 +211,7 @@ def write_dataset(output: Path, size: int, num_videos: int, num_frames: int, see
 
 
 def main() -> None:
-    """The command line; see the head of this file."""
+    """Run the command line; see the head of this file."""
     parser = argparse.ArgumentParser(description="Draw videos of moving figures.")
     parser.add_argument("--output", type=Path, required=True, help="folder to make")
     parser.add_argument("--size", type=int, default=64, help="height and width in pixels")

@@ -19,14 +19,14 @@ class AnimationPair(NamedTuple):
 
 
 def animation_pairs(dataset: DatasetConfig, num_pairs: int, seed: int = 0) -> list[AnimationPair]:
-    """At most `num_pairs` pairs, the first of `dataset.pairs_list` or else drawn at random.
+    """Choose at most `num_pairs` pairs, the first of `dataset.pairs_list` or else drawn at random.
 
     Random pairs are drawn without replacement from all combinations of the first `num_pairs`
     test videos, a video with itself included.
 
     Raises:
-        InputError: where the dataset cannot be split, or the list cannot be read or names a
-            video that is not in the test split.
+      InputError: the dataset cannot be split, or the list cannot be read or names a video that is
+        not in the test split.
     """
     videos = split_videos(dataset).test
     if dataset.pairs_list is not None:
@@ -42,7 +42,7 @@ def animation_pairs(dataset: DatasetConfig, num_pairs: int, seed: int = 0) -> li
 
 
 def _listed_pairs(path: Path, videos: list[Path]) -> list[AnimationPair]:
-    """Every row of a CSV file with columns source and driving; further columns are ignored."""
+    """Read every row of a CSV file with columns source and driving; further columns are ignored."""
     by_name = {video.name: video for video in videos}
     pairs = []
     try:

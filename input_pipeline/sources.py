@@ -12,14 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from fomm_jax.errors import InputError
+from fomm_jax.picture_io import PICTURE_SUFFIXES, read_picture
 from fomm_jax.video_io import (
-    PICTURE_SUFFIXES,
     VIDEO_SUFFIXES,
     count_frames,
     iterate_frames,
     probe_video,
     read_frames,
-    read_picture,
 )
 
 DEFAULT_FPS = 25.0  # of forms that carry no rate
@@ -40,11 +39,11 @@ class PictureCache:
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type["PictureCache"], tuple[int]]:
-        """Worker processes begin with a cache of their own."""
+        """Let worker processes begin with a cache of their own."""
         return PictureCache, (self._max_bytes,)
 
     def read(self, path: Path) -> np.ndarray:
-        """The picture as (h, w, 3) uint8, not to be written to."""
+        """Return the picture as (h, w, 3) uint8, not to be written to."""
         with self._lock:
             if path in self._pictures:
                 self._pictures.move_to_end(path)
@@ -65,10 +64,10 @@ class Video(abc.ABC):
     """The frames of one video, all of one size.
 
     Attributes:
-        path: of the file or folder.
-        name: its last part, suffix included, by which pairs lists and outputs name the video.
-        height, width: of a frame in pixels.
-        fps: frames a second.
+      path: of the file or folder.
+      name: its last part, suffix included, by which pairs lists and outputs name the video.
+      height, width: of a frame in pixels.
+      fps: frames a second.
     """
 
     def __init__(
@@ -81,21 +80,21 @@ class Video(abc.ABC):
         self.fps = fps
 
     def __len__(self) -> int:
-        """The number of frames."""
+        """Return the number of frames."""
         return self._num_frames
 
     def frames(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """The frames of these numbers, each from 0 up to below `len()`: (t, h, w, 3) uint8.
+        """Read the frames of these numbers, each from 0 up to below `len()`: (t, h, w, 3) uint8.
 
         Raises:
-            InputError: where a frame cannot be decoded or differs in size.
+          InputError: a frame cannot be decoded or differs in size.
         """
         numbers = [int(index) for index in indices]
         pairs = zip(numbers, self._read(numbers), strict=True)
         return np.stack([self._checked(number, frame) for number, frame in pairs])
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """All frames in order, one after another, each (h, w, 3) uint8; errors as in `frames`."""
+        """Yield all frames in order, each (h, w, 3) uint8; errors as in `frames`."""
         for number, frame in enumerate(self._read_all()):
             yield self._checked(number, frame)
 
@@ -188,13 +187,14 @@ def open_video(
     """Open a video of any form.
 
     Args:
-        path: a folder of frames, a picture of frames side by side, or a video file.
-        frame_shape: (height, width, channels) of a frame.
-        any_size: let a folder or a file have frames of another size than `frame_shape`.
-        cache: where decoded pictures are kept; without it the video keeps its own.
+      path: a folder of frames, a picture of frames side by side, or a video file.
+      frame_shape: (height, width, channels) of a frame.
+      any_size: let a folder or a file have frames of another size than `frame_shape`.
+      cache: where decoded pictures are kept, to be shared by all videos that are open at a time;
+        without it the video keeps its own.
 
     Raises:
-        InputError: where it cannot be read, holds no frame, or has frames of the wrong size.
+      InputError: it cannot be read, holds no frame, or has frames of the wrong size.
     """
     path, frame_size = Path(path), frame_shape[:2]
     video: Video

@@ -10,7 +10,8 @@ import numpy as np
 
 from fomm_jax.config import DatasetConfig
 from fomm_jax.errors import InputError
-from fomm_jax.video_io import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from fomm_jax.picture_io import PICTURE_SUFFIXES
+from fomm_jax.video_io import VIDEO_SUFFIXES
 
 TEST_SHARE = 0.2  # of a random split
 
@@ -31,7 +32,7 @@ def split_videos(dataset: DatasetConfig) -> Split:
     nobody is in both parts.
 
     Raises:
-        InputError: where a folder is missing or empty, or a file in it is no video.
+      InputError: a folder is missing or empty, or a file in it is no video.
     """
     if not dataset.root_dir:
         raise InputError("config.dataset.root_dir is not set: expected a folder of videos")
@@ -58,10 +59,10 @@ def split_videos(dataset: DatasetConfig) -> Split:
 
 
 def list_videos(folder: Path) -> list[Path]:
-    """The videos in `folder` sorted by name; hidden files do not count.
+    """List the videos in `folder` sorted by name; hidden files do not count.
 
     Raises:
-        InputError: where there is none, or where a file is neither a picture nor a video.
+      InputError: there is none, or a file is neither a picture nor a video.
     """
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     if not entries:
@@ -77,7 +78,7 @@ def list_videos(folder: Path) -> list[Path]:
 
 
 def group_by_id(videos: Sequence[Path]) -> list[list[Path]]:
-    """The videos of each id, ids and videos sorted; the id is the name up to the first '#'."""
+    """Gather the videos of each id, both sorted; the id is the name up to the first '#'."""
 
     def video_id(path: Path) -> str:
         return path.name.split("#")[0]

@@ -243,11 +243,11 @@ class Trainer:
         """The step that is recorded under a name such as `float64/step_0`."""
         pairs = self.recording.pairs(int(recorded.rpartition("_")[2]), self.dtype)
         transform = self.recording.transform(recorded, self.dtype)
-        state, losses, outputs = self._update(state, *pairs, transform, self._vgg)
+        state, scalars, outputs = self._update(state, *pairs, transform, self._vgg)
         gradients = {name: state.optimizers[name][0] for name in NETWORKS}
         networks = nnx.merge_state(nnx.State(state.params), nnx.State(state.statistics))
         return state, Step(
-            losses={name: float(loss) for name, loss in losses.items()},
+            losses={name: float(scalars[name]) for name in scalars if name != "gradient_norm"},
             gradients=by_torch_key(nnx.State(gradients), self.recording.config),
             state_after=by_torch_key(networks, self.recording.config),
             prediction=to_nchw(outputs.generated.prediction),

@@ -73,6 +73,18 @@ def test_running_statistics_are_the_same(steps):
         )
 
 
+def test_gradients_are_the_same(steps):
+    """By Adam's first moments, which after one step are a fixed part of the gradients."""
+    (alone, _, _), (spread, _, _) = steps
+    for network, state in alone.optimizers.items():
+        expected, found = (
+            np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(optimizer[0].mu)])
+            for optimizer in (state, spread.optimizers[network])
+        )
+        assert np.linalg.norm(expected) > 0
+        assert np.linalg.norm(found - expected) < 1e-9 * np.linalg.norm(expected), network
+
+
 def test_pictures_are_the_same(steps):
     (_, _, alone), (_, _, spread) = steps
     for expected, found in zip(jax.tree.leaves(alone), jax.tree.leaves(spread), strict=True):

@@ -66,6 +66,12 @@ def test_nothing_is_left_of_a_data_set_that_cannot_be_written(tmp_path, monkeypa
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"--output: .*file/data cannot be written"):
+        write_dataset(tmp_path / "file" / "data", size=32, num_videos=2, num_frames=2, seed=0)
+
+
 @pytest.mark.parametrize("option", ["size", "num_videos", "num_frames", "seed"])
 def test_numbers_that_are_too_small_are_refused(tmp_path, option):
     numbers = {"size": 32, "num_videos": 2, "num_frames": 2, "seed": 0} | {option: -1}

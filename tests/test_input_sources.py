@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fomm_jax.errors import InputError
-from fomm_jax.video_io import VideoWriter
+from fomm_jax.video_writer import VideoWriter
 from input_pipeline.sources import PictureCache, open_video
 
 SHAPE = (16, 12, 3)

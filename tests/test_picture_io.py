@@ -1,5 +1,7 @@
 """Pictures come in as the model wants them, whatever file they are in, and go out unchanged."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +99,30 @@ def test_what_is_no_picture_is_refused_by_name(tmp_path, picture):
             read_picture(tmp_path / name)
     with pytest.raises(InputError, match=r"moving\.gif.*animation"):
         read_picture(tmp_path / "moving.gif")
+
+
+def test_long_pictures_are_read_though_pillow_would_refuse_them(tmp_path, picture, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 12 * 20 // 2 - 1)
+    write_picture(tmp_path / "a.png", picture)
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.png"), picture)
+    with pytest.raises(Image.DecompressionBombError):  # others keep their limit
+        Image.open(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(("height", "width"), [(26756, 26755), (256, 2**31 - 1)])
+def test_header_of_a_picture_too_large_for_memory_is_refused(tmp_path, height, width):
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [header, b"IDAT" + zlib.compress(b"")]
+    content = b"\x89PNG\r\n\x1a\n"
+    for chunk in chunks:
+        content += struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read_picture(tmp_path / "a.png")
+    assert str(caught.value) == (
+        f"{tmp_path / 'a.png'}: tells of {width} x {height} pixels, expected at most 715827882"
+        " in all"  # 2^31 bytes / 3
+    )
 
 
 def test_unwritable_names_are_refused(tmp_path, picture):

@@ -40,7 +40,7 @@ def vgg(config):
     return load_vgg(config.perceptual)
 
 
-def run(config, workdir, vgg, num_steps=4):
+def run(config, workdir, vgg, num_steps=4, begin_from=None):
     """Train up to a step; the number of steps that it took."""
     settings = dataclasses.replace(config.train, num_steps=num_steps)
     config = dataclasses.replace(config, train=settings)
@@ -52,7 +52,7 @@ def run(config, workdir, vgg, num_steps=4):
             seed=settings.seed,
         )
     ) as batches:
-        return train(config, workdir, batches, batches.steps_per_epoch, vgg)
+        return train(config, workdir, batches, batches.steps_per_epoch, vgg, begin_from)
 
 
 def saved(workdir, step):
@@ -95,6 +95,14 @@ def test_second_start_goes_on_as_if_there_had_been_no_stop(config, vgg, uninterr
     assert_same(saved(tmp_path, 4), saved(uninterrupted, 4))
 
 
+def test_training_in_a_new_workdir_begins_from_a_checkpoint(config, vgg, uninterrupted, tmp_path):
+    begin = uninterrupted / "checkpoints" / "2"
+    assert run(config, tmp_path, vgg, begin_from=begin) == 2
+    assert_same(saved(tmp_path, 4), saved(uninterrupted, 4))
+    with pytest.raises(InputError, match=r"has a checkpoint .* begin from"):
+        run(config, tmp_path, vgg, begin_from=begin)
+
+
 def test_finished_run_does_nothing(config, vgg, uninterrupted):
     before = saved(uninterrupted, 4)
     assert run(config, uninterrupted, vgg) == 0
@@ -129,7 +137,7 @@ def test_loss_that_is_not_a_number_names_step_term_and_last_checkpoint(
     with pytest.raises(NotFiniteError) as caught:
         run(config, tmp_path, broken)
     assert str(caught.value) == (
-        f"step 3: the loss perceptual is nan; the last good checkpoint: {folder / '2'}"
+        f"step 3: perceptual is nan; the last good checkpoint: {folder / '2'}"
     )
     assert [path.name for path in folder.iterdir()] == ["2"]
 

@@ -1,0 +1,88 @@
+"""Trained networks from wherever they are: a checkpoint of ours, or a file of the original."""
+
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from fomm_jax.checkpoints import find_checkpoint, restore_networks, restore_state
+from fomm_jax.config import Config
+from fomm_jax.errors import InputError
+from fomm_jax.networks import Networks, abstract_networks
+from fomm_jax.torch_files import read_torch_file
+from fomm_jax.torch_weights import (
+    NETWORKS,
+    OPTIMIZER_KEYS,
+    load_networks,
+    load_train_state,
+)
+from fomm_jax.train_state import Optimizers, TrainState
+
+ENTRIES = {*NETWORKS, *OPTIMIZER_KEYS.values(), "epoch"}  # of the original's checkpoints
+
+
+def load_pretrained(path: str | os.PathLike[str], config: Config) -> Networks:
+    """Networks of a checkpoint.
+
+    Args:
+      path: a file of the original's (`.pth.tar`), a checkpoint of ours, or a folder of these, of
+        which the newest is taken.
+      config: the architecture.
+
+    Raises:
+      InputError: there is no checkpoint, or it is of another architecture.
+    """
+    if not pathlib.Path(path).is_file():
+        return restore_networks(path, abstract_networks(config))
+    try:
+        return load_networks(config, read_original(path))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def load_state(
+    path: str | os.PathLike[str],
+    config: Config,
+    optimizers: Optimizers,
+    abstract: TrainState,
+    data: Any,
+) -> TrainState:
+    """The state of training that a checkpoint holds, on the devices of `abstract`.
+
+    Args:
+      path: as in `load_pretrained`.
+      config: the architecture.
+      optimizers: of the run.
+      abstract: shapes, dtypes and shardings of the state.
+      data: the loader; it goes to where it was, or to the batch of the step in a run that the
+        checkpoint tells nothing of.
+
+    Raises:
+      InputError: as `load_pretrained`.
+    """
+    if not pathlib.Path(path).is_file():
+        return restore_state(find_checkpoint(path), abstract, data)
+    try:
+        state = load_train_state(config, read_original(path), optimizers)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    data.set_state({"next_batch": int(state.step)})
+    return jax.tree.map(lambda leaf, like: jax.device_put(leaf, like.sharding), state, abstract)
+
+
+def read_original(path: str | os.PathLike[str]) -> Mapping[str, Any]:
+    """The content of a checkpoint of the original, unconverted.
+
+    Raises:
+      InputError: the file cannot be read, or holds something else.
+    """
+    checkpoint = read_torch_file(path)
+    if not isinstance(checkpoint, dict) or not {"generator", "kp_detector"} <= checkpoint.keys():
+        raise InputError(
+            f"{path}: expected a checkpoint of the original, with generator and kp_detector"
+        )
+    if unknown := sorted(map(str, checkpoint.keys() - ENTRIES)):
+        raise InputError(f"{path}: holds {', '.join(unknown)}, which no checkpoint of ours takes")
+    return checkpoint

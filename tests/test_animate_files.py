@@ -1,0 +1,146 @@
+"""Which files animation and reconstruction write, whatever the networks make of the frames."""
+
+import json
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from fomm_jax.animate import animate_files, animate_pairs
+from fomm_jax.animator import AnimatedFrame
+from fomm_jax.config import VisualizeConfig
+from fomm_jax.errors import InputError
+from fomm_jax.picture_io import read_picture, write_picture
+from fomm_jax.reconstruct import reconstruct
+from fomm_jax.video_io import iterate_frames
+
+SIZE = 16
+
+
+class BrightenedSource:
+    """In place of an `Animator`: the source, brighter by 10 levels a frame."""
+
+    def animate(self, source, frames):
+        for i, driving in enumerate(frames):
+            prediction = source + np.uint8(10 * i)
+            l1 = float(np.abs(prediction / 255 - driving / 255).mean())
+            yield AnimatedFrame(driving, prediction, np.zeros((2, 2)), l1)
+
+    def detect_keypoints(self, frame):
+        return np.zeros((2, 2))
+
+
+class GreyVideo:
+    """Frames of one level each."""
+
+    fps = 10.0
+
+    def __init__(self, name, levels=(0, 51)):
+        self.name = name
+        self._levels = levels
+
+    def __iter__(self):
+        return (np.full((SIZE, SIZE, 3), level, np.uint8) for level in self._levels)
+
+
+def files_in(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def run_reconstruct(folder, *names):
+    videos = [GreyVideo(name) for name in names]
+    return reconstruct(
+        BrightenedSource(), videos, folder, suffix=".gif", visualize=VisualizeConfig()
+    )
+
+
+def run_pairs(folder, *names):
+    pairs = [(GreyVideo(source, (7,)), GreyVideo(driving)) for source, driving in names]
+    animate_pairs(BrightenedSource(), pairs, folder, suffix=".gif", visualize=VisualizeConfig())
+
+
+def test_reconstruction_measures_and_writes_every_video(tmp_path):
+    report = run_reconstruct(tmp_path, "a.png", "b.mp4")
+    l1 = (0 + 41 / 255) / 2  # frames of level 0 and 51, made as 0 and 10
+    assert report["l1"] == pytest.approx(l1)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == report
+    assert files_in(tmp_path) == [
+        "a.gif", "b.gif", "metrics.csv", "metrics.json", "png/a.png", "png/b.png", "report.html"
+    ]  # fmt: skip
+    made = read_picture(tmp_path / "png" / "b.png")
+    assert [made[:, :SIZE].mean(), made[:, SIZE:].mean()] == [0, 10]
+    film = list(iterate_frames(tmp_path / "b.gif"))
+    assert len(film) == 2
+    left, gap, _, _, right = np.split(film[1], [SIZE, SIZE + 4, 2 * SIZE + 4, 2 * SIZE + 8], axis=1)
+    assert [left.mean(), gap.mean(), right.mean()] == [0, 255, 10]
+
+
+def test_folders_whose_names_have_dots_keep_their_outputs_apart(tmp_path):
+    run_reconstruct(tmp_path, "person.1", "person.2")
+    assert {"person.1.gif", "person.2.gif"} < set(files_in(tmp_path))
+    run_pairs(tmp_path / "pairs", ("person.1", "person.2"), ("person.2", "b.MP4"))
+    assert {"person.2-person.1.gif", "b-person.2.gif"} < set(files_in(tmp_path / "pairs"))
+
+
+def test_videos_that_differ_in_the_suffix_alone_are_refused_before_any_work(tmp_path):
+    with pytest.raises(InputError, match=r"^a\.png: would be .* name a, as would a\.mp4; expected"):
+        run_reconstruct(tmp_path, "b.png", "a.png", "a.mp4")
+    with pytest.raises(InputError, match=r"^b\.mp4 and a\.png: .* b-a, as would b\.png and a\.png"):
+        run_pairs(tmp_path, ("a.png", "b.mp4"), ("a.png", "b.png"))
+    with pytest.raises(InputError, match=r"name x-y-z, as would x-y\.gif and z\.gif"):
+        run_pairs(tmp_path, ("y-z.gif", "x.gif"), ("z.gif", "x-y.gif"))
+    assert files_in(tmp_path) == []
+
+
+def test_a_pair_may_be_listed_twice(tmp_path):
+    run_pairs(tmp_path, ("a.png", "b.png"), ("a.png", "b.png"))
+    assert files_in(tmp_path) == ["b-a.gif", "png/b-a.png"]
+
+
+@pytest.fixture
+def driving(tmp_path):
+    """A film of 12 frames whose index comes first, so that a cut one can still be played."""
+    path = tmp_path / "driving.mp4"
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=Fraction(25), options={"bf": "0"})
+        stream.height, stream.width, stream.pix_fmt = SIZE, SIZE, "yuv420p"
+        for i in range(12):
+            noise = np.random.default_rng(i).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noise, "rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def animate_to_gif(tmp_path, driving):
+    write_picture(tmp_path / "source.png", np.full((SIZE, SIZE, 3), 7, np.uint8))
+    output = tmp_path / "out.gif"
+    animate_files(
+        BrightenedSource(), str(tmp_path / "source.png"), str(driving), str(output), (SIZE, SIZE)
+    )
+    return list(iterate_frames(output))
+
+
+def warnings_in(stderr):
+    return [line for line in stderr.splitlines() if line.startswith("warning:")]
+
+
+def test_a_damaged_driving_video_is_told_and_used_as_far_as_it_goes(tmp_path, driving, capsys):
+    assert len(animate_to_gif(tmp_path, driving)) == 12
+    assert not warnings_in(capsys.readouterr().err)
+    with av.open(str(driving)) as container:
+        positions = [packet.pos for packet in container.demux(video=0) if packet.size]
+    driving.write_bytes(driving.read_bytes()[: positions[5] + 3])
+    frames = animate_to_gif(tmp_path, driving)
+    assert [frame.mean() for frame in frames] == [7, 17, 27, 37, 47]
+    (line,) = warnings_in(capsys.readouterr().err)
+    assert line == (f"warning: {driving}: is cut short after frame 5; the animation ends there")
+
+
+def test_a_driving_video_without_a_whole_frame_is_refused(tmp_path, driving):
+    with av.open(str(driving)) as container:
+        first = next(container.demux(video=0)).pos
+    driving.write_bytes(driving.read_bytes()[: first + 3])
+    with pytest.raises(InputError, match=r"driving\.mp4: has no frame"):
+        animate_to_gif(tmp_path, driving)
+    assert files_in(tmp_path) == ["driving.mp4", "source.png"]
