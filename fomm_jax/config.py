@@ -5,7 +5,7 @@ command line); `config_dict.from_config_dict` turns it into a `Config`, and
 `config_validation.validate` says which values cannot work. Field names follow the YAML files of the
 original implementation, so that a value is found under the name that its users know. A field that
 may be None is unset on the command line by an empty value: `--config.dataset.pairs_list=` or, for a
-tuple, `--config.dataset.augmentation.crop_size='()'`.
+tuple, `--config.dataset.augmentation.crop_size='()'`. For a number that takes a file.
 """
 
 import dataclasses
@@ -13,7 +13,11 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class AugmentationConfig:
-    """Random changes to a training pair, the same for both frames, in the order of the fields."""
+    """Random changes to a training pair, the same for both frames.
+
+    They are made in this order: rotation, resizing and cropping on the host, then the flips, then
+    brightness, contrast, saturation and hue in an order that is itself random, on the device.
+    """
 
     time_flip: bool = False  # swap source and driving with probability 1/2 …
     horizontal_flip: bool = False  # … else mirror both with probability 1/2
@@ -158,7 +162,7 @@ class TrainConfig:
 class ReconstructConfig:
     """Test videos from their first frame."""
 
-    num_videos: int = 1000  # at most that many
+    num_videos: int | None = 1000  # at most that many; None is all
     format: str = ".mp4"
     batch_size: int = 16  # frames a call
     evaluator: str | None = None  # a key of `evaluators.EVALUATORS`, for AKD, MKR and AED

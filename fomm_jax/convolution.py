@@ -1,6 +1,6 @@
 """Convolution with stride 1, around two things that XLA does badly on CPU.
 
-The values are those of `jax.lax.conv_general_dilated`. `docs/performance.md` has what was measured.
+The values are those of `jax.lax.conv_general_dilated`. What was measured is in docs/performance.md.
 """
 
 import functools

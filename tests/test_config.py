@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ml_collections import config_flags
 
 from configs import from_yaml
+from fomm_jax import config_validation, keypoint_detector, perceptual
 from fomm_jax.config import Config
 from fomm_jax.config_dict import from_config_dict, parse, to_config_dict
 from fomm_jax.config_validation import MINIMA, validate
@@ -287,10 +288,11 @@ def test_ints_and_lists_stand_for_floats_and_tuples():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"trian": {}}, "config.trian: unknown key; the nearest known one is config.train"),
+        ({"trian": {}}, "config.trian: no such field; the nearest known one is config.train"),
         (
             {"train": {"batchsize": 4}},
-            "config.train.batchsize: unknown key; the nearest known one is config.train.batch_size",
+            "config.train.batchsize: no such field; the nearest known one is"
+            " config.train.batch_size",
         ),
         ({"train": 3}, "config.train: expected a section, got 3"),
         ({"train": {"batch_size": 4.0}}, "config.train.batch_size: expected int, got 4.0"),
@@ -364,7 +366,14 @@ REFUSED = [
     ({"dataset__frame_shape": (32, 34, 3)}, "dataset.frame_shape", "width 34"),
     ({"dataset__frame_shape": (36, 32, 3)}, "dataset.frame_shape", "height 36 at scale 0.5 is 18"),
     ({"dataset__frame_shape": (0, 32, 3)}, "dataset.frame_shape", "positive"),
-    ({"dataset__frame_shape": (32, 32, 4)}, "dataset.frame_shape", "model.num_channels is 3"),
+    ({"dataset__frame_shape": (32, 32, 4)}, "dataset.frame_shape", "expected 3 channels"),
+    ({"model__num_channels": 4}, "model.num_channels", "expected 3"),
+    # Frames would be read as colour all the same.
+    (
+        {"model__num_channels": 1, "train__loss_weights__perceptual": (0.0,) * 5},
+        "model.num_channels",
+        "expected 3",
+    ),
     ({"dataset__augmentation__crop_size": (32, 31)}, "dataset.augmentation.crop_size", "width 31"),
     ({"dataset__augmentation__crop_size": (0, 32)}, "dataset.augmentation.crop_size", "positive"),
     ({"dataset__augmentation__hue": 0.6}, "dataset.augmentation.hue", "0.5"),
@@ -460,6 +469,12 @@ def test_values_that_cannot_work_are_refused(changes, field, reason):
     assert "\n" not in message
 
 
+def test_sizes_are_those_of_the_networks():
+    """Validation repeats them, so that a configuration is read without importing the networks."""
+    assert config_validation.PERCEPTUAL_TAPS == len(perceptual.TAPS)
+    assert config_validation.HEAD_SIZE == keypoint_detector.HEAD_SIZE
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -471,6 +486,7 @@ def test_values_that_cannot_work_are_refused(changes, field, reason):
         # A third is a whole inverse; 32 pixels become the 11 of every third, the first included.
         {"train__loss_weights__perceptual": (0.0,) * 5, "train__scales": (1.0, 1 / 3)},
         {"dataset__frame_shape": (48, 40, 3)},
+        {"reconstruct__num_videos": None},
         {"train__lr_kp_detector": 0.0},
         {"model__kp_detector__single_jacobian_map": True},
     ],
@@ -544,6 +560,7 @@ def test_yaml_sections_that_say_nothing_have_the_originals_defaults(write_yaml):
     }
     animate = {"num_pairs": 3, "format": ".gif", "normalization_params": {}}
     tree |= {"animate_params": animate, "compat": {"align_corners": True}}
+    tree["reconstruction_params"] = {"num_videos": None, "format": ".mp4"}
     config = from_config_dict(from_yaml.get_config(write_yaml(yaml.safe_dump(tree))))
     augmentation = config.dataset.augmentation
     assert augmentation.resize_ratio == (3 / 4, 4 / 3)
@@ -553,6 +570,7 @@ def test_yaml_sections_that_say_nothing_have_the_originals_defaults(write_yaml):
     assert (augmentation.time_flip, augmentation.horizontal_flip) == (True, False)
     assert augmentation.hue == 0
     assert (config.animate.num_pairs, config.animate.format) == (3, ".gif")
+    assert config.reconstruct.num_videos is None  # all of them
     assert not config.animate.normalization.use_relative_movement
     assert not config.animate.normalization.use_relative_jacobian
     assert config.compat.align_corners

@@ -200,15 +200,54 @@ def test_animation_of_files_by_the_config_of_a_yaml_file(workdir, tmp_path):
 BAD_INPUT = {
     "unknown field": (
         ["--mode=train", "--config.train.num_step=3"],
-        "num_step",
+        "main.py: config.train.num_step: no such field; the nearest known one is"
+        " config.train.num_steps",
+    ),
+    "unknown field far down": (
+        ["--mode=train", "--config.model.generator.dense_motion.block_expansions=1"],
+        "main.py: config.model.generator.dense_motion.block_expansions: no such field; the nearest"
+        " known one is config.model.generator.dense_motion.block_expansion",
+    ),
+    "unknown section": (
+        ["--mode=train", "--noconfig.modle.discriminator.sn"],
+        "main.py: config.modle.discriminator.sn: no such field; the nearest known one is"
+        " config.model.discriminator.sn",
+    ),
+    "field of a field": (
+        ["--mode=train", "--config.train.scales[0]=1"],
+        "main.py: config.train.scales[0]: no such field; the nearest known one is"
+        " config.train.scales",
     ),
     "value of a wrong type": (
         ["--mode=train", "--config.train.num_steps=three"],
-        "num_steps",
+        "--config.train.num_steps=three: invalid literal for int()",
     ),
     "no such config": (
         ["--mode=train", "--config=configs/none.py"],
-        "configs/none.py",
+        "--config: [Errno 2] No such file or directory: 'configs/none.py'",
+    ),
+    "YAML file in the place of a config": (
+        ["--mode=train", "--config=DIR/model.yaml"],
+        "main.py: --config: DIR/model.yaml is no Python file; for a configuration of the original"
+        " use --config=configs/from_yaml.py:DIR/model.yaml",
+    ),
+    "config that takes no argument": (
+        ["--mode=train", "--config=configs/tiny.py:abc"],
+        "--config=configs/tiny.py:abc: Error whilst parsing config file: TypeError: get_config()"
+        " takes 0 positional arguments but 1 was given",
+    ),
+    "config that is no Python": (
+        ["--mode=train", "--config=DIR/syntax.py"],
+        "main.py: DIR/syntax.py, line 2: SyntaxError: ",
+    ),
+    "config that fails": (
+        ["--mode=train", "--config=DIR/fails.py"],
+        "main.py: DIR/fails.py, line 2: KeyError: 'missing'",
+    ),
+    "unknown field in a config": (
+        ["--mode=train", "--config=DIR/typo.py"],
+        "main.py: config.train.num_step: no such field; the nearest known one is"
+        " config.train.num_steps",
     ),
     "no such YAML file": (
         ["--mode=train", "--config=configs/from_yaml.py:DIR/none.yaml"],
@@ -310,6 +349,13 @@ def bad(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bad")
     (folder / "empty").mkdir()
     (folder / "pairs.csv").write_text("source,driving\n0000.png,gone.png\n")
+    (folder / "model.yaml").write_text("dataset_params:\n  root_dir: data\n")
+    (folder / "syntax.py").write_text("def get_config():\n    return (\n")
+    (folder / "fails.py").write_text("def get_config():\n    return {}['missing']\n")
+    (folder / "typo.py").write_text(
+        "from ml_collections import ConfigDict\n\n\n"
+        "def get_config():\n    return ConfigDict({'train': {'num_step': 3}})\n"
+    )
     write_picture(folder / "good.png", np.zeros((SIZE, SIZE, 3), np.uint8))
     write_film(folder / "good.mp4", SIZE, SIZE)
     for part in ("train", "test"):
