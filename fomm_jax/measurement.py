@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from fomm_jax import lpips_weights
@@ -121,5 +122,5 @@ def summarize(videos: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, Any]
 
 
 def _lpips_of(network: str) -> Callable[[np.ndarray, np.ndarray], float]:
-    weights = load_lpips(network)
+    weights = jax.device_put(load_lpips(network))  # once, not at every frame
     return lambda generated, real: float(lpips(network, weights, generated[None], real[None])[0])

@@ -471,8 +471,8 @@ def test_values_that_cannot_work_are_refused(changes, field, reason):
 
 def test_sizes_are_those_of_the_networks():
     """Validation repeats them, so that a configuration is read without importing the networks."""
-    assert config_validation.PERCEPTUAL_TAPS == len(perceptual.TAPS)
-    assert config_validation.HEAD_SIZE == keypoint_detector.HEAD_SIZE
+    assert len(perceptual.TAPS) == config_validation.PERCEPTUAL_TAPS
+    assert keypoint_detector.HEAD_SIZE == config_validation.HEAD_SIZE
 
 
 @pytest.mark.parametrize(
