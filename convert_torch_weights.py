@@ -95,14 +95,14 @@ def convert_from_torch(config: Config, source: str, target: str) -> None:
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
     absent = sorted({"discriminator", *OPTIMIZER_KEYS.values()} - checkpoint.keys())
-    if absent:
-        print(f"{source}: has no {', '.join(absent)}; fresh ones take the place")
     step, epoch = int(state.step), checkpoint.get("epoch", 0)
     del checkpoint  # large, and Orbax needs memory too
     with Checkpoints(target, keep=1) as checkpoints:
         if checkpoints.latest_step is not None:
             raise InputError(f"{checkpoints.folder}: has a checkpoint already; expected none")
         checkpoints.save(step, state, epoch)
+    if absent:
+        print(f"{source}: has no {', '.join(absent)}; fresh ones take the place")
     print(f"wrote {checkpoints.folder / str(step)}")
 
 

@@ -10,12 +10,15 @@ import numpy as np
 from fomm_jax.config import PerceptualConfig
 from fomm_jax.perceptual_weights import VGG_LAYERS, load_vgg
 from fomm_jax.torch_file_writer import write_torch_file
+from fomm_jax.torch_files import read_torch_file
 
 ROOT = pathlib.Path(__file__).parent.parent
 
 
 def run_command(*flags, folder=None):
-    command = [sys.executable, "-W", "error", str(ROOT / "convert_torch_weights.py"), *flags]
+    # ml_collections reads the file of --config in a way that importlib gives up.
+    warnings = "-W", "error", "-W", "ignore:the load_module() method:DeprecationWarning"
+    command = [sys.executable, *warnings, str(ROOT / "convert_torch_weights.py"), *flags]
     return subprocess.run(command, cwd=folder or ROOT, capture_output=True, text=True, check=False)
 
 
@@ -74,6 +77,49 @@ def test_perceptual_weights_are_converted(tmp_path):
     )
     assert_refused(run, "vgg16.pth: not the weights of vgg19", "features.16.weight is missing")
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["vgg16.npz"]
+
+
+RECORDED = ROOT / "tests" / "data" / "recorded" / "tiny_adversarial"
+CONFIG = f"--config={ROOT}/configs/from_yaml.py:{RECORDED}/config.yaml"
+
+
+def test_a_checkpoint_of_the_original_is_converted_there_and_back(tmp_path):
+    file = RECORDED / "checkpoint.pth.tar"
+    run = run_command(CONFIG, f"--input={file}", f"--output={tmp_path}/W")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.splitlines() == [
+        f"{file}: has no optimizer_discriminator, optimizer_generator, optimizer_kp_detector;"
+        " fresh ones take the place",
+        f"wrote {tmp_path}/W/checkpoints/0",
+    ]
+    back = tmp_path / "new" / "back.pth.tar"
+    run = run_command(CONFIG, f"--input={tmp_path}/W", f"--output={back}", "--to_torch")
+    assert (run.returncode, run.stderr, run.stdout) == (0, "", f"wrote {back}\n")
+    expected, found = read_torch_file(file), read_torch_file(back)
+    for network in ("generator", "kp_detector", "discriminator"):
+        assert list(found[network]) == list(expected[network])
+        for key, tensor in expected[network].items():
+            np.testing.assert_array_equal(found[network][key], tensor, strict=True)
+
+    run = run_command(CONFIG, f"--input={file}", f"--output={tmp_path}/W")
+    assert_refused(run, f"{tmp_path}/W/checkpoints: has a checkpoint already")
+
+
+def test_files_that_cannot_be_converted_are_refused(tmp_path):
+    file = RECORDED / "checkpoint.pth.tar"
+    short = tmp_path / "short.pth.tar"
+    short.write_bytes(file.read_bytes()[:-1000])
+    output = f"--output={tmp_path}/W"
+    assert_refused(run_command(CONFIG, f"--input={short}", output), f"{short}: ")
+    other = "--config.model.num_kp=4", "--config.model.estimate_jacobian=True"
+    run = run_command(CONFIG, *other, f"--input={file}", output)
+    assert_refused(run, f"{file}: config.model.num_kp is 4", "fits 3", "(3, 7, 7, 7)")
+    write_torch_file(tmp_path / "vgg.pth", {"features.0.weight": np.ones(3, np.float32)})
+    run = run_command(CONFIG, f"--input={tmp_path}/vgg.pth", output)
+    assert_refused(run, "vgg.pth: expected a checkpoint of the original")
+    run = run_command(CONFIG, f"--input={tmp_path}", output, "--to_torch")
+    assert_refused(run, f"{tmp_path}: no checkpoint here")
+    assert not (tmp_path / "W").exists()
 
 
 def test_flags_that_make_no_sense_are_refused(tmp_path):
