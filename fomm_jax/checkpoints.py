@@ -160,15 +160,17 @@ def _branches(state: TrainState) -> dict[str, Any]:
 
 
 def _check_architecture(path: pathlib.Path, abstract: dict[str, Any]) -> None:
-    """Compare the parameters' names and shapes with those that were saved."""
-    metadata = ocp.checkpointables_metadata(path).metadata
-    saved = {
-        jax.tree_util.keystr(key, simple=True, separator="."): tuple(leaf.shape)
-        for key, leaf in jax.tree_util.tree_leaves_with_path(metadata["params"])
-    }
-    for key, leaf in jax.tree_util.tree_leaves_with_path(abstract["params"]):
-        name = jax.tree_util.keystr(key, simple=True, separator=".")
-        expected = tuple(leaf.shape)
+    """Compare the networks' names and shapes with those that were saved."""
+
+    def shapes(branches: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+        return {
+            jax.tree_util.keystr(key, simple=True, separator="."): tuple(leaf.shape)
+            for branch in ("params", "statistics")
+            for key, leaf in jax.tree_util.tree_leaves_with_path(branches[branch])
+        }
+
+    saved = shapes(ocp.checkpointables_metadata(path).metadata)
+    for name, expected in shapes(abstract).items():
         found = saved.pop(name, None)
         if found != expected:
             what = "does not have it" if found is None else f"has shape {found}"

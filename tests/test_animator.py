@@ -169,6 +169,12 @@ def source():
     return reference.to_nhwc(RECORDING.arrays["inputs/source"])[0]
 
 
+def test_keypoints_of_one_frame_are_those_of_a_video(animator, source, frames):
+    for frame in animator.animate(source, frames[:2]):
+        found = animator.detect_keypoints(frame.driving)
+        np.testing.assert_allclose(found, frame.driving_keypoints, atol=1e-5)
+
+
 def test_animator_truncates_to_bytes_and_measures_before(animator, networks, source, frames):
     outputs = list(animator.animate(source, frames[:4]))
     driving = frames[:4].astype(np.float32) / 255
