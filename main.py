@@ -1,10 +1,13 @@
-"""Train a model, reconstruct test videos, animate pictures; the README says more.
+"""Train a model, reconstruct test videos, animate pictures, compare with the original.
 
     python main.py --config=configs/actions_64.py --workdir=W --mode=train
     python main.py --config=configs/actions_64.py --workdir=W --mode=reconstruct
     python main.py --config=configs/actions_64.py --workdir=W --mode=animate
     python main.py --config=configs/actions_64.py --workdir=W --mode=animate \\
         --source=PICTURE --driving=VIDEO --output=OUT.mp4
+    python main.py --mode=compare --reference=RECORDINGS
+    python main.py --mode=compare --reference=CLONE_OF_THE_ORIGINAL \\
+        --config=configs/vox_256.py --checkpoint=vox-cpk.pth.tar
 
 Any field of the configuration is overridden as --config.train.num_steps=10.
 """
@@ -20,6 +23,8 @@ from ml_collections import ConfigDict, config_flags
 from fomm_jax.animate import animate_files, animate_pairs
 from fomm_jax.animator import Animator
 from fomm_jax.command_line import one_line_errors, parse_flags
+from fomm_jax.compare import compare_live, compare_recordings
+from fomm_jax.comparison_report import is_over, summarize, write_reports
 from fomm_jax.config import Config, NormalizationConfig
 from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
@@ -35,7 +40,9 @@ from input_pipeline.loader import training_batches
 config_flags.DEFINE_config_file(
     "config", None, "File with get_config(), such as those in configs/."
 )
-MODE = flags.DEFINE_enum("mode", None, ["train", "reconstruct", "animate"], "What to do.")
+MODE = flags.DEFINE_enum(
+    "mode", None, ["train", "reconstruct", "animate", "compare"], "What to do."
+)
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints and all outputs.")
 CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
@@ -46,6 +53,9 @@ CHECKPOINT = flags.DEFINE_string(
 SOURCE = flags.DEFINE_string("source", None, "Picture to animate.")
 DRIVING = flags.DEFINE_string("driving", None, "Video whose motion it gets.")
 OUTPUT = flags.DEFINE_string("output", None, "Film to write, .mp4 or .gif.")
+REFERENCE = flags.DEFINE_string(
+    "reference", None, "What to compare with: recordings of the original, or a clone of it."
+)
 
 
 def run_training(config: Config, workdir: pathlib.Path) -> None:
@@ -114,12 +124,33 @@ def run_file_animation(config: Config, source: str, driving: str, output: str) -
     print(f"The animation is in {output}")
 
 
+def run_comparison(config_dict: ConfigDict | None) -> None:
+    """Compare with recordings of the original, or with the original itself."""
+    if REFERENCE.value is None:
+        raise InputError("--reference: expected recordings of the original, or a clone of it")
+    reference = pathlib.Path(REFERENCE.value)
+    if (reference / "modules").is_dir():
+        if config_dict is None or CHECKPOINT.value is None:
+            raise InputError("--reference is a clone: expected --config and --checkpoint=FILE too")
+        pair = SOURCE.value, DRIVING.value
+        found = compare_live(reference, from_config_dict(config_dict), CHECKPOINT.value, *pair)
+    else:
+        found = compare_recordings(reference, CHECKPOINT.value)
+    folder = pathlib.Path(WORKDIR.value or ".") / "comparison"
+    write_reports(found, folder)
+    print(f"{summarize(found)}\nJSON, Markdown and a page are in {folder}")
+    sys.exit(is_over(found))
+
+
 def run(config_dict: ConfigDict | None) -> None:
     """Check the flags against one another and do what --mode says."""
+    if MODE.value is None:
+        raise InputError("--mode: expected train, reconstruct, animate or compare")
+    if MODE.value == "compare":
+        run_comparison(config_dict)
+        return
     if config_dict is None:
         raise InputError("--config: expected a file with get_config(), such as configs/tiny.py")
-    if MODE.value is None:
-        raise InputError("--mode: expected train, reconstruct or animate")
     config = from_config_dict(config_dict)
     source, driving, output = SOURCE.value, DRIVING.value, OUTPUT.value
     if MODE.value == "animate" and source and driving and output:

@@ -25,6 +25,8 @@ sys.path.insert(0, str(ROOT))
 
 import reference  # noqa: E402
 
+from fomm_jax import recordings  # noqa: E402
+
 PAIRS = 10  # for five steps of training
 CLIP = 3  # driving frames of the animation
 STATE_AFTER = 3  # steps; rounded to float32, which is finer than what is asked of it
@@ -36,7 +38,7 @@ def main():
     original = Original(pathlib.Path(parser.parse_args().original))
     for folder in sorted(reference.IN_REPOSITORY.iterdir()):
         record(original, folder)
-    for recording in reference.recordings():
+    for recording in reference.all_recordings():
         fingerprints = reference.fingerprints(original.first_gradients(recording))
         np.savez_compressed(
             recording.gradients_file,
@@ -56,7 +58,7 @@ def record(original, folder):
         randomise(network, random)
     states = {name: network.state_dict() for name, network in networks.items()}
     torch.save(states | {"epoch": 0}, folder / "checkpoint.pth.tar")
-    transforms = [draw_transform(random, config) for _ in range(PAIRS // reference.BATCH)]
+    transforms = [draw_transform(random, config) for _ in range(PAIRS // recordings.BATCH)]
     for precision, count in (("float32", 1), ("float64", len(transforms))):
         for i, transform in enumerate(transforms[:count]):
             for name, array in transform.items():
@@ -99,7 +101,7 @@ def draw_pairs(random, height, width):
 
 def draw_transform(random, config):
     values = config["train_params"]["transform_params"]
-    batch = reference.BATCH
+    batch = recordings.BATCH
     theta = np.eye(2, 3) + random.normal(0, values["sigma_affine"], (batch, 2, 3))
     bend = random.normal(0, values["sigma_tps"], (batch, 1, values["points_tps"] ** 2))
     return {"theta": theta.astype(np.float32), "control_params": bend.astype(np.float32)}
@@ -255,7 +257,7 @@ class Original:
     def animate(self, recording):
         config, networks = self._load(recording, torch.float32)
         source, driving = (
-            torch.tensor(reference.as_floats(recording.arrays[f"inputs/{name}"], np.float32))
+            torch.tensor(recordings.as_floats(recording.arrays[f"inputs/{name}"], np.float32))
             for name in ("source", "driving")
         )
         for network in networks.values():
@@ -275,7 +277,7 @@ class Original:
                         use_relative_jacobian=bool(relative),
                     )
                     out = networks["generator"](source[:1], kp_source=kp_source, kp_driving=kp)
-                    prediction = reference.to_nhwc(out["prediction"].numpy())
+                    prediction = recordings.to_nhwc(out["prediction"].numpy())
                     frames.append((prediction, kp["value"].numpy(), kp["jacobian"].numpy()))
                 prefix = f"animation/relative_{relative}_adapt_scale_{adapt}"
                 for name, parts in zip(

@@ -10,6 +10,7 @@ import reference
 from flax import nnx
 from scipy.spatial import ConvexHull
 
+from fomm_jax import recordings
 from fomm_jax.animator import (
     Animator,
     animate_frames,
@@ -73,7 +74,7 @@ def test_animation_is_the_originals(relative, adapt):
     recorded = RECORDING.below("animation/")
     count = len(recorded["relative_0_adapt_scale_0/prediction"])
     source, driving = (
-        reference.as_floats(reference.to_nhwc(RECORDING.arrays[f"inputs/{name}"]), np.float32)
+        recordings.as_floats(recordings.to_nhwc(RECORDING.arrays[f"inputs/{name}"]), np.float32)
         for name in ("source", "driving")
     )
     networks = RECORDING.networks(np.float32)
@@ -161,12 +162,12 @@ def animator(networks):
 
 @pytest.fixture(scope="module")
 def frames():
-    return reference.to_nhwc(RECORDING.arrays["inputs/driving"])
+    return recordings.to_nhwc(RECORDING.arrays["inputs/driving"])
 
 
 @pytest.fixture(scope="module")
 def source():
-    return reference.to_nhwc(RECORDING.arrays["inputs/source"])[0]
+    return recordings.to_nhwc(RECORDING.arrays["inputs/source"])[0]
 
 
 def test_keypoints_of_one_frame_are_those_of_a_video(animator, source, frames):

@@ -51,7 +51,7 @@ def test_bad_option_ends_in_one_line(option, expected, capsys):
         train_step.main(["--config=configs/tiny.py", option])
     assert leaving.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"benchmarks.train_step: {expected}")
+    assert f": {expected}" in line
 
 
 def test_folder_that_is_no_clone_of_the_original(tmp_path, capsys):

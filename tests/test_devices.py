@@ -1,12 +1,14 @@
 """One step of training is the same on one device and on eight."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import reference
 
-from fomm_jax import sharding
+from fomm_jax import recordings, sharding
 from fomm_jax.errors import InputError
 from fomm_jax.perceptual import TAPS
 from fomm_jax.train_state import make_optimizers
@@ -35,17 +37,19 @@ def steps():
     assert jax.device_count() == 8
     with jax.enable_x64(True):
         optimizers = make_optimizers(config.train, 10)
-        state = reference.initial_state(recording, optimizers, np.float64)
+        state = recordings.Trainer(recording).initial
+        fresh = {name: optimizers[name].init(state.params[name]) for name in optimizers}
+        state = dataclasses.replace(state, optimizers=fresh)
         vgg, key = jax.tree.map(jnp.asarray, small_vgg()), jax.random.key(1)
         step = make_train_step(config, optimizers)
-        alone = jax.jit(step, compiler_options=reference.QUICK_COMPILATION)(state, batch, key, vgg)
+        alone = jax.jit(step, compiler_options=recordings.QUICK_COMPILATION)(state, batch, key, vgg)
 
         mesh = sharding.data_mesh()
         everywhere = sharding.replicated(mesh)
         spread_step = jax.jit(
             step,
             out_shardings=(everywhere, everywhere, sharding.split_by_batch(mesh)),
-            compiler_options=reference.QUICK_COMPILATION,
+            compiler_options=recordings.QUICK_COMPILATION,
         )
         placed = jax.device_put((state, key, vgg), everywhere)
         spread = spread_step(placed[0], sharding.to_global(batch, mesh), *placed[1:])

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import reference
 
-RECORDINGS = {recording.folder.name: recording for recording in reference.recordings()}
+from fomm_jax import recordings
+
+RECORDINGS = {recording.folder.name: recording for recording in reference.all_recordings()}
 SHARED_NAMES = (
     "first_order",
     "zero_order",
@@ -52,15 +54,15 @@ def find(name):
 
 @functools.cache
 def float32_step(name):
-    trainer = reference.Trainer(find(name))
+    trainer = recordings.Trainer(find(name))
     return trainer.step(trainer.initial, "float32/step_0")[1]
 
 
 @functools.cache
 def float64_steps(name):
     """The step that is recorded in float32, done in float64, and the float64 trajectory."""
-    with reference.jax.enable_x64(True):
-        trainer = reference.Trainer(find(name))
+    with jax.enable_x64(True):
+        trainer = recordings.Trainer(find(name))
         single = trainer.step(trainer.initial, "float32/step_0")[1]
         state, trajectory = trainer.initial, []
         for i in range(STEPS):
@@ -73,10 +75,10 @@ def float64_steps(name):
 def steps_from_recorded_state(name):
     """Steps 1 and on in float64, from the networks that are recorded after step 0."""
     recorded = find(name).below("float64/step_0/state_after/")
-    with reference.jax.enable_x64(True):
-        trainer = reference.Trainer(find(name))
+    with jax.enable_x64(True):
+        trainer = recordings.Trainer(find(name))
         state, _ = trainer.step(trainer.initial, "float64/step_0")
-        state = reference.with_networks(state, recorded, find(name).config)
+        state = recordings.with_networks(state, recorded, find(name).config)
         trajectory = {}
         for i in range(1, STEPS):
             state, trajectory[i] = trainer.step(state, f"float64/step_{i}")
@@ -86,7 +88,7 @@ def steps_from_recorded_state(name):
 @all_recordings
 def test_evaluation(name):
     recorded = find(name).below("eval/")
-    found = reference.evaluate(find(name))
+    found = recordings.evaluate(find(name))
     assert found.keys() == recorded.keys()
     for key, expected in recorded.items():
         scale = np.abs(expected).max() if key.startswith("discriminator/") else 1
@@ -118,7 +120,7 @@ def test_gradients_in_float64(name):
     found = reference.fingerprints(gradients)
     expected = find(name).gradient_fingerprints
     adversarial = find(name).config.train.loss_weights.generator_gan != 0
-    trained = reference.NETWORKS if adversarial else reference.NETWORKS[:2]
+    trained = recordings.NETWORKS if adversarial else recordings.NETWORKS[:2]
     assert expected.keys() == {key for key in gradients if key.split("/")[0] in trained}
     largest = {
         network: max(found[key][0] for key in expected if key.startswith(network))
@@ -176,8 +178,9 @@ def test_state_after_steps_in_float64(name, after):
     if not recorded:
         pytest.skip("not recorded, to keep the repository small")
     found = float64_steps(name)[1][after].state_after
-    # The shared recordings leave out one of the two singular vectors.
-    assert all(key.endswith("weight_v") for key in found.keys() ^ recorded.keys())
+    # The shared recordings leave out one of the two singular vectors, those here the counters.
+    left_out = ("weight_v", "num_batches_tracked")
+    assert all(key.endswith(left_out) for key in found.keys() ^ recorded.keys())
     for key in found.keys() & recorded.keys():
         np.testing.assert_allclose(
             found[key], recorded[key], rtol=0, atol=STATE_TOLERANCE[after], err_msg=key
@@ -194,7 +197,7 @@ def test_seeded_perceptual_network_is_the_shared_one(shared, monkeypatch):
 
     expected = seeded_weights.vgg19_features()
     indices = sorted({int(key.split(".")[1]) for key in expected})
-    for index, (kernel, bias) in zip(indices, reference.seeded_vgg19().values(), strict=True):
+    for index, (kernel, bias) in zip(indices, recordings.seeded_vgg19().values(), strict=True):
         np.testing.assert_array_equal(
             kernel.transpose(3, 2, 0, 1), expected[f"features.{index}.weight"]
         )

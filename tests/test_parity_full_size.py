@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import reference
 
+from fomm_jax import recordings
+
 TOLERANCES = {
     "kp_source/value": 1e-4,
     "kp_source/jacobian": 1e-3,
@@ -45,6 +47,6 @@ def test_evaluation(shared, monkeypatch, name):
     recording = SeededRecording(shared / "reference" / "full" / name)
     recorded = recording.below("eval/")
     assert recorded.keys() == TOLERANCES.keys()
-    found = reference.evaluate(recording)
+    found = recordings.evaluate(recording)
     for key, tolerance in TOLERANCES.items():
         np.testing.assert_allclose(found[key], recorded[key], rtol=0, atol=tolerance, err_msg=key)

@@ -6,6 +6,7 @@ import pytest
 import reference
 from flax import nnx
 
+from fomm_jax import recordings
 from fomm_jax.checkpoints import Checkpoints, find_checkpoint, restore_epoch, restore_state
 from fomm_jax.config_dict import parse, to_config_dict
 from fomm_jax.errors import InputError
@@ -35,10 +36,10 @@ def changed(network, **changes):
 
 def test_every_array_lands_under_its_key():
     networks = load_networks(ADVERSARIAL.config, ADVERSARIAL.checkpoint)
-    found = reference.by_torch_key(nnx.state(networks), ADVERSARIAL.config)
+    found = recordings.by_torch_key(nnx.state(networks), ADVERSARIAL.config)
     expected = {
         f"{network}/{key}": array
-        for network in reference.NETWORKS
+        for network in recordings.NETWORKS
         for key, array in ADVERSARIAL.checkpoint[network].items()
         if not ANTIALIAS_KERNEL.search(key)
     }
@@ -146,7 +147,7 @@ def test_files_of_old_versions_are_understood():
             for key, array in ADVERSARIAL.checkpoint[network].items()
             if not key.endswith(("num_batches_tracked", "weight_v"))
         }
-        for network in reference.NETWORKS
+        for network in recordings.NETWORKS
     }
     key = "predictor.encoder.down_blocks.0.norm.num_batches_tracked"
     old["kp_detector"][f"module.{key}"] = np.array([0])
@@ -206,7 +207,7 @@ def test_there_and_back_gives_every_tensor_bit_for_bit(path, tmp_path):
     )
     back = read_torch_file(tmp_path / "back.pth.tar")
     assert back["epoch"] == checkpoint["epoch"]
-    for network in reference.NETWORKS:
+    for network in recordings.NETWORKS:
         assert_same_tree(back[network], checkpoint[network])
         adam = checkpoint.get(f"optimizer_{network}")
         if adam is None:
@@ -237,9 +238,9 @@ def test_moments_that_do_not_fit_are_refused():
 
 
 def test_every_recorded_model_has_one_key_a_variable():
-    for recording in reference.recordings():
+    for recording in reference.all_recordings():
         networks = nnx.eval_shape(
-            lambda recording=recording: reference.Networks(
+            lambda recording=recording: recordings.Networks(
                 recording.config.model, recording.config.compat, rngs=nnx.Rngs(0)
             )
         )

@@ -1,0 +1,84 @@
+"""The mode `compare`: ours beside recordings of the original, or beside the original itself."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+from tqdm import tqdm
+
+from fomm_jax.comparison import Comparison
+from fomm_jax.comparison_report import format_table
+from fomm_jax.config import CompatConfig, Config
+from fomm_jax.picture_io import fit_frame, read_picture
+from fomm_jax.recorded_comparison import compare_recording, find_recordings
+from fomm_jax.video_io import iterate_frames
+
+Comparisons = dict[str, list[Comparison]]  # by what was compared
+
+
+def compare_recordings(folder: pathlib.Path, checkpoint: str | None) -> Comparisons:
+    """Compare with a recording, or with all in a folder, and print a table for each.
+
+    Args:
+      folder: of the recordings.
+      checkpoint: file of the original's, for recordings that carry none.
+
+    Raises:
+      InputError: there is no recording, or a file is missing, damaged or of another architecture.
+    """
+    found: Comparisons = {}
+    file = None if checkpoint is None else pathlib.Path(checkpoint)
+    paths = find_recordings(folder)
+    with tqdm(total=len(paths), desc="compare", unit="recording") as bar:
+        for path in paths:
+            bar.set_postfix_str(path.name)
+            rows = found[path.name] = list(compare_recording(path, file))
+            bar.update()
+            tqdm.write(f"\n{path}\n{format_table(rows)}")
+    return found
+
+
+def compare_live(
+    clone: pathlib.Path, config: Config, checkpoint: str, source: str | None, driving: str | None
+) -> Comparisons:
+    """Compare with the original run beside, with either value of `compat.align_corners`.
+
+    Args:
+      clone: folder of the original's repository.
+      config: the architecture.
+      checkpoint: file of the original's.
+      source: path of a picture, or None for a drawn one.
+      driving: path of a video, of which the first frame is taken, or None for a drawn one.
+
+    Raises:
+      InputError: torch is missing, or a file or the clone cannot be used.
+    """
+    from fomm_jax.live_comparison import compare_with_original  # needs torch, an extra
+
+    size = config.dataset.frame_shape[:2]
+    drawn = _draw_pair(*size)
+    pair = (
+        drawn[0] if source is None else fit_frame(read_picture(source), *size),
+        drawn[1] if driving is None else fit_frame(next(iterate_frames(driving)), *size),
+    )
+    found: Comparisons = {}
+    for align_corners in (False, True):
+        config = dataclasses.replace(config, compat=CompatConfig(align_corners=align_corners))
+        live = compare_with_original(clone, config, checkpoint, *pair)
+        name = f"align_corners={align_corners}"
+        found[name] = live.rows
+        print(f"\n{name}\n{format_table(live.rows)}")
+        print(f"a pair: ours {live.our_seconds:.2f} s, original {live.original_seconds:.2f} s")
+    return found
+
+
+def _draw_pair(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two smooth coloured pictures (h, w, 3) uint8, the second one shifted."""
+    y, x = np.mgrid[:height, :width] / max(height, width)
+    phases = np.arange(3) * 2
+
+    def draw(shift: float) -> np.ndarray:
+        waves = np.sin(9 * (x[..., None] + shift) + 7 * y[..., None] + phases)
+        return (127.5 + 127.5 * waves).astype(np.uint8)
+
+    return draw(0), draw(0.1)

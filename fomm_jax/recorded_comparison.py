@@ -1,0 +1,237 @@
+"""Our networks and our training against recordings of the original."""
+
+import dataclasses
+import math
+import pathlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from fomm_jax import recordings
+from fomm_jax.animator import animate_frames, encode_source, movement_scale
+from fomm_jax.comparison import Comparison, compare
+from fomm_jax.config import NormalizationConfig
+from fomm_jax.errors import InputError
+from fomm_jax.recordings import Arrays, Recording, Step, Trainer
+from fomm_jax.train_state import TrainState
+
+EVALUATION_TOLERANCE = 1e-4  # absolute, of values of the order of 1
+# At full size, rounding adds up along longer sums.
+FULL_SIZE_TOLERANCE = 1e-3
+KEYPOINT_TOLERANCE = 1e-4
+LOSS_TOLERANCE = 1e-6  # relative, in float64
+SINGLE_LOSS_TOLERANCE = 1e-4  # relative, in float32
+# Of a step in float32. Normalising by the batch at 2x2 pixels magnifies rounding: the original's
+# own prediction in float32 is up to 2.4e-4 from that in float64.
+SINGLE_PREDICTION_TOLERANCE = 4e-4
+DECISIVE_STEPS = 5  # of a trajectory in float64; later ones depend on the order of summation
+DECISIVE_RESUMED_STEPS = 2
+# The recording's own rounding decides step 4 of this one (docs/fidelity.md); its last steps are
+# held to the recording by the trajectory from the recorded state.
+FREE_STEPS = {"multiscale_kp_discriminator": 4}
+# After a step, absolute. Adam moves every parameter by 2e-4 a step, and those whose gradient is
+# nothing but rounding, 1e-14 beside its epsilon of 1e-8, by some 1e-9.
+STATE_TOLERANCE = {0: 1e-7, 3: 3e-6}
+
+
+def find_recordings(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The recordings in a folder: itself, or those below it.
+
+    Raises:
+      InputError: there is none.
+    """
+    found = [
+        path
+        for path in (folder, *(sorted(folder.iterdir()) if folder.is_dir() else ()))
+        if (path / "arrays.npz").is_file()
+    ]
+    if not found:
+        raise InputError(
+            f"--reference: {folder} is neither a recording (with arrays.npz and config.yaml) nor a"
+            " folder of them"
+        )
+    return found
+
+
+def compare_recording(
+    folder: pathlib.Path, checkpoint_file: pathlib.Path | None
+) -> Iterator[Comparison]:
+    """Compare all that is recorded: evaluation, steps of training, animation.
+
+    Args:
+      folder: of the recording.
+      checkpoint_file: of the original's, for a recording that does not carry its own.
+
+    Raises:
+      InputError: a file is missing or damaged, or is of another architecture.
+    """
+    if checkpoint_file is None and not (folder / "checkpoint.pth.tar").is_file():
+        raise InputError(
+            f"{folder}: carries no checkpoint.pth.tar; expected --checkpoint=FILE, which"
+            " seeded_weights.py beside the recordings writes"
+        )
+    recording = Recording(folder, checkpoint_file)
+    parts: tuple[tuple[str, bool, Callable[[Recording], Iterator[Comparison]]], ...] = (
+        ("eval/", False, _evaluation),
+        ("float32/", False, _single_step),
+        ("float64/", True, _trajectory),
+        ("resumed_float64/", True, _resumed),
+        ("relative_", False, _animation),
+    )
+    for prefix, in_float64, part in parts:
+        if recording.below(prefix):
+            with jax.enable_x64(in_float64):
+                rows = list(part(recording))  # whoever takes them is outside of that setting
+            yield from rows
+
+
+def _evaluation(recording: Recording) -> Iterator[Comparison]:
+    found = recordings.evaluate(recording)
+    at_full_size = (recording.folder / "manifest.json").is_file()
+    for name, expected in recording.below("eval/").items():
+        # Feature maps are of any size.
+        is_relative = name.startswith("discriminator/")
+        tolerance = EVALUATION_TOLERANCE
+        if at_full_size:
+            is_keypoint = name.endswith("/value")
+            tolerance = KEYPOINT_TOLERANCE if is_keypoint else FULL_SIZE_TOLERANCE
+        if name not in found:
+            raise InputError(f"{recording.folder}: eval/{name} is of no network of its config")
+        yield compare(f"eval/{name}", found[name], expected, tolerance, is_relative=is_relative)
+
+
+def _single_step(recording: Recording) -> Iterator[Comparison]:
+    """The first step in float32. Its gradients are shown: rounding moves pixels across kinks."""
+    trainer, name = Trainer(recording), "float32/step_0"
+    _, step = trainer.step(trainer.initial, name)
+    yield from _losses(recording, name, step.losses, SINGLE_LOSS_TOLERANCE)
+    pictures = {
+        "prediction": (step.prediction, SINGLE_PREDICTION_TOLERANCE),
+        "transformed_frame": (step.transformed_frame, EVALUATION_TOLERANCE),
+    }
+    for picture, (found, tolerance) in pictures.items():
+        yield compare(f"{name}/{picture}", found, recording.array(f"{name}/{picture}"), tolerance)
+    recorded = recording.below(f"{name}/grads/")
+    yield from _by_network(f"{name}/grads", step.gradients, recorded, None)
+
+
+def _trajectory(recording: Recording) -> Iterator[Comparison]:
+    """All recorded steps in float64, of which the first decide."""
+    free = FREE_STEPS.get(recording.folder.name, DECISIVE_STEPS)
+    trainer = Trainer(recording)
+    after_first = None
+    for i, name, step, state in _steps(trainer, trainer.initial, "float64"):
+        after_first = after_first or state
+        tolerance = LOSS_TOLERANCE if i < free else None
+        yield from _losses(recording, name, step.losses, tolerance)
+        recorded = recording.below(f"{name}/state_after/")
+        yield from _by_network(
+            f"{name}/state_after", step.state_after, recorded, STATE_TOLERANCE.get(i)
+        )
+    if free == DECISIVE_STEPS or after_first is None:
+        return
+    recorded = recording.below("float64/step_0/state_after/")
+    state = recordings.with_networks(after_first, recorded, recording.config)
+    for i in range(1, DECISIVE_STEPS):
+        name = f"float64/step_{i}"
+        state, step = trainer.step(state, name)
+        for row in _losses(recording, name, step.losses, LOSS_TOLERANCE):
+            yield dataclasses.replace(row, array=f"{row.array} from the recorded state")
+
+
+def _resumed(recording: Recording) -> Iterator[Comparison]:
+    """Steps in float64 that go on from a checkpoint with optimisers."""
+    trainer = Trainer(recording)
+    for i, name, step, _ in _steps(trainer, trainer.resumed, "resumed_float64"):
+        tolerance = LOSS_TOLERANCE if i < DECISIVE_RESUMED_STEPS else None
+        yield from _losses(recording, name, step.losses, tolerance)
+
+
+def _animation(recording: Recording) -> Iterator[Comparison]:
+    """A clip by all four ways to carry the motion over; recorded in (t, h, w, c)."""
+    networks = recording.networks(np.float32)
+    source, driving = recording.array("source")[None], recording.array("driving")
+    for relative in (False, True):
+        for adapt in (False, True):
+            motion = NormalizationConfig(
+                adapt_movement_scale=adapt,
+                use_relative_movement=relative,
+                use_relative_jacobian=relative,
+            )
+            prefix = f"relative_{relative:d}_adapt_scale_{adapt:d}"
+            for name, found in animate_clip(networks, source, driving, motion).items():
+                expected = recording.array(f"{prefix}/{name}")
+                yield compare(f"{prefix}/{name}", found, expected, EVALUATION_TOLERANCE)
+
+
+def animate_clip(
+    networks: recordings.Networks,
+    source: np.ndarray,
+    driving: np.ndarray,
+    motion: NormalizationConfig,
+) -> Arrays:
+    """An animation in floating point, by the names of the recording.
+
+    Args:
+      networks: trained.
+      source: (1, h, w, c) in [0, 1].
+      driving: (t, h, w, c) in [0, 1]; motion is relative to the first.
+      motion: how it is carried over.
+    """
+    definition, state = nnx.split(networks)
+
+    @jax.jit
+    def encode(state: nnx.State, source: jax.Array, first: jax.Array) -> Any:
+        networks = nnx.merge(definition, state)
+        return encode_source(networks, source), networks.kp_detector(first, train=False)
+
+    @jax.jit
+    def animate(state: nnx.State, driving: jax.Array, scale: jax.Array) -> Any:
+        networks = nnx.merge(definition, state)
+        return animate_frames(networks, encoded, driving, initial, scale, motion)
+
+    encoded, initial = encode(state, source, driving[:1])
+    scale = movement_scale(encoded.keypoints, initial, motion)
+    animated = animate(state, driving, jnp.asarray(scale, jnp.float32))
+    keypoints = animated.normalized_keypoints
+    found = {"prediction": animated.prediction, "kp_value": keypoints.value}
+    if keypoints.jacobian is not None:
+        found["kp_jacobian"] = keypoints.jacobian
+    return {name: np.asarray(array) for name, array in found.items()}
+
+
+def _steps(
+    trainer: Trainer, state: TrainState, run: str
+) -> Iterator[tuple[int, str, Step, TrainState]]:
+    """All recorded steps of a run: number, name, step, and the state after it."""
+    names = {name.split("/")[0] for name in trainer.recording.below(f"{run}/")}
+    for i in range(len(names)):
+        name = f"{run}/step_{i}"
+        state, step = trainer.step(state, name)
+        yield i, name, step, state
+
+
+def _losses(
+    recording: Recording, step: str, found: Mapping[str, float], tolerance: float | None
+) -> Iterator[Comparison]:
+    for name, expected in recording.below(f"{step}/losses/").items():
+        ours = np.asarray(found.get(name, math.nan))
+        yield compare(f"{step}/losses/{name}", ours, expected, tolerance, is_relative=True)
+
+
+def _by_network(
+    name: str, found: Arrays, recorded: Arrays, tolerance: float | None
+) -> Iterator[Comparison]:
+    """The largest difference among the tensors of each network."""
+    for network in recordings.NETWORKS:
+        rows = [
+            compare(f"{name}/{network} ({key})", found[key], expected, tolerance)
+            for key, expected in recorded.items()
+            if key.startswith(f"{network}/")
+        ]
+        if rows:
+            yield max(rows, key=lambda row: row.absolute)
