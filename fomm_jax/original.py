@@ -63,6 +63,11 @@ def make_networks(path: Path, config: Config) -> OriginalNetworks:
     model = dataclasses.asdict(config.model)
     generator_settings = model["generator"]
     generator_settings["dense_motion_params"] = generator_settings.pop("dense_motion")
+    # It names the parts of the discriminator by how YAML writes the scales: 1, not 1.0.
+    scales = [
+        int(scale) if scale == int(scale) else scale for scale in model["discriminator"]["scales"]
+    ]
+    model["discriminator"]["scales"] = scales
     common = {name: model[name] for name in ("num_kp", "num_channels", "estimate_jacobian")}
     with quiet():
         return OriginalNetworks(

@@ -85,7 +85,7 @@ class Recording:
         """All that was recorded."""
         path = self.folder / "arrays.npz"
         try:
-            with np.load(path) as archive:
+            with path.open("rb") as file, np.load(file) as archive:
                 return dict(archive)
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise InputError(f"{path}: cannot be read ({error})") from error

@@ -2,24 +2,21 @@
 
 import itertools
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import reference
-from flax import nnx
 from scipy.spatial import ConvexHull
 
 from fomm_jax import recordings
 from fomm_jax.animator import (
     Animator,
-    animate_frames,
-    encode_source,
     movement_scale,
     normalize_keypoints,
 )
 from fomm_jax.config import NormalizationConfig
 from fomm_jax.errors import InputError
+from fomm_jax.recorded_comparison import animate_clip
 from fomm_jax.types import Keypoints
 
 RECORDING = reference.Recording(reference.IN_REPOSITORY / "tiny_first_order")
@@ -36,29 +33,10 @@ def normalization(relative, adapt=False):
     )
 
 
-def animate_as_floats(networks, source, driving, config):
-    """Frames (t, h, w, c) in [0, 1] by the motion since the first of them."""
-    definition, state = nnx.split(networks)
-
-    @jax.jit
-    def encode(state, source, first):
-        networks = nnx.merge(definition, state)
-        return encode_source(networks, source), networks.kp_detector(first, train=False)
-
-    @jax.jit
-    def animate(state, encoded, driving, initial, scale):
-        networks = nnx.merge(definition, state)
-        return animate_frames(networks, encoded, driving, initial, scale, config)
-
-    encoded, initial = encode(state, source, driving[:1])
-    scale = movement_scale(encoded.keypoints, initial, config)
-    return animate(state, encoded, driving, initial, jnp.asarray(scale, jnp.float32))
-
-
 def check_animation(networks, source, driving, recorded, relative, adapt):
     """Against `relative_R_adapt_scale_A` among the recorded arrays; frames in [0, 1], NHWC."""
     prefix = f"relative_{relative:d}_adapt_scale_{adapt:d}"
-    animated = animate_as_floats(networks, source, driving, normalization(relative, adapt))
+    animated = animate_clip(networks, source, driving, normalization(relative, adapt))
     for name, found in {
         "prediction": animated.prediction,
         "kp_value": animated.normalized_keypoints.value,
@@ -179,7 +157,7 @@ def test_keypoints_of_one_frame_are_those_of_a_video(animator, source, frames):
 def test_animator_truncates_to_bytes_and_measures_before(animator, networks, source, frames):
     outputs = list(animator.animate(source, frames[:4]))
     driving = frames[:4].astype(np.float32) / 255
-    expected = animate_as_floats(
+    expected = animate_clip(
         networks, source[None].astype(np.float32) / 255, driving, normalization(True)
     )
     prediction = np.asarray(expected.prediction)

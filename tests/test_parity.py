@@ -5,6 +5,7 @@ itself, `make_fixtures.py` and the README beside the shared recordings say.
 """
 
 import functools
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -12,6 +13,13 @@ import pytest
 import reference
 
 from fomm_jax import recordings
+from fomm_jax.recorded_comparison import (
+    DECISIVE_RESUMED_STEPS,
+    DECISIVE_STEPS,
+    FREE_STEPS,
+    LOSS_TOLERANCE,
+    STATE_TOLERANCE,
+)
 
 RECORDINGS = {recording.folder.name: recording for recording in reference.all_recordings()}
 SHARED_NAMES = (
@@ -24,16 +32,7 @@ SHARED_NAMES = (
 )
 NAMES = [*(folder.name for folder in reference.IN_REPOSITORY.iterdir()), *SHARED_NAMES]
 
-STEPS = 5  # of the float64 trajectory; later ones depend on the order of summation
-LOSS_TOLERANCE = 1e-6  # relative, of the float64 trajectory
-# In this recording the gradient of one bias is 3e-9, below Adam's epsilon, and the recording's own
-# rounding of it (6e-13) decides by which side of a kink step 4 passes: the original itself, with
-# weights moved by one unit in the last place, departs from it by 1.5e-4 there (docs/fidelity.md).
-# Its last step is held to the recording by the trajectory from the recorded state.
-FREE_STEPS = {"multiscale_kp_discriminator": 4}
-# Absolute, by step. Adam moves every parameter by 2e-4 a step, and those whose gradient is nothing
-# but rounding, 1e-14 beside its epsilon of 1e-8, by some 1e-9.
-STATE_TOLERANCE = {0: 1e-7, 3: 3e-6}
+STEPS, RESUMED_STEPS = DECISIVE_STEPS, DECISIVE_RESUMED_STEPS
 # A gradient that is 0 but for rounding: of a bias in front of a normalisation.
 ZERO_GRADIENT = 1e-10  # of the largest in the same network
 
@@ -58,9 +57,14 @@ def float32_step(name):
     return trainer.step(trainer.initial, "float32/step_0")[1]
 
 
+class Float64Steps(NamedTuple):
+    single: recordings.Step  # that is recorded in float32
+    trajectory: list[recordings.Step]
+    resumed: list[recordings.Step]
+
+
 @functools.cache
 def float64_steps(name):
-    """The step that is recorded in float32, done in float64, and the float64 trajectory."""
     with jax.enable_x64(True):
         trainer = recordings.Trainer(find(name))
         single = trainer.step(trainer.initial, "float32/step_0")[1]
@@ -68,7 +72,13 @@ def float64_steps(name):
         for i in range(STEPS):
             state, step = trainer.step(state, f"float64/step_{i}")
             trajectory.append(step)
-    return single, trajectory
+        resumed = []
+        if find(name).below("resumed_float64/"):
+            state = trainer.resumed
+            for i in range(RESUMED_STEPS):
+                state, step = trainer.step(state, f"resumed_float64/step_{i}")
+                resumed.append(step)
+    return Float64Steps(single, trajectory, resumed)
 
 
 @functools.cache
@@ -105,7 +115,7 @@ def test_first_step_in_float32(name):
         assert step.losses[key] == pytest.approx(expected, rel=1e-4), key
     # Normalising by the batch at 2x2 pixels magnifies rounding: our prediction in float32 is up to
     # 0.9e-4 from ours in float64, the original's up to 2.4e-4.
-    exact = float64_steps(name)[0].prediction
+    exact = float64_steps(name).single.prediction
     np.testing.assert_allclose(step.prediction, exact, rtol=0, atol=2e-4)
     np.testing.assert_allclose(step.prediction, recorded["prediction"], rtol=0, atol=4e-4)
     assert np.abs(step.prediction - recorded["prediction"]).mean() < 4e-5
@@ -116,7 +126,7 @@ def test_first_step_in_float32(name):
 
 @all_recordings
 def test_gradients_in_float64(name):
-    gradients = float64_steps(name)[0].gradients
+    gradients = float64_steps(name).single.gradients
     found = reference.fingerprints(gradients)
     expected = find(name).gradient_fingerprints
     adversarial = find(name).config.train.loss_weights.generator_gan != 0
@@ -143,7 +153,7 @@ def test_gradients_against_those_in_float32(name):
     So the original's own gradients are up to 24 % (3 % in most) from those that it has in float64,
     and this test is coarse. The one above is sharp.
     """
-    gradients = float64_steps(name)[0].gradients
+    gradients = float64_steps(name).single.gradients
     recorded = find(name).below("float32/step_0/grads/")
     for key, expected in recorded.items():
         network = key.split("/")[0]
@@ -152,8 +162,8 @@ def test_gradients_against_those_in_float32(name):
         assert distance <= 0.4 * np.linalg.norm(gradients[key]) + 1e-6 * whole, key
 
 
-def check_losses(name, i, step):
-    recorded = find(name).below(f"float64/step_{i}/losses/")
+def check_losses(name, i, step, run="float64"):
+    recorded = find(name).below(f"{run}/step_{i}/losses/")
     assert step.losses.keys() == recorded.keys()
     for key, expected in recorded.items():
         assert step.losses[key] == pytest.approx(expected, rel=LOSS_TOLERANCE), (i, key)
@@ -161,8 +171,14 @@ def check_losses(name, i, step):
 
 @all_recordings
 def test_trajectory_of_losses_in_float64(name):
-    for i, step in enumerate(float64_steps(name)[1][: FREE_STEPS.get(name, STEPS)]):
+    for i, step in enumerate(float64_steps(name).trajectory[: FREE_STEPS.get(name, STEPS)]):
         check_losses(name, i, step)
+
+
+@pytest.mark.parametrize("name", SHARED_NAMES)
+def test_training_goes_on_from_a_checkpoint_with_optimizers(name):
+    for i, step in enumerate(float64_steps(name).resumed):
+        check_losses(name, i, step, "resumed_float64")
 
 
 @pytest.mark.parametrize("name", FREE_STEPS)
@@ -177,7 +193,7 @@ def test_state_after_steps_in_float64(name, after):
     recorded = find(name).below(f"float64/step_{after}/state_after/")
     if not recorded:
         pytest.skip("not recorded, to keep the repository small")
-    found = float64_steps(name)[1][after].state_after
+    found = float64_steps(name).trajectory[after].state_after
     # The shared recordings leave out one of the two singular vectors, those here the counters.
     left_out = ("weight_v", "num_batches_tracked")
     assert all(key.endswith(left_out) for key in found.keys() ^ recorded.keys())
