@@ -128,6 +128,8 @@ def run_comparison(config_dict: ConfigDict | None) -> None:
     """Compare with recordings of the original, or with the original itself."""
     if REFERENCE.value is None:
         raise InputError("--reference: expected recordings of the original, or a clone of it")
+    if OUTPUT.value is not None:
+        raise InputError("--output: is of no use with --mode=compare, which writes to --workdir")
     reference = pathlib.Path(REFERENCE.value)
     if (reference / "modules").is_dir():
         if config_dict is None or CHECKPOINT.value is None:
@@ -135,6 +137,11 @@ def run_comparison(config_dict: ConfigDict | None) -> None:
         pair = SOURCE.value, DRIVING.value
         found = compare_live(reference, from_config_dict(config_dict), CHECKPOINT.value, *pair)
     else:
+        if config_dict is not None or SOURCE.value or DRIVING.value:
+            raise InputError(
+                "--config, --source, --driving: expected with a clone of the original alone;"
+                f" {reference} is none, and recordings have their own"
+            )
         found = compare_recordings(reference, CHECKPOINT.value)
     folder = pathlib.Path(WORKDIR.value or ".") / "comparison"
     write_reports(found, folder)

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from benchmarks.measure import Step
 from fomm_jax.config import Config
-from fomm_jax.original import import_module, make_networks, quiet, to_tensor
+
+# torch too: where it is missing, that module says so in one line.
+from fomm_jax.original import import_module, make_networks, quiet, to_tensor, torch
 from fomm_jax.train_state import ADAM_BETAS
 from fomm_jax.types import Batch
 
@@ -25,7 +26,7 @@ class Original:
           InputError: `path` is no clone of the original.
         """
         self._model = import_module(path, "model")
-        self._kp_detector, self._generator, self._discriminator = make_networks(path, config)
+        self._kp_detector, self._generator, self._discriminator, _ = make_networks(path, config)
         self._settings = dataclasses.asdict(config.train)
         self._settings["transform_params"] = self._settings.pop("transform")
 

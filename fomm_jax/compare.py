@@ -1,8 +1,11 @@
 """The mode `compare`: ours beside recordings of the original, or beside the original itself."""
 
 import dataclasses
+import os
 import pathlib
+from contextlib import AbstractContextManager
 
+import jax
 import numpy as np
 from tqdm import tqdm
 
@@ -14,6 +17,11 @@ from fomm_jax.recorded_comparison import compare_recording, find_recordings
 from fomm_jax.video_io import iterate_frames
 
 Comparisons = dict[str, list[Comparison]]  # by what was compared
+
+
+def cpu() -> AbstractContextManager[None]:
+    """On the CPU, as the original was recorded; accelerators round products, or lack float64."""
+    return jax.default_device(jax.local_devices(backend="cpu")[0])
 
 
 def compare_recordings(folder: pathlib.Path, checkpoint: str | None) -> Comparisons:
@@ -32,7 +40,8 @@ def compare_recordings(folder: pathlib.Path, checkpoint: str | None) -> Comparis
     with tqdm(total=len(paths), desc="compare", unit="recording") as bar:
         for path in paths:
             bar.set_postfix_str(path.name)
-            rows = found[path.name] = list(compare_recording(path, file))
+            with cpu():
+                rows = found[path.name] = list(compare_recording(path, file))
             bar.update()
             tqdm.write(f"\n{path}\n{format_table(rows)}")
     return found
@@ -64,11 +73,15 @@ def compare_live(
     found: Comparisons = {}
     for align_corners in (False, True):
         config = dataclasses.replace(config, compat=CompatConfig(align_corners=align_corners))
-        live = compare_with_original(clone, config, checkpoint, *pair)
+        with cpu():
+            live = compare_with_original(clone, config, checkpoint, *pair)
         name = f"align_corners={align_corners}"
         found[name] = live.rows
         print(f"\n{name}\n{format_table(live.rows)}")
-        print(f"a pair: ours {live.our_seconds:.2f} s, original {live.original_seconds:.2f} s")
+        print(f"a pair: ours {live.our_seconds:.3f} s, original {live.original_seconds:.3f} s")
+    # Torch's threads wait busily for one another: where cores are shared, 15 ms become 1.3 s.
+    load = f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    print(f"The load of this machine is {load}; times compare only where nothing else runs")
     return found
 
 

@@ -5,14 +5,16 @@ here it gets one of the same layers with random weights.
 """
 
 import dataclasses
+import functools
 import importlib
 import sys
 import types
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import numpy as np
 
@@ -32,6 +34,7 @@ class OriginalNetworks(NamedTuple):
     kp_detector: Any
     generator: Any
     discriminator: Any
+    pyramid: Any  # what the discriminator and the losses see of a picture
 
 
 def is_clone(path: Path) -> bool:
@@ -46,7 +49,7 @@ def import_module(path: Path, name: str) -> types.ModuleType:
       InputError: `path` is no clone of the original.
     """
     if not is_clone(path):
-        raise InputError(f"{path}: has no modules/model.py; expected a clone of first-order-model")
+        raise InputError(f"{path} has no modules/model.py; expected a clone of first-order-model")
     if str(path) not in sys.path:
         sys.path.insert(0, str(path))
     sys.modules.setdefault("torchvision", _torchvision())
@@ -64,10 +67,7 @@ def make_networks(path: Path, config: Config) -> OriginalNetworks:
     generator_settings = model["generator"]
     generator_settings["dense_motion_params"] = generator_settings.pop("dense_motion")
     # It names the parts of the discriminator by how YAML writes the scales: 1, not 1.0.
-    scales = [
-        int(scale) if scale == int(scale) else scale for scale in model["discriminator"]["scales"]
-    ]
-    model["discriminator"]["scales"] = scales
+    model["discriminator"]["scales"] = _as_in_yaml(config.model.discriminator.scales)
     common = {name: model[name] for name in ("num_kp", "num_channels", "estimate_jacobian")}
     with quiet():
         return OriginalNetworks(
@@ -78,16 +78,65 @@ def make_networks(path: Path, config: Config) -> OriginalNetworks:
             import_module(path, "discriminator").MultiScaleDiscriminator(
                 **model["discriminator"], **common
             ),
+            import_module(path, "model").ImagePyramide(
+                _as_in_yaml(config.train.scales), config.model.num_channels
+            ),
         )
 
 
 def load_weights(networks: OriginalNetworks, checkpoint: Mapping[str, Any]) -> None:
-    """Put a checkpoint's tensors, as numpy arrays, into the networks that it has."""
+    """Put a checkpoint's tensors, as numpy arrays, into the networks that it has.
+
+    Raises:
+      InputError: they are not those of the networks.
+    """
     for name, network in networks._asdict().items():
         if name in checkpoint:
-            network.load_state_dict(
-                {key: torch.from_numpy(np.array(array)) for key, array in checkpoint[name].items()}
-            )
+            tensors = {
+                key.removeprefix("module."): torch.from_numpy(np.array(array))
+                for key, array in checkpoint[name].items()
+            }
+            try:
+                network.load_state_dict(tensors)
+            except RuntimeError as error:
+                reason = " ".join(str(error).split())
+                raise InputError(f"{name}: the original does not take it ({reason})") from error
+
+
+def evaluate(
+    networks: OriginalNetworks, source: np.ndarray, driving: np.ndarray, align_corners: bool
+) -> dict[str, np.ndarray]:
+    """What they make of frames (b, h, w, c) uint8, by the names and axes of the recordings.
+
+    `align_corners` is given to each of their calls of `grid_sample`, which leave it to torch.
+    """
+    kp_detector, generator = networks.kp_detector.eval(), networks.generator.eval()
+    motion: dict[str, Any] = {}
+    hook = generator.dense_motion_network.register_forward_hook(
+        lambda module, inputs, outputs: motion.update(outputs)
+    )
+    sample = functools.partial(torch.nn.functional.grid_sample, align_corners=align_corners)
+    patched = mock.patch.object(torch.nn.functional, "grid_sample", sample)
+    with torch.no_grad(), quiet(), patched:
+        picture, frame = to_tensor(source), to_tensor(driving)
+        keypoints = {"kp_source": kp_detector(picture), "kp_driving": kp_detector(frame)}
+        generated = generator(picture, **keypoints)
+        pyramid = networks.pyramid(frame)
+        judged = networks.discriminator.eval()(pyramid, kp=keypoints["kp_driving"])
+    hook.remove()
+    tensors = {
+        f"{which}/{name}": tensor
+        for which, found in keypoints.items()
+        for name, tensor in found.items()
+    }
+    tensors |= motion | generated
+    tensors |= {f"pyramid/{name}": level for name, level in pyramid.items()}
+    for name, output in judged.items():
+        if name.startswith("feature_maps"):
+            tensors |= {f"discriminator/{name}/{i}": part for i, part in enumerate(output)}
+        else:
+            tensors[f"discriminator/{name}"] = output
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 
 @contextmanager
@@ -101,6 +150,11 @@ def quiet() -> Iterator[None]:
 def to_tensor(frames: Any) -> torch.Tensor:
     """(b, h, w, c) uint8 to (b, c, h, w) in [0, 1]."""
     return torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous().float() / 255
+
+
+def _as_in_yaml(scales: Sequence[float]) -> list[float]:
+    """Whole numbers as integers."""
+    return [int(scale) if scale == int(scale) else scale for scale in scales]
 
 
 def _torchvision() -> types.ModuleType:

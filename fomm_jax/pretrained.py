@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from fomm_jax.checkpoints import find_checkpoint, restore_networks, restore_state
 from fomm_jax.config import Config
@@ -69,7 +70,10 @@ def load_state(
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     data.set_state({"next_batch": int(state.step)})
-    return jax.tree.map(lambda leaf, like: jax.device_put(leaf, like.sharding), state, abstract)
+    # Copies, since the counts of steps are one array, and training donates every leaf.
+    return jax.tree.map(
+        lambda leaf, like: jax.device_put(jnp.copy(leaf), like.sharding), state, abstract
+    )
 
 
 def read_original(path: str | os.PathLike[str]) -> Mapping[str, Any]:

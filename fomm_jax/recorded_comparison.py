@@ -51,8 +51,8 @@ def find_recordings(folder: pathlib.Path) -> list[pathlib.Path]:
     ]
     if not found:
         raise InputError(
-            f"--reference: {folder} is neither a recording (with arrays.npz and config.yaml) nor a"
-            " folder of them"
+            f"--reference: {folder} is neither a recording (with arrays.npz and config.yaml), nor a"
+            " folder of them, nor a clone of the original"
         )
     return found
 
@@ -69,7 +69,10 @@ def compare_recording(
     Raises:
       InputError: a file is missing or damaged, or is of another architecture.
     """
-    if checkpoint_file is None and not (folder / "checkpoint.pth.tar").is_file():
+    carries_own = (folder / "checkpoint.pth.tar").is_file()
+    if checkpoint_file is not None and carries_own:
+        raise InputError(f"--checkpoint: {folder} carries its own; expected none")
+    if checkpoint_file is None and not carries_own:
         raise InputError(
             f"{folder}: carries no checkpoint.pth.tar; expected --checkpoint=FILE, which"
             " seeded_weights.py beside the recordings writes"
@@ -82,16 +85,24 @@ def compare_recording(
         ("resumed_float64/", True, _resumed),
         ("relative_", False, _animation),
     )
-    for prefix, in_float64, part in parts:
-        if recording.below(prefix):
-            with jax.enable_x64(in_float64):
-                rows = list(part(recording))  # whoever takes them is outside of that setting
-            yield from rows
+    recorded = [entry for entry in parts if recording.below(entry[0])]
+    if not recorded:
+        raise InputError(
+            f"{folder / 'arrays.npz'}: has nothing to compare; expected arrays whose names begin"
+            f" with {', '.join(prefix for prefix, _, _ in parts)}"
+        )
+    for _, in_float64, part in recorded:
+        with jax.enable_x64(in_float64):
+            rows = list(part(recording))  # whoever takes them is outside of that setting
+        yield from rows
 
 
 def _evaluation(recording: Recording) -> Iterator[Comparison]:
     found = recordings.evaluate(recording)
     at_full_size = (recording.folder / "manifest.json").is_file()
+    if not at_full_size:  # where a part alone was recorded
+        for name in found:
+            recording.array(f"eval/{name}")
     for name, expected in recording.below("eval/").items():
         # Feature maps are of any size.
         is_relative = name.startswith("discriminator/")
@@ -124,7 +135,7 @@ def _trajectory(recording: Recording) -> Iterator[Comparison]:
     free = FREE_STEPS.get(recording.folder.name, DECISIVE_STEPS)
     trainer = Trainer(recording)
     after_first = None
-    for i, name, step, state in _steps(trainer, trainer.initial, "float64"):
+    for i, name, step, state in _steps(trainer, trainer.initial, "float64", DECISIVE_STEPS):
         after_first = after_first or state
         tolerance = LOSS_TOLERANCE if i < free else None
         yield from _losses(recording, name, step.losses, tolerance)
@@ -146,7 +157,8 @@ def _trajectory(recording: Recording) -> Iterator[Comparison]:
 def _resumed(recording: Recording) -> Iterator[Comparison]:
     """Steps in float64 that go on from a checkpoint with optimisers."""
     trainer = Trainer(recording)
-    for i, name, step, _ in _steps(trainer, trainer.resumed, "resumed_float64"):
+    steps = _steps(trainer, trainer.resumed, "resumed_float64", DECISIVE_RESUMED_STEPS)
+    for i, name, step, _ in steps:
         tolerance = LOSS_TOLERANCE if i < DECISIVE_RESUMED_STEPS else None
         yield from _losses(recording, name, step.losses, tolerance)
 
@@ -206,11 +218,11 @@ def animate_clip(
 
 
 def _steps(
-    trainer: Trainer, state: TrainState, run: str
+    trainer: Trainer, state: TrainState, run: str, at_least: int
 ) -> Iterator[tuple[int, str, Step, TrainState]]:
     """All recorded steps of a run: number, name, step, and the state after it."""
     names = {name.split("/")[0] for name in trainer.recording.below(f"{run}/")}
-    for i in range(len(names)):
+    for i in range(max(at_least, len(names))):
         name = f"{run}/step_{i}"
         state, step = trainer.step(state, name)
         yield i, name, step, state
@@ -219,7 +231,9 @@ def _steps(
 def _losses(
     recording: Recording, step: str, found: Mapping[str, float], tolerance: float | None
 ) -> Iterator[Comparison]:
-    for name, expected in recording.below(f"{step}/losses/").items():
+    recorded = recording.below(f"{step}/losses/")
+    for name in dict.fromkeys((*recorded, *found)):
+        expected = recording.array(f"{step}/losses/{name}")
         ours = np.asarray(found.get(name, math.nan))
         yield compare(f"{step}/losses/{name}", ours, expected, tolerance, is_relative=True)
 

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import pathlib
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -26,10 +26,10 @@ from fomm_jax.config import Config
 from fomm_jax.config_dict import from_config_dict
 from fomm_jax.discriminator import DiscriminatorOutput
 from fomm_jax.equivariance import ThinPlateTransform
-from fomm_jax.errors import InputError
+from fomm_jax.errors import InputError, naming
 from fomm_jax.networks import Networks
 from fomm_jax.perceptual_weights import VGG_LAYERS
-from fomm_jax.torch_files import read_torch_file
+from fomm_jax.pretrained import read_original
 from fomm_jax.torch_weights import NETWORKS
 from fomm_jax.train_state import TrainState, make_optimizers
 from fomm_jax.train_step import make_update
@@ -75,10 +75,15 @@ class Recording:
         """Of the recorded model."""
         return from_config_dict(from_yaml.get_config(str(self.folder / "config.yaml")))
 
+    @property
+    def checkpoint_path(self) -> pathlib.Path:
+        """Of the original's file."""
+        return self.checkpoint_file or self.folder / "checkpoint.pth.tar"
+
     @functools.cached_property
-    def checkpoint(self) -> dict[str, Any]:
+    def checkpoint(self) -> Mapping[str, Any]:
         """The networks before training."""
-        return read_torch_file(self.checkpoint_file or self.folder / "checkpoint.pth.tar")
+        return read_original(self.checkpoint_path)
 
     @functools.cached_property
     def arrays(self) -> Arrays:
@@ -106,7 +111,8 @@ class Recording:
 
     def networks(self, dtype: type | np.dtype) -> Networks:
         """The networks before training, in a precision."""
-        return torch_weights.load_networks(self.config, _in_precision(self.checkpoint, dtype))
+        with naming(self.checkpoint_path):
+            return torch_weights.load_networks(self.config, _in_precision(self.checkpoint, dtype))
 
     def pairs(self, step: int, dtype: type | np.dtype) -> tuple[np.ndarray, np.ndarray]:
         """Source and driving frames (2, h, w, c) of a step, in [0, 1]."""
@@ -129,7 +135,7 @@ class Recording:
 
 def _in_precision(tree: Any, dtype: type | np.dtype) -> Any:
     """A checkpoint with all floating-point arrays in a precision."""
-    if isinstance(tree, dict):
+    if isinstance(tree, Mapping):
         return {key: _in_precision(value, dtype) for key, value in tree.items()}
     if isinstance(tree, np.ndarray) and tree.dtype.kind == "f":
         return tree.astype(dtype)
@@ -250,18 +256,20 @@ class Trainer:
     @functools.cached_property
     def initial(self) -> TrainState:
         """The state before training."""
-        return self._state(self.recording.checkpoint)
+        return self._state(self.recording.checkpoint_path, self.recording.checkpoint)
 
     @functools.cached_property
     def resumed(self) -> TrainState:
         """The state of the checkpoint that has optimisers."""
-        return self._state(
-            read_torch_file(self.recording.folder / "checkpoint_with_optimizers.pth.tar")
-        )
+        path = self.recording.folder / "checkpoint_with_optimizers.pth.tar"
+        return self._state(path, read_original(path))
 
-    def _state(self, checkpoint: dict[str, Any]) -> TrainState:
+    def _state(self, path: pathlib.Path, checkpoint: Mapping[str, Any]) -> TrainState:
         checkpoint = _in_precision(checkpoint, self.dtype)
-        state = torch_weights.load_train_state(self.recording.config, checkpoint, self._optimizers)
+        with naming(path):
+            state = torch_weights.load_train_state(
+                self.recording.config, checkpoint, self._optimizers
+            )
         optimizers = {
             name: (_keep_gradient().init(state.params[name]), state.optimizers[name])
             for name in state.optimizers

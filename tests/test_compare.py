@@ -2,13 +2,16 @@
 
 import json
 import shutil
+import sys
 
+import jax
 import numpy as np
 import pytest
 import reference
 from absl.testing import flagsaver
 
 import main
+from fomm_jax.compare import compare_live
 from fomm_jax.comparison import compare
 from fomm_jax.comparison_report import format_table
 from fomm_jax.errors import InputError
@@ -95,3 +98,43 @@ def test_what_is_no_recording_is_refused(recording, tmp_path):
     (folder / "arrays.npz").write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(InputError, match=r"arrays\.npz: cannot be read"):
         list(compare_recording(folder, TINY / "checkpoint.pth.tar"))
+
+
+@pytest.mark.parametrize(
+    ("lacking", "message"),
+    [
+        ("eval/mask", "has no array eval/mask"),
+        ("eval/", "has nothing to compare"),
+        ("float64/step_0/losses/perceptual", "has no array float64/step_0/losses/perceptual"),
+    ],
+)
+def test_what_was_not_recorded_is_not_passed_over(recording, lacking, message, monkeypatch):
+    monkeypatch.setattr(jax, "device_count", lambda backend: 1)  # as in test_parity.py
+    folder, arrays = recording
+    if lacking.startswith("float64/"):
+        with np.load(TINY / "arrays.npz") as archive:
+            arrays |= {name: archive[name] for name in archive if name.startswith("float64/")}
+    left = {name: array for name, array in arrays.items() if not name.startswith(lacking)}
+    np.savez(folder / "arrays.npz", **left)
+    with pytest.raises(InputError, match=message) as error:
+        list(compare_recording(folder, None))
+    assert str(folder) in str(error.value)
+
+
+def test_a_file_of_another_architecture_is_named(recording):
+    folder, _ = recording
+    other = reference.IN_REPOSITORY / "tiny_first_order" / "checkpoint.pth.tar"
+    shutil.copy(other, folder)
+    with pytest.raises(InputError, match=r"set/checkpoint\.pth\.tar: config\.model\.num_kp is 2"):
+        list(compare_recording(folder, None))
+    with pytest.raises(InputError, match=r"--checkpoint: .*set carries its own"):
+        list(compare_recording(folder, other))
+
+
+def test_the_original_needs_torch(tmp_path, monkeypatch):
+    for name in ("fomm_jax.original", "fomm_jax.live_comparison"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    config = reference.Recording(TINY).config
+    with pytest.raises(InputError, match=r"needs torch: `pip install fomm_jax\[torch\]`"):
+        compare_live(tmp_path, config, str(TINY / "checkpoint.pth.tar"), None, None)

@@ -11,10 +11,14 @@ import pytest
 from orbax.checkpoint import v1 as ocp
 
 from configs import tiny
+from fomm_jax.checkpoints import restore_state
 from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
 from fomm_jax.perceptual_weights import load_vgg
+from fomm_jax.torch_file_writer import write_torch_file
+from fomm_jax.torch_weights import to_checkpoint
 from fomm_jax.train import NotFiniteError, train
+from fomm_jax.train_state import initial_state, make_optimizers
 from input_pipeline.figures import write_dataset
 from input_pipeline.loader import TrainingBatches, training_batches
 
@@ -101,6 +105,31 @@ def test_training_in_a_new_workdir_begins_from_a_checkpoint(config, vgg, uninter
     assert_same(saved(tmp_path, 4), saved(uninterrupted, 4))
     with pytest.raises(InputError, match=r"has a checkpoint .* begin from"):
         run(config, tmp_path, vgg, begin_from=begin)
+
+
+def test_training_goes_on_from_a_file_of_the_original(config, vgg, uninterrupted, tmp_path):
+    """Step 2 of ours, by way of PyTorch's form: networks, moments, counts and position."""
+    optimizers = make_optimizers(config.train, 1)
+    abstract = jax.eval_shape(lambda: initial_state(config, optimizers, jax.random.key(0)))
+    state = restore_state(uninterrupted / "checkpoints" / "2", abstract)
+    write_torch_file(tmp_path / "two.pth.tar", to_checkpoint(config, state, 0))
+    assert run(config, tmp_path / "W", vgg, begin_from=tmp_path / "two.pth.tar") == 2
+    assert_same(saved(tmp_path / "W", 4), saved(uninterrupted, 4))
+
+
+def test_fine_tuning_begins_with_the_networks_alone(config, vgg, uninterrupted, tmp_path):
+    """With learning rates of 0, the parameters stay those of the checkpoint."""
+    rates = dict.fromkeys(("lr_generator", "lr_discriminator", "lr_kp_detector"), 0.0)
+    settings = dataclasses.replace(config.train, init_from=str(uninterrupted), **rates)
+    config = dataclasses.replace(config, train=settings)
+    assert run(config, tmp_path, vgg, num_steps=2) == 2
+    found, expected = saved(tmp_path, 2), saved(uninterrupted, 4)
+    params = [name for name in expected if name.startswith("['params']")]
+    assert len(params) > 20
+    for name in params:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+    counts = [found[name] for name in found if "optimizers" in name and name.endswith("count")]
+    assert set(map(int, counts)) == {2}
 
 
 def test_finished_run_does_nothing(config, vgg, uninterrupted):
