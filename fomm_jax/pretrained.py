@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from fomm_jax.checkpoints import find_checkpoint, restore_networks, restore_state
 from fomm_jax.config import Config
-from fomm_jax.errors import InputError
+from fomm_jax.errors import InputError, naming
 from fomm_jax.networks import Networks, abstract_networks
 from fomm_jax.torch_files import read_torch_file
 from fomm_jax.torch_weights import (
@@ -37,10 +36,9 @@ def load_pretrained(path: str | os.PathLike[str], config: Config) -> Networks:
     """
     if not pathlib.Path(path).is_file():
         return restore_networks(path, abstract_networks(config))
-    try:
-        return load_networks(config, read_original(path))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    checkpoint = read_original(path)
+    with naming(path):
+        return load_networks(config, checkpoint)
 
 
 def load_state(
@@ -65,15 +63,11 @@ def load_state(
     """
     if not pathlib.Path(path).is_file():
         return restore_state(find_checkpoint(path), abstract, data)
-    try:
-        state = load_train_state(config, read_original(path), optimizers)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    checkpoint = read_original(path)
+    with naming(path):
+        state = load_train_state(config, checkpoint, optimizers)
     data.set_state({"next_batch": int(state.step)})
-    # Copies, since the counts of steps are one array, and training donates every leaf.
-    return jax.tree.map(
-        lambda leaf, like: jax.device_put(jnp.copy(leaf), like.sharding), state, abstract
-    )
+    return jax.tree.map(lambda leaf, like: jax.device_put(leaf, like.sharding), state, abstract)
 
 
 def read_original(path: str | os.PathLike[str]) -> Mapping[str, Any]:

@@ -322,8 +322,8 @@ def _keep_gradient() -> optax.GradientTransformation:
 
 def by_torch_key(state: nnx.State, config: Config) -> Arrays:
     """The arrays of a tree by `NETWORK/KEY` of the original, in its layout."""
-    flat = dict(nnx.to_flat_state(state))
     return {
-        f"{network}/{key}": torch_weights.to_torch_layout(np.asarray(flat[path].get_value()))
-        for path, network, key in torch_weights.variable_keys(state, config)
+        f"{network}/{key}": array
+        for network, arrays in torch_weights.torch_arrays(state, config).items()
+        for key, array in arrays.items()
     }

@@ -66,9 +66,8 @@ Path = tuple[Any, ...]  # in our tree of variables; the network's name first
 def torch_key(path: Sequence[object], discriminator_scales: tuple[float, ...]) -> str:
     """The key in the network's state dict of a variable; `path` begins below the network."""
     if path[0] == "discs":
-        # The original names a scale as it is written in YAML, with '-' for the point.
-        scale = f"{discriminator_scales[int(str(path[1]))]:g}".replace(".", "-")
-        path = (path[0], scale, *path[2:])
+        scale = discriminator_scales[int(str(path[1]))]
+        path = (path[0], _scale_name(scale), *path[2:])
     key = ".".join(map(str, path))
     for pattern, replacement in RENAMES:
         key = re.sub(pattern, replacement, key)
@@ -154,8 +153,10 @@ def load_train_state(
         if not adam["state"] or network not in checkpoint:
             continue
         count, mu, nu = _load_adam(name, adam, params, network, config)
+        # Adam and the schedule both have a count. An array of numpy becomes one of JAX for each,
+        # as it must where training donates them.
         states[network] = optax.tree_utils.tree_set(
-            states[network], count=jnp.asarray(count, jnp.int32), mu=mu, nu=nu
+            states[network], count=np.asarray(count, np.int32), mu=mu, nu=nu
         )
         steps = max(steps, count)
     return TrainState(jnp.asarray(steps, jnp.int32), params, statistics, states)
@@ -170,7 +171,7 @@ def to_checkpoint(config: Config, state: TrainState, epoch: int) -> dict[str, An
       epoch: that the original goes on with.
     """
     variables = nnx.merge_state(nnx.State(state.params), nnx.State(state.statistics))
-    arrays = _by_network(variables, config)
+    arrays = torch_arrays(variables, config)
     for network, prefix, scale in (
         ("kp_detector", "", config.model.kp_detector.scale_factor),
         ("generator", "dense_motion_network.", config.model.generator.dense_motion.scale_factor),
@@ -226,7 +227,7 @@ def _dump_adam(config: Config, state: TrainState, network: str, epoch: int) -> d
     # The schedule counts too; both count the same steps.
     count = int(optax.tree_utils.tree_get_all_with_path(optimizer, "count")[0][1])
     trees = (optax.tree_utils.tree_get(optimizer, name) for name in ("mu", "nu"))
-    mu, nu = (_by_network(nnx.State({network: tree}), config)[network] for tree in trees)
+    mu, nu = (torch_arrays(nnx.State({network: tree}), config)[network] for tree in trees)
     initial = getattr(config.train, f"lr_{network}")
     passed = sum(milestone <= epoch for milestone in config.train.epoch_milestones)
     group = {
@@ -245,8 +246,8 @@ def _dump_adam(config: Config, state: TrainState, network: str, epoch: int) -> d
     return {"state": moments if count else {}, "param_groups": [group]}
 
 
-def _by_network(tree: nnx.State, config: Config) -> dict[str, dict[str, np.ndarray]]:
-    """Arrays in torch's layout and dtypes, by network and key, in torch's order."""
+def torch_arrays(tree: nnx.State, config: Config) -> dict[str, dict[str, np.ndarray]]:
+    """The arrays of a tree in torch's layout and dtypes, by network and key, in torch's order."""
     flat = dict(nnx.to_flat_state(tree))
     arrays: dict[str, dict[str, np.ndarray]] = {}
     for path, network, key in variable_keys(tree, config):
@@ -263,8 +264,8 @@ def _shapes(networks: Networks, config: Config) -> dict[tuple[str, str], tuple[i
     flat: dict[Any, Any] = dict(nnx.to_flat_state(tree))
     shapes = {}
     for path, network, key in variable_keys(tree, config):
-        shape = flat[path].get_value().shape
-        shapes[network, key] = (*shape[:1:-1], *shape[:2]) if len(shape) == 4 else shape
+        stand_in = np.broadcast_to(np.int8(0), flat[path].get_value().shape)
+        shapes[network, key] = to_torch_layout(stand_in).shape
     return shapes
 
 
@@ -303,10 +304,14 @@ def _without_prefix(state: TorchState) -> TorchState:
     return {key.removeprefix("module."): array for key, array in state.items()}
 
 
+def _scale_name(scale: float) -> str:
+    """A scale as the original writes it: as in YAML, with '-' for the point."""
+    return f"{scale:g}".replace(".", "-")
+
+
 def _position(key: str, discriminator_scales: tuple[float, ...]) -> list[int]:
     """Where a key stands in torch's state dict, as a sequence to compare."""
     parts = key.split(".")
     if parts[0] == "discs":
-        scales = [f"{scale:g}".replace(".", "-") for scale in discriminator_scales]
-        parts[1] = str(scales.index(parts[1]))
+        parts[1] = str([*map(_scale_name, discriminator_scales)].index(parts[1]))
     return [RANKS[part] if part in RANKS else int(part.removeprefix("r")) for part in parts]
