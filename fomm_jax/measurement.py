@@ -90,8 +90,10 @@ class Meter:
         if self._evaluator is None:
             return figures
         frames = {"generated": generated, "real": real}
-        keypoints = {name: self._evaluator.keypoints(frame) for name, frame in frames.items()}
-        identities = {name: self._evaluator.identity(frame) for name, frame in frames.items()}
+        keypoints, identities = {}, {}
+        for name, frame in frames.items():  # both of a frame in turn, as `Evaluator` says
+            keypoints[name] = self._evaluator.keypoints(frame)
+            identities[name] = self._evaluator.identity(frame)
         figures |= compare_keypoints(**keypoints) | compare_identities(**identities)
         figures |= {f"undetected_{name}": found is None for name, found in keypoints.items()}
         return figures | {

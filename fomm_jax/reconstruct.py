@@ -82,21 +82,27 @@ def reconstruct(
         "left_out": meter.left_out,
         "per_video": rows,
     }
-    with replacing(folder / "metrics.json") as unfinished:
-        unfinished.write_text(json.dumps(report, indent=2), encoding="utf-8")
-    # A row of a table is taken out of its context easily: each names the evaluator.
-    named_rows = [row | ({"evaluator": evaluator.name} if evaluator else {}) for row in rows]
-    with (
-        replacing(folder / "metrics.csv") as unfinished,
-        unfinished.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, named_rows[0])
-        writer.writeheader()
-        writer.writerows(named_rows)
+    _write_figures(folder, report)
     write_reconstruction_page(
         folder, report, videos, [f"{name}{suffix}" for name in names], curves or {}
     )
     return report
+
+
+def _write_figures(folder: pathlib.Path, report: Mapping[str, Any]) -> None:
+    """Write `metrics.json`, which is the report, and `metrics.csv`, a row for each video."""
+    with replacing(folder / "metrics.json") as unfinished:
+        unfinished.write_text(json.dumps(report, indent=2), encoding="utf-8")
+    # A row of a table is taken out of its context easily: each names the evaluator.
+    evaluator = {"evaluator": report["evaluator"]} if report["evaluator"] else {}
+    rows = [row | evaluator for row in report["per_video"]]
+    with (
+        replacing(folder / "metrics.csv") as unfinished,
+        unfinished.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 class _Watched:

@@ -13,7 +13,7 @@ from fomm_jax.types import Video
 
 SHEETS = 6  # videos that are shown
 SHEET_COLUMNS = 6  # frames of each
-NO_LOSSES = ("pairs_per_second",)  # curves that are not shown
+NO_LOSSES = ("gradient_norm", "pairs_per_second")  # curves that are not shown
 
 
 def write_reconstruction_page(
@@ -37,8 +37,8 @@ def write_reconstruction_page(
     """
     count = f"{report['frames']} frames of {report['videos']} videos"
     sheets = [
-        _sheet(folder, video, film)
-        for video, film in list(zip(videos, films, strict=True))[:SHEETS]
+        _sheet(folder, video, film, row["frames"])
+        for video, film, row in list(zip(videos, films, report["per_video"], strict=True))[:SHEETS]
     ]
     sections = [
         ("Figures", [paragraph(f"Over {count}, every frame counting alike."), *_overall(report)]),
@@ -83,10 +83,9 @@ def _per_video(rows: Sequence[Mapping[str, Any]], films: Sequence[str]) -> Html:
     return table(columns, cells)
 
 
-def _sheet(folder: pathlib.Path, video: Video, film: str) -> Html:
+def _sheet(folder: pathlib.Path, video: Video, film: str, num_frames: int) -> Html:
     strip = read_picture(folder / "png" / f"{pathlib.Path(film).stem}.png")
-    width = next(iter(video)).shape[1]
-    num_frames = strip.shape[1] // width
+    width = strip.shape[1] // num_frames
     chosen = np.linspace(0, num_frames - 1, min(SHEET_COLUMNS, num_frames)).round().astype(int)
     real = [frame for i, frame in enumerate(video) if i in chosen]
     generated = [strip[:, i * width : (i + 1) * width] for i in chosen]

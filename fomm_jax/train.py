@@ -76,25 +76,9 @@ def train(
     step_key, vgg = jax.device_put((step_key, vgg), sharding.replicated(mesh))
 
     with Checkpoints(workdir, keep=settings.checkpoints_to_keep) as checkpoints:
-        newest = checkpoints.latest_step
-        if newest is not None:
-            if begin_from is not None:
-                raise InputError(
-                    f"{checkpoints.folder}: has a checkpoint to go on from; expected none, since"
-                    f" training is to begin from {begin_from}"
-                )
-            begin_from = checkpoints.folder / str(newest)
-        if begin_from is None:
-            state = initialise(init_key)
-            if settings.init_from:
-                networks = load_pretrained(settings.init_from, config)
-                params, statistics = jax.device_put(
-                    split_networks(networks), sharding.replicated(mesh)
-                )
-                state = dataclasses.replace(state, params=params, statistics=statistics)
-        else:
-            abstract = jax.eval_shape(initialise, init_key)
-            state = load_state(begin_from, config, optimizers, abstract, batches)
+        state = state_to_begin_with(
+            config, checkpoints, begin_from, batches, optimizers, initialise, init_key
+        )
         first_step = int(state.step) + 1
         if first_step > last_step:
             return 0
@@ -125,6 +109,42 @@ def train(
     return last_step - first_step + 1
 
 
+def state_to_begin_with(
+    config: Config,
+    checkpoints: Checkpoints,
+    begin_from: str | os.PathLike[str] | None,
+    batches: Iterator[Batch],
+    optimizers: Optimizers,
+    initialise: Callable[[jax.Array], TrainState],
+    key: jax.Array,
+) -> TrainState:
+    """The state before the first step, with `batches` at the position that belongs to it.
+
+    It is that of the newest checkpoint, else of `begin_from`, else a random one, whose networks
+    `config.train.init_from` may give.
+
+    Raises:
+      InputError: a checkpoint does not fit the config, or there are two to begin from.
+    """
+    newest = checkpoints.latest_step
+    if newest is not None:
+        if begin_from is not None:
+            raise InputError(
+                f"{checkpoints.folder}: has a checkpoint to go on from; expected none, since"
+                f" training is to begin from {begin_from}"
+            )
+        begin_from = checkpoints.folder / str(newest)
+    if begin_from is not None:
+        abstract = jax.eval_shape(initialise, key)
+        return load_state(begin_from, config, optimizers, abstract, batches)
+    state = initialise(key)
+    if not config.train.init_from:
+        return state
+    networks = split_networks(load_pretrained(config.train.init_from, config))
+    params, statistics = jax.device_put(networks, state.step.sharding)  # that of all the state
+    return dataclasses.replace(state, params=params, statistics=statistics)
+
+
 def compiled_for(
     mesh: Mesh, config: Config, optimizers: Optimizers
 ) -> tuple[Callable[[jax.Array], TrainState], TrainStep]:
@@ -137,7 +157,7 @@ def compiled_for(
     initialise = jax.jit(
         lambda key: initial_state(config, optimizers, key),
         out_shardings=everywhere,
-        # It runs once, and on CPU takes a third of the time to compile so.
+        # It runs once, and on CPU compiles faster so.
         compiler_options={"xla_backend_optimization_level": 0},
     )
     train_step = jax.jit(

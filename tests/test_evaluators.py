@@ -13,6 +13,7 @@ from fomm_jax import evaluators
 from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
 from fomm_jax.evaluators import EVALUATORS, DlibFaceEvaluator
+from fomm_jax.measurement import Meter
 
 INSTALLED = all(map(importlib.util.find_spec, ("dlib", "face_recognition_models")))
 
@@ -93,6 +94,44 @@ def test_no_face_is_none(evaluator):
     grey = np.full((64, 64, 3), 128, np.uint8)
     assert evaluator.keypoints(grey) is None
     assert evaluator.identity(grey) is None
+
+
+class Counting:
+    """A function that counts its calls."""
+
+    def __init__(self, function):
+        self._function, self.calls = function, 0
+
+    def __call__(self, *arguments):
+        self.calls += 1
+        return self._function(*arguments)
+
+
+def test_faces_are_looked_for_once_in_each_frame(evaluator, shared, monkeypatch):
+    detector = Counting(evaluator._detector)
+    monkeypatch.setattr(evaluator, "_detector", detector)
+    generated, real = frames_of(shared / "data/faces/test/id19#clip0.mp4", 0, 60)
+    for _ in range(2):
+        detector.calls = 0
+        figures = Meter(256, 256, evaluator).measure(generated, real)
+        assert detector.calls == 2
+        assert figures["aed_distance"] == pytest.approx(distance(evaluator, generated, real))
+        points = [evaluator.keypoints(frame) for frame in (generated, real)]
+        assert figures["akd_per_coordinate"] == pytest.approx(np.abs(points[0] - points[1]).mean())
+
+
+def test_a_frame_that_changes_in_place_is_looked_at_again(evaluator, shared, monkeypatch):
+    detector = Counting(evaluator._detector)
+    monkeypatch.setattr(evaluator, "_detector", detector)
+    (frame,) = frames_of(shared / "data/faces/test/id19#clip0.mp4", 0)
+    found = evaluator.keypoints(frame)
+    frame[:] = np.roll(frame, (-16, -16), axis=(0, 1))
+    assert np.median(found - evaluator.keypoints(frame)) == pytest.approx(16, abs=2)
+    frame[:] = 128
+    detector.calls = 0
+    assert evaluator.keypoints(frame) is None
+    assert evaluator.identity(frame) is None
+    assert detector.calls == 1
 
 
 def test_the_name_tells_versions(evaluator):

@@ -1,11 +1,15 @@
 """What reconstruction reports, with frames and an evaluator whose figures can be calculated."""
 
+import base64
 import csv
 import html
+import io
 import json
+import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fomm_jax import lpips_weights
 from fomm_jax.animator import AnimatedFrame
@@ -137,6 +141,53 @@ def test_page_shows_figures_films_and_losses(folder, report):
     assert "id0#a.mp4, frames 0, 1, 2, 3" in page
     assert page.count("<img") == 3  # two contact sheets, one plot
     assert all(sentence in page for sentence in report["left_out"])
+
+
+def test_contact_sheets_have_the_real_frames_above_the_generated_ones(folder):
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    first, second = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)
+    for data, levels in ((first, (0, 10, 20, 30)), (second, (200, 100))):
+        sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))).astype(int)
+        row = np.repeat(levels, SIZE)[None, :, None]
+        expected = np.broadcast_to(np.repeat([row, row + 4], SIZE, axis=1), (2, SIZE, row.size, 3))
+        np.testing.assert_allclose(sheet, expected.reshape(2 * SIZE, row.size, 3), atol=1)
+
+
+def page_with(curves, folder):
+    reconstruct(
+        OffByFour(),
+        VIDEOS[:1],
+        folder,
+        suffix=".gif",
+        visualize=VisualizeConfig(),
+        curves=curves,
+    )
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_only_losses_are_plotted_among_the_losses(tmp_path):
+    loss = {"perceptual": {1: 2.0, 2: 1.0}}
+    others = {"gradient_norm": {1: 900.0, 2: 300.0}, "pairs_per_second": {1: 9.0, 2: 9.0}}
+    assert page_with(loss | others, tmp_path) == page_with(loss, tmp_path)
+    assert page_with(others, tmp_path) == page_with({}, tmp_path) != page_with(loss, tmp_path)
+
+
+def test_an_evaluator_is_asked_for_both_of_a_frame_in_turn():
+    """So that it can find the one who is seen once, and remember."""
+    asked = []
+
+    class Recording(LevelEvaluator):
+        def keypoints(self, frame):
+            asked.append(("keypoints", frame[0, 0, 0]))
+            return super().keypoints(frame)
+
+        def identity(self, frame):
+            asked.append(("identity", frame[0, 0, 0]))
+            return super().identity(frame)
+
+    generated, real = (np.full((SIZE, SIZE, 3), level, np.uint8) for level in (104, 100))
+    Meter(SIZE, SIZE, Recording()).measure(generated, real)
+    assert asked == [("keypoints", 104), ("identity", 104), ("keypoints", 100), ("identity", 100)]
 
 
 def test_without_an_evaluator_its_figures_are_left_out(tmp_path):

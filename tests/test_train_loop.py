@@ -14,7 +14,9 @@ from configs import tiny
 from fomm_jax.checkpoints import restore_state
 from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
+from fomm_jax.event_files import read_curves
 from fomm_jax.perceptual_weights import load_vgg
+from fomm_jax.reconstruction_page import NO_LOSSES
 from fomm_jax.torch_file_writer import write_torch_file
 from fomm_jax.torch_weights import to_checkpoint
 from fomm_jax.train import NotFiniteError, train
@@ -90,6 +92,18 @@ def test_every_part_of_the_state_is_trained(uninterrupted):
     # The biases before a normalisation have no gradient but rounding, and a vector of one number
     # is of unit length from the start; all else has moved.
     assert not {name for name in same if "bias" not in name and after[name].size > 1}
+
+
+def test_losses_can_be_told_from_what_else_is_written(uninterrupted):
+    losses = {name for name in read_curves(uninterrupted) if name not in NO_LOSSES}
+    assert losses == {
+        "perceptual",
+        "gen_gan",
+        "disc_gan",
+        "feature_matching",
+        "equivariance_value",
+        "equivariance_jacobian",
+    }
 
 
 def test_second_start_goes_on_as_if_there_had_been_no_stop(config, vgg, uninterrupted, tmp_path):
