@@ -139,6 +139,7 @@ class TrainConfig:
     """The course of training."""
 
     batch_size: int = 40  # pairs a step, over all devices and hosts
+    fsdp: int = 1  # devices that share one copy of parameters and optimisers; divides their number
     num_epochs: int = 100
     num_repeats: int = 75  # an epoch passes over the training videos as often
     num_steps: int = 0  # where above 0: that many steps in place of num_epochs

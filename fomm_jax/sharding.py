@@ -1,4 +1,12 @@
-"""The mesh of devices, and how state and batches lie on it."""
+"""The mesh of devices, and how state and batches lie on it.
+
+Batches are split over all devices. Parameters and optimiser state are whole on each of them, or
+divided among the devices along the axis `fsdp` (fully sharded data parallelism), which then gather
+what they need for each layer.
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
 
 import jax
 import numpy as np
@@ -7,12 +15,31 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from fomm_jax.errors import InputError
 from fomm_jax.types import Batch
 
-DATA_AXIS = "data"
+DATA_AXIS, FSDP_AXIS = "data", "fsdp"
+MIN_DIVIDED = 2**16  # elements; to gather smaller arrays costs more than to keep them
+
+T = TypeVar("T")
 
 
-def data_mesh() -> Mesh:
-    """All devices of all processes along one axis, over which batches are split."""
-    return jax.make_mesh((jax.device_count(),), (DATA_AXIS,), axis_types=(AxisType.Auto,))
+def make_mesh(fsdp: int = 1, devices: Sequence[jax.Device] | None = None) -> Mesh:
+    """A mesh (data, fsdp) of the given devices, or of all devices of all processes.
+
+    Args:
+      fsdp: devices that share one copy of parameters and optimiser state.
+      devices: of the mesh.
+
+    Raises:
+      InputError: the devices do not divide into groups of `fsdp`.
+    """
+    count = jax.device_count() if devices is None else len(devices)
+    if count % fsdp:
+        raise InputError(f"config.train.fsdp is {fsdp}, expected a divisor of the {count} devices")
+    return jax.make_mesh(
+        (count // fsdp, fsdp),
+        (DATA_AXIS, FSDP_AXIS),
+        axis_types=(AxisType.Auto, AxisType.Auto),
+        devices=devices,
+    )
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -22,7 +49,29 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 def split_by_batch(mesh: Mesh) -> NamedSharding:
     """The first dimension split over the devices."""
-    return NamedSharding(mesh, PartitionSpec(DATA_AXIS))
+    return NamedSharding(mesh, PartitionSpec((DATA_AXIS, FSDP_AXIS)))
+
+
+def divided(mesh: Mesh, abstract: T, min_size: int = MIN_DIVIDED) -> T:
+    """A sharding for each array of a tree: divided along `fsdp`, or whole on every device.
+
+    Args:
+      mesh: of `make_mesh`.
+      abstract: the tree, of shapes.
+      min_size: elements from which on an array is divided, along the longest of its dimensions
+        that the axis divides.
+    """
+    parts = mesh.shape[FSDP_AXIS]
+
+    def place(leaf: jax.ShapeDtypeStruct) -> NamedSharding:
+        lengths = [length if length % parts == 0 else 0 for length in leaf.shape]
+        if parts == 1 or leaf.size < min_size or not any(lengths):
+            return replicated(mesh)
+        spec: list[str | None] = [None] * len(lengths)
+        spec[int(np.argmax(lengths))] = FSDP_AXIS
+        return NamedSharding(mesh, PartitionSpec(*spec))
+
+    return jax.tree.map(place, abstract)
 
 
 def check_batch_size(batch_size: int, mesh: Mesh) -> None:

@@ -61,7 +61,7 @@ def train(
       NotFiniteError: a loss or a gradient is infinite or not a number.
     """
     settings = config.train
-    mesh = sharding.data_mesh()
+    mesh = sharding.make_mesh(settings.fsdp)
     sharding.check_batch_size(settings.batch_size, mesh)
     last_step = settings.num_steps or settings.num_epochs * steps_per_epoch
     save_every = settings.checkpoint_every or settings.checkpoint_freq * steps_per_epoch
@@ -140,30 +140,37 @@ def state_to_begin_with(
     state = initialise(key)
     if not config.train.init_from:
         return state
-    networks = split_networks(load_pretrained(config.train.init_from, config))
-    params, statistics = jax.device_put(networks, state.step.sharding)  # that of all the state
+    params, statistics = jax.tree.map(
+        lambda leaf, like: jax.device_put(leaf, like.sharding),
+        split_networks(load_pretrained(config.train.init_from, config)),
+        (state.params, state.statistics),
+    )
     return dataclasses.replace(state, params=params, statistics=statistics)
 
 
 def compiled_for(
     mesh: Mesh, config: Config, optimizers: Optimizers
 ) -> tuple[Callable[[jax.Array], TrainState], TrainStep]:
-    """Initialisation and training step for a state that is replicated over the mesh.
+    """Initialisation and training step for a state that lies on the mesh as `sharding` has it.
 
     The step takes batches that are split over the mesh, and takes the state over: its buffers are
     used again for the new one.
     """
-    everywhere = sharding.replicated(mesh)
+
+    def initial(key: jax.Array) -> TrainState:
+        return initial_state(config, optimizers, key)
+
+    of_state = sharding.divided(mesh, jax.eval_shape(initial, jax.random.key(0)))
     initialise = jax.jit(
-        lambda key: initial_state(config, optimizers, key),
-        out_shardings=everywhere,
+        initial,
+        out_shardings=of_state,
         # It runs once, and on CPU compiles faster so.
         compiler_options={"xla_backend_optimization_level": 0},
     )
     train_step = jax.jit(
         make_train_step(config, optimizers),
         donate_argnums=0,
-        out_shardings=(everywhere, everywhere, sharding.split_by_batch(mesh)),
+        out_shardings=(of_state, sharding.replicated(mesh), sharding.split_by_batch(mesh)),
     )
     return initialise, train_step
 

@@ -27,8 +27,8 @@ def small_vgg():
     }
 
 
-@pytest.fixture(scope="module")
-def steps():
+@pytest.fixture(scope="module", params=[1, 4], ids=["replicated", "fsdp 4"])
+def steps(request):
     """State and losses after one step: on one device, and spread over all."""
     recording = reference.Recording(reference.IN_REPOSITORY / "tiny_adversarial")
     config = recording.config
@@ -44,15 +44,23 @@ def steps():
         step = make_train_step(config, optimizers)
         alone = jax.jit(step, compiler_options=recordings.QUICK_COMPILATION)(state, batch, key, vgg)
 
-        mesh = sharding.data_mesh()
+        mesh = sharding.make_mesh(request.param)
         everywhere = sharding.replicated(mesh)
+        of_state = sharding.divided(mesh, state, min_size=100)
         spread_step = jax.jit(
             step,
-            out_shardings=(everywhere, everywhere, sharding.split_by_batch(mesh)),
+            out_shardings=(of_state, everywhere, sharding.split_by_batch(mesh)),
             compiler_options=recordings.QUICK_COMPILATION,
         )
-        placed = jax.device_put((state, key, vgg), everywhere)
+        placed = jax.device_put((state, key, vgg), (of_state, everywhere, everywhere))
         spread = spread_step(placed[0], sharding.to_global(batch, mesh), *placed[1:])
+        shares = [
+            leaf.addressable_shards[0].data.size / leaf.size
+            for leaf in jax.tree.leaves((spread[0].params, spread[0].optimizers))
+            if leaf.size >= 100
+        ]
+        assert min(shares) == 1 / request.param
+        assert np.mean(np.equal(shares, 1 / request.param)) > 0.9
         assert len(spread[2].generated.prediction.addressable_shards) == 8
         assert spread[2].generated.prediction.addressable_shards[0].data.shape[0] == PAIRS // 8
         return jax.device_get((alone, spread))
@@ -96,7 +104,12 @@ def test_pictures_are_the_same(steps):
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():
-    mesh = sharding.data_mesh()
+    mesh = sharding.make_mesh()
     sharding.check_batch_size(16, mesh)
     with pytest.raises(InputError, match=r"config\.train\.batch_size is 12.*8 devices"):
         sharding.check_batch_size(12, mesh)
+
+
+def test_devices_that_do_not_divide_into_groups_are_refused():
+    with pytest.raises(InputError, match=r"config\.train\.fsdp is 3, expected a divisor of the 8"):
+        sharding.make_mesh(fsdp=3)
