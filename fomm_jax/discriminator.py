@@ -92,7 +92,8 @@ class Discriminator(nnx.Module):
         for block in self.down_blocks:
             out = block(out, train=train)
             feature_maps.append(out)
-        return DiscriminatorOutput(tuple(feature_maps), _convolve(self.conv, out, train=train))
+        judged = _convolve(self.conv, geometry.at_full_precision(out), train=train)
+        return DiscriminatorOutput(tuple(feature_maps), judged)
 
 
 class MultiScaleDiscriminator(nnx.Module):

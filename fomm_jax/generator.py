@@ -55,12 +55,12 @@ class Generator(nnx.Module):
         """
         out = self._deform(features, motion.deformation)
         if motion.occlusion_map is not None:
-            out = out * _resize_to(motion.occlusion_map, out)
+            out = out * _resize_to(motion.occlusion_map, out).astype(out.dtype)
         for residual in self.bottleneck:
             out = residual(out, train=train)
         for block in self.up_blocks:
             out = block(out, train=train)
-        return jax.nn.sigmoid(self.final(out))
+        return jax.nn.sigmoid(self.final(geometry.at_full_precision(out)))
 
     def __call__(
         self,

@@ -14,6 +14,11 @@ import numpy as np
 Padding = Literal["zeros", "reflection"]
 
 
+def at_full_precision(x: jax.Array) -> jax.Array:
+    """Float32 in place of bfloat16, and what is not bfloat16 as it is."""
+    return x.astype(jnp.float32) if x.dtype == jnp.bfloat16 else x
+
+
 def coordinate_grid(height: int, width: int, dtype: jnp.dtype) -> jax.Array:
     """Coordinates of the pixels, (h, w, 2): -1 is the first pixel's centre, 1 the last one's."""
     x = 2 * (jnp.arange(width, dtype=dtype) / (width - 1)) - 1
@@ -105,7 +110,7 @@ def grid_sample(
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
         index = jnp.where(inside, row * width + column, 0).astype(jnp.int32)
         values = jnp.take_along_axis(rows, index[..., None], axis=1, mode="promise_in_bounds")
-        return values * jnp.where(inside, weight, 0).astype(pictures.dtype)[..., None]
+        return at_full_precision(values) * jnp.where(inside, weight, 0)[..., None]
 
     right_share, bottom_share = x - left, y - top
     sampled = (
@@ -114,7 +119,7 @@ def grid_sample(
         + corner(left, top + 1, (1 - right_share) * bottom_share)
         + corner(left + 1, top + 1, right_share * bottom_share)
     )
-    return sampled.reshape(*grid.shape[:-1], channels)
+    return sampled.astype(pictures.dtype).reshape(*grid.shape[:-1], channels)
 
 
 def resize_bilinear(pictures: jax.Array, height: int, width: int) -> jax.Array:

@@ -61,7 +61,8 @@ class BatchNorm(nnx.Module):
         self.num_batches_tracked = nnx.BatchStat(jnp.zeros((), jnp.int32))
 
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """Normalise (b, h, w, c) over all axes but the last."""
+        """Normalise (b, h, w, c) over all axes but the last; statistics are float32 at least."""
+        dtype, x = x.dtype, geometry.at_full_precision(x)
         mean, var = self.mean[...], self.var[...]
         if train:
             count = x.size // x.shape[-1]
@@ -73,7 +74,7 @@ class BatchNorm(nnx.Module):
             self.num_batches_tracked[...] += 1
             mean, var = batch_mean, batch_var
         factor = self.scale[...] * jax.lax.rsqrt(var + NORM_EPSILON)
-        return (x - _channels(mean)) * _channels(factor) + _channels(self.bias[...])
+        return ((x - _channels(mean)) * _channels(factor) + _channels(self.bias[...])).astype(dtype)
 
 
 class InstanceNorm(nnx.Module):
@@ -85,10 +86,11 @@ class InstanceNorm(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Normalise each channel of each picture of (b, h, w, c)."""
+        dtype, x = x.dtype, geometry.at_full_precision(x)
         mean = x.mean(axis=(1, 2), keepdims=True)
         var = jnp.mean((x - mean) ** 2, axis=(1, 2), keepdims=True)
         factor = jax.lax.rsqrt(var + NORM_EPSILON) * _channels(self.scale[...])
-        return (x - mean) * factor + _channels(self.bias[...])
+        return ((x - mean) * factor + _channels(self.bias[...])).astype(dtype)
 
 
 class SingularVector(nnx.Variable):
@@ -123,7 +125,7 @@ class SpectralNorm(nnx.Module):
         # The convolution is linear, so its output is divided in place of its kernel.
         assert self.conv.bias is not None, "`convolution` gives every convolution one"
         bias = _channels(self.conv.bias[...])
-        return (self.conv(x) - bias) / largest + bias
+        return (geometry.at_full_precision(self.conv(x)) - bias) / largest + bias
 
 
 def _normalize(vector: jax.Array) -> jax.Array:
@@ -213,5 +215,7 @@ class Hourglass(nnx.Module):
             skips.append(block(skips[-1], train=train))
         out = skips.pop()
         for up_block in self.up_blocks:
-            out = jnp.concatenate([up_block(out, train=train), skips.pop()], axis=-1)
+            skip = skips.pop()
+            # The last one is the input, which has the precision of what comes after.
+            out = jnp.concatenate([up_block(out, train=train).astype(skip.dtype), skip], axis=-1)
         return out

@@ -18,6 +18,7 @@ def perceptual(
     real: jax.Array,
     scales: Sequence[float],
     weights: Sequence[float],
+    compute_dtype: jnp.dtype | None = None,
 ) -> jax.Array:
     """Σ over scales and taps of weight · mean |VGG(generated) - VGG(real)| (eq. 9).
 
@@ -26,14 +27,21 @@ def perceptual(
       generated, real: (b, h, w, 3) in [0, 1]; no gradient flows to `real`'s features.
       scales: of the image pyramid.
       weights: one a tap.
+      compute_dtype: of the perceptual network's convolutions; None is that of the pictures.
     """
     total = jnp.zeros((), generated.dtype)
     for scale in scales:
-        ours = vgg_features(vgg, geometry.antialias_downsample(generated, scale))
-        theirs = vgg_features(vgg, geometry.antialias_downsample(real, scale))
+        ours, theirs = (
+            vgg_features(vgg, geometry.antialias_downsample(pictures, scale), compute_dtype)
+            for pictures in (generated, jax.lax.stop_gradient(real))
+        )
         for weight, a, b in zip(weights, ours, theirs, strict=True):
-            total += weight * jnp.mean(jnp.abs(a - jax.lax.stop_gradient(b)))
+            total += weight * _mean_distance(a, b)
     return total
+
+
+def _mean_distance(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.mean(jnp.abs(geometry.at_full_precision(a) - geometry.at_full_precision(b)))
 
 
 def generator_gan(generated: Sequence[DiscriminatorOutput], weight: float) -> jax.Array:
@@ -67,7 +75,7 @@ def feature_matching(
     for ours, theirs in zip(generated, real, strict=True):
         maps = zip(ours.feature_maps, theirs.feature_maps, strict=True)
         for weight, (a, b) in zip(weights, maps, strict=False):
-            total += weight * jnp.mean(jnp.abs(b - a))
+            total += weight * _mean_distance(a, b)
     return total
 
 

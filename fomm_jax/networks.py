@@ -1,11 +1,15 @@
 """The three trained networks together."""
 
+from typing import Any
+
+import jax.numpy as jnp
 from flax import nnx
 
 from fomm_jax.config import CompatConfig, Config, ModelConfig
-from fomm_jax.discriminator import MultiScaleDiscriminator
+from fomm_jax.discriminator import DiscriminatorBlock, MultiScaleDiscriminator
 from fomm_jax.generator import Generator
 from fomm_jax.keypoint_detector import KeypointDetector
+from fomm_jax.layers import ConvBlock, ResBlock
 
 
 class Networks(nnx.Module):
@@ -15,6 +19,14 @@ class Networks(nnx.Module):
         self.kp_detector = KeypointDetector(model, rngs=rngs)
         self.generator = Generator(model, align_corners=compat.align_corners, rngs=rngs)
         self.discriminator = MultiScaleDiscriminator(model, rngs=rngs)
+        if model.compute_dtype == "bfloat16":
+            for block in _modules(self, ConvBlock | ResBlock | DiscriminatorBlock):
+                for conv in _modules(block, nnx.Conv):
+                    conv.dtype = jnp.bfloat16
+
+
+def _modules(parent: nnx.Module, kind: Any) -> list[Any]:
+    return [module for _, module in nnx.iter_modules(parent) if isinstance(module, kind)]
 
 
 def abstract_networks(config: Config) -> Networks:

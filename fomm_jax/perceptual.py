@@ -17,23 +17,26 @@ TAPS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")  # relu1_1 … re
 VggWeights = Mapping[str, tuple[jax.Array | np.ndarray, jax.Array | np.ndarray]]
 
 
-def vgg_features(weights: VggWeights, pictures: jax.Array) -> tuple[jax.Array, ...]:
+def vgg_features(
+    weights: VggWeights, pictures: jax.Array, compute_dtype: jnp.dtype | None = None
+) -> tuple[jax.Array, ...]:
     """Activations relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1.
 
     Args:
       weights: the convolutions named conv1_1 … conv5_1, as `perceptual_weights.load_vgg` gives
         them. The names alone make the architecture: a block begins where the first number rises.
       pictures: (b, h, w, 3) in [0, 1].
+      compute_dtype: of the convolutions; None is that of the pictures.
 
     Returns:
       Five arrays (b, h / 2^i, w / 2^i, c).
     """
-    dtype = pictures.dtype
+    dtype = compute_dtype or pictures.dtype
     mean, deviation = (
-        jnp.asarray(constant, dtype)[None, None, None]
+        jnp.asarray(constant, pictures.dtype)[None, None, None]
         for constant in (IMAGENET_MEAN, IMAGENET_DEVIATION)
     )
-    x = (pictures - mean) / deviation
+    x = ((pictures - mean) / deviation).astype(dtype)
     taps = []
     for name, (kernel, bias) in weights.items():
         if name.endswith("_1") and name != "conv1_1":

@@ -155,7 +155,13 @@ def generator_losses(
     terms: Losses = {}
     if any(weights.perceptual):
         terms["perceptual"] = losses.perceptual(
-            vgg, generated.prediction, driving, config.train.scales, weights.perceptual
+            vgg,
+            generated.prediction,
+            driving,
+            config.train.scales,
+            weights.perceptual,
+            # Float64 in parity with recordings, which "float32" must not take down.
+            jnp.bfloat16 if config.model.compute_dtype == "bfloat16" else None,
         )
     if weights.generator_gan:
         seen = jax.lax.stop_gradient(driving_keypoints)
