@@ -23,8 +23,8 @@ from ml_collections import ConfigDict, config_flags
 from fomm_jax.animate import animate_files, animate_pairs
 from fomm_jax.animator import Animator
 from fomm_jax.command_line import one_line_errors, parse_flags
-from fomm_jax.compare import compare_live, compare_recordings
-from fomm_jax.comparison_report import is_over, summarize, write_reports
+from fomm_jax.compare import compare_live, compare_recordings, write_reports
+from fomm_jax.comparison_report import is_over, summarize
 from fomm_jax.config import Config, NormalizationConfig
 from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
@@ -131,7 +131,7 @@ def run_comparison(config_dict: ConfigDict | None) -> None:
     if OUTPUT.value is not None:
         raise InputError("--output: is of no use with --mode=compare, which writes to --workdir")
     reference = pathlib.Path(REFERENCE.value)
-    if (reference / "modules").is_dir():
+    if (reference / "modules" / "model.py").is_file():
         if config_dict is None or CHECKPOINT.value is None:
             raise InputError("--reference is a clone: expected --config and --checkpoint=FILE too")
         pair = SOURCE.value, DRIVING.value

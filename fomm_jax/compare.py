@@ -1,7 +1,5 @@
 """The mode `compare`: ours beside recordings of the original, or beside the original itself."""
 
-import dataclasses
-import os
 import pathlib
 from contextlib import AbstractContextManager
 
@@ -9,14 +7,13 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from fomm_jax.comparison import Comparison
-from fomm_jax.comparison_report import format_table
-from fomm_jax.config import CompatConfig, Config
+from fomm_jax.comparison import Comparisons, Findings
+from fomm_jax.comparison_page import write_page
+from fomm_jax.comparison_report import describe, format_table, write_json, write_markdown
+from fomm_jax.config import Config
 from fomm_jax.picture_io import fit_frame, read_picture
 from fomm_jax.recorded_comparison import compare_recording, find_recordings
 from fomm_jax.video_io import iterate_frames
-
-Comparisons = dict[str, list[Comparison]]  # by what was compared
 
 
 def cpu() -> AbstractContextManager[None]:
@@ -34,16 +31,16 @@ def compare_recordings(folder: pathlib.Path, checkpoint: str | None) -> Comparis
     Raises:
       InputError: there is no recording, or a file is missing, damaged or of another architecture.
     """
-    found: Comparisons = {}
+    found: dict[str, Findings] = {}
     file = None if checkpoint is None else pathlib.Path(checkpoint)
     paths = find_recordings(folder)
     with tqdm(total=len(paths), desc="compare", unit="recording") as bar:
         for path in paths:
             bar.set_postfix_str(path.name)
             with cpu():
-                rows = found[path.name] = list(compare_recording(path, file))
+                findings = found[path.name] = compare_recording(path, file)
             bar.update()
-            tqdm.write(f"\n{path}\n{format_table(rows)}")
+            tqdm.write(f"\n{path}\n{format_table(findings.rows)}")
     return found
 
 
@@ -70,19 +67,25 @@ def compare_live(
         drawn[0] if source is None else fit_frame(read_picture(source), *size),
         drawn[1] if driving is None else fit_frame(next(iterate_frames(driving)), *size),
     )
-    found: Comparisons = {}
-    for align_corners in (False, True):
-        config = dataclasses.replace(config, compat=CompatConfig(align_corners=align_corners))
-        with cpu():
-            live = compare_with_original(clone, config, checkpoint, *pair)
-        name = f"align_corners={align_corners}"
-        found[name] = live.rows
-        print(f"\n{name}\n{format_table(live.rows)}")
-        print(f"a pair: ours {live.our_seconds:.3f} s, original {live.original_seconds:.3f} s")
-    # Torch's threads wait busily for one another: where cores are shared, 15 ms become 1.3 s.
-    load = f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-    print(f"The load of this machine is {load}; times compare only where nothing else runs")
+    found: dict[str, Findings] = {}
+    with cpu():
+        for findings in compare_with_original(clone, config, checkpoint, *pair):
+            assert findings.timing is not None
+            name = f"align_corners={findings.timing.align_corners}"
+            found[name] = findings
+            print(f"\n{name}\n{format_table(findings.rows)}\n{describe(findings.timing)}")
     return found
+
+
+def write_reports(comparisons: Comparisons, folder: pathlib.Path) -> None:
+    """Write `comparison.json`, `comparison.md`, `comparison.html` and films into a folder.
+
+    Raises:
+      InputError: nothing can be written there.
+    """
+    write_json(comparisons, folder)
+    write_markdown(comparisons, folder)
+    write_page(comparisons, folder)
 
 
 def _draw_pair(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,8 @@
-"""Two arrays beside one another, and whether they are near enough."""
+"""What a comparison finds: arrays beside one another, and whether they are near enough."""
 
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -23,6 +24,54 @@ class Comparison:
             return "shown"
         difference = self.relative if self.is_relative else self.absolute
         return "ok" if difference <= self.tolerance else "OVER"
+
+
+@dataclasses.dataclass(frozen=True)
+class Frames:
+    """What both made of the same pictures; all (n, h, w, 3) in [0, 1]."""
+
+    array: str  # its name
+    source: np.ndarray
+    driving: np.ndarray
+    original: np.ndarray
+    ours: np.ndarray
+    is_clip: bool = False  # whether they follow one another in time
+
+
+@dataclasses.dataclass(frozen=True)
+class StepLosses:
+    """The losses of both in one step of training."""
+
+    run: str
+    step: int
+    original: float  # their sum
+    ours: float  # their sum
+    difference: float  # the largest relative one among them
+    tolerance: float | None  # of that; None where the step decides nothing
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """What a pair of pictures took on either side, on the CPU."""
+
+    align_corners: bool  # on both sides
+    our_seconds: float  # median, compiled before
+    original_seconds: float  # median
+    load: float  # of the machine over the minute before
+    cores: int  # of the machine
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """All that came out beside one recording, or beside the original itself."""
+
+    rows: Sequence[Comparison]
+    frames: Sequence[Frames]
+    losses: Sequence[StepLosses] = ()
+    timing: Timing | None = None  # beside the original itself
+
+
+Comparisons = Mapping[str, Findings]  # by what was compared
 
 
 def compare(

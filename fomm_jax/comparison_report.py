@@ -1,80 +1,108 @@
-"""What a comparison found: as a table in the terminal, and as JSON, Markdown and a page."""
+"""What a comparison found: as a table in the terminal, and as JSON and Markdown."""
 
 import dataclasses
 import json
 import math
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-from fomm_jax import report
 from fomm_jax.atomic_files import replacing
-from fomm_jax.comparison import Comparison
+from fomm_jax.comparison import Comparison, Comparisons, Findings, Timing
 
+JSON_NAME, MARKDOWN_NAME = "comparison.json", "comparison.md"
 COLUMNS = ("array", "largest difference", "relative", "tolerance", "verdict")
-
-Comparisons = Mapping[str, Sequence[Comparison]]  # by what was compared
 
 
 def is_over(comparisons: Comparisons) -> bool:
     """Whether an array is farther off than its tolerance."""
-    return any(row.verdict == "OVER" for rows in comparisons.values() for row in rows)
+    return any(row.verdict == "OVER" for row in _all_rows(comparisons))
 
 
 def summarize(comparisons: Comparisons) -> str:
     """One line."""
-    verdicts = [row.verdict for rows in comparisons.values() for row in rows]
+    rows = _all_rows(comparisons)
+    verdicts = [row.verdict for row in rows]
     count = {verdict: verdicts.count(verdict) for verdict in ("ok", "OVER", "shown")}
-    over = [row.array for rows in comparisons.values() for row in rows if row.verdict == "OVER"]
+    over = [row.array for row in rows if row.verdict == "OVER"]
     line = f"{count['ok']} arrays within their tolerance, {count['OVER']} over"
     line += f", {count['shown']} shown without one"
     return f"{line}; over: {', '.join(over)}" if over else line
 
 
-def format_table(rows: Sequence[Comparison]) -> str:
-    """Lines of columns for a terminal."""
-    cells = [COLUMNS, *map(_cells, rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
+def describe(timing: Timing) -> str:
+    """What a pair of pictures took, and how far that is to be trusted."""
+    # Torch's threads wait busily for one another: where cores are shared, 15 ms become 1.3 s.
+    return (
+        f"A pair with align_corners={timing.align_corners} took ours {timing.our_seconds:.3f} s,"
+        f" the original {timing.original_seconds:.3f} s, both on the CPU. The load of this machine"
+        f" was {timing.load:.1f} on {timing.cores} cores before; times compare only where nothing"
+        " else runs."
     )
 
 
-def write_reports(comparisons: Comparisons, folder: pathlib.Path) -> None:
-    """Write `comparison.json`, `comparison.md` and `comparison.html` into a folder.
-
-    Raises:
-      InputError: nothing can be written there.
-    """
-    # JSON has no infinity.
-    values = {
-        name: [
-            {
-                field: None if isinstance(value, float) and math.isinf(value) else value
-                for field, value in (dataclasses.asdict(row) | {"verdict": row.verdict}).items()
-            }
-            for row in rows
-        ]
-        for name, rows in comparisons.items()
-    }
-    with replacing(folder / "comparison.json") as unfinished:
-        unfinished.write_text(json.dumps(values, indent=2), encoding="utf-8")
-    lines = [f"# Comparison with the original\n\n{summarize(comparisons)}\n"]
-    for name, rows in comparisons.items():
-        lines.append(f"\n## {name}\n")
-        table = [COLUMNS, ("---",) * len(COLUMNS), *map(_cells, rows)]
-        lines += [f"| {' | '.join(row)} |" for row in table]
-    with replacing(folder / "comparison.md") as unfinished:
-        unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    sections = [
-        ("Summary", [report.paragraph(summarize(comparisons))]),
-        *((name, [report.table(COLUMNS, map(_cells, rows))]) for name, rows in comparisons.items()),
-    ]
-    report.write_page(folder / "comparison.html", "Comparison with the original", sections)
+def format_table(rows: Sequence[Comparison]) -> str:
+    """Lines of columns for a terminal."""
+    table = [COLUMNS, *map(cells, rows)]
+    widths = [max(len(row[i]) for row in table) for i in range(len(COLUMNS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    )
 
 
-def _cells(row: Comparison) -> tuple[str, ...]:
+def cells(row: Comparison) -> tuple[str, ...]:
+    """A row as text, by `COLUMNS`."""
     tolerance = "" if row.tolerance is None else f"{row.tolerance:.0e}"
     if tolerance and row.is_relative:
         tolerance += " relative"
     return (row.array, f"{row.absolute:.1e}", f"{row.relative:.1e}", tolerance, row.verdict)
+
+
+def write_json(comparisons: Comparisons, folder: pathlib.Path) -> None:
+    """Write all figures: by name `rows`, `losses` and `timing`, the fields those of the classes.
+
+    Raises:
+      InputError: nothing can be written there.
+    """
+    values = {name: _values(findings) for name, findings in comparisons.items()}
+    with replacing(folder / JSON_NAME) as unfinished:
+        unfinished.write_text(json.dumps(values, indent=2, allow_nan=False), encoding="utf-8")
+
+
+def write_markdown(comparisons: Comparisons, folder: pathlib.Path) -> None:
+    """Write the tables.
+
+    Raises:
+      InputError: nothing can be written there.
+    """
+    lines = [f"# Comparison with the original\n\n{summarize(comparisons)}\n"]
+    for name, findings in comparisons.items():
+        lines.append(f"\n## {name}\n")
+        if findings.timing is not None:
+            lines.append(f"{describe(findings.timing)}\n")
+        table = [COLUMNS, ("---",) * len(COLUMNS), *map(cells, findings.rows)]
+        lines += [f"| {' | '.join(row)} |" for row in table]
+    with replacing(folder / MARKDOWN_NAME) as unfinished:
+        unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _all_rows(comparisons: Comparisons) -> list[Comparison]:
+    return [row for findings in comparisons.values() for row in findings.rows]
+
+
+def _values(findings: Findings) -> dict[str, Any]:
+    timing = findings.timing
+    return {
+        "rows": [_fields(row) | {"verdict": row.verdict} for row in findings.rows],
+        "losses": [_fields(losses) for losses in findings.losses],
+        "timing": None if timing is None else _fields(timing),
+    }
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    """Of a dataclass; None for numbers that JSON does not have."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in dataclasses.asdict(record).items()
+    }

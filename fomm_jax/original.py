@@ -37,18 +37,13 @@ class OriginalNetworks(NamedTuple):
     pyramid: Any  # what the discriminator and the losses see of a picture
 
 
-def is_clone(path: Path) -> bool:
-    """Whether a folder is a clone of the original."""
-    return (path / "modules" / "model.py").is_file()
-
-
 def import_module(path: Path, name: str) -> types.ModuleType:
     """A module of the original's, such as `model`, from a clone.
 
     Raises:
       InputError: `path` is no clone of the original.
     """
-    if not is_clone(path):
+    if not (path / "modules" / "model.py").is_file():
         raise InputError(f"{path} has no modules/model.py; expected a clone of first-order-model")
     if str(path) not in sys.path:
         sys.path.insert(0, str(path))

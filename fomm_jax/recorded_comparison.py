@@ -1,6 +1,5 @@
 """Our networks and our training against recordings of the original."""
 
-import dataclasses
 import math
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
@@ -13,10 +12,10 @@ from flax import nnx
 
 from fomm_jax import recordings
 from fomm_jax.animator import AnimatedFrames, animate_frames, encode_source, movement_scale
-from fomm_jax.comparison import Comparison, compare
+from fomm_jax.comparison import Comparison, Findings, Frames, StepLosses, compare
 from fomm_jax.config import NormalizationConfig
 from fomm_jax.errors import InputError
-from fomm_jax.recordings import Arrays, Recording, Step, Trainer
+from fomm_jax.recordings import Arrays, Recording, Step, Trainer, to_nhwc
 from fomm_jax.train_state import TrainState
 
 EVALUATION_TOLERANCE = 1e-4  # absolute, of values of the order of 1
@@ -36,6 +35,8 @@ FREE_STEPS = {"multiscale_kp_discriminator": 4}
 # After a step, absolute. Adam moves every parameter by 2e-4 a step, and those whose gradient is
 # nothing but rounding, 1e-14 beside its epsilon of 1e-8, by some 1e-9.
 STATE_TOLERANCE = {0: 1e-7, 3: 3e-6}
+
+Finding = Comparison | Frames | StepLosses
 
 
 def find_recordings(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -57,9 +58,7 @@ def find_recordings(folder: pathlib.Path) -> list[pathlib.Path]:
     return found
 
 
-def compare_recording(
-    folder: pathlib.Path, checkpoint_file: pathlib.Path | None
-) -> Iterator[Comparison]:
+def compare_recording(folder: pathlib.Path, checkpoint_file: pathlib.Path | None) -> Findings:
     """Compare all that is recorded: evaluation, steps of training, animation.
 
     Args:
@@ -78,7 +77,7 @@ def compare_recording(
             " seeded_weights.py beside the recordings writes"
         )
     recording = Recording(folder, checkpoint_file)
-    parts: tuple[tuple[str, bool, Callable[[Recording], Iterator[Comparison]]], ...] = (
+    parts: tuple[tuple[str, bool, Callable[[Recording], Iterator[Finding]]], ...] = (
         ("eval/", False, _evaluation),
         ("float32/", False, _single_step),
         ("float64/", True, _trajectory),
@@ -91,19 +90,25 @@ def compare_recording(
             f"{folder / 'arrays.npz'}: has nothing to compare; expected arrays whose names begin"
             f" with {', '.join(prefix for prefix, _, _ in parts)}"
         )
+    found: list[Finding] = []
     for _, in_float64, part in recorded:
         with jax.enable_x64(in_float64):
-            rows = list(part(recording))  # whoever takes them is outside of that setting
-        yield from rows
+            found += part(recording)
+    return Findings(
+        rows=[finding for finding in found if isinstance(finding, Comparison)],
+        frames=[finding for finding in found if isinstance(finding, Frames)],
+        losses=[finding for finding in found if isinstance(finding, StepLosses)],
+    )
 
 
-def _evaluation(recording: Recording) -> Iterator[Comparison]:
+def _evaluation(recording: Recording) -> Iterator[Finding]:
     found = recordings.evaluate(recording)
     at_full_size = (recording.folder / "manifest.json").is_file()
     if not at_full_size:  # where a part alone was recorded
         for name in found:
             recording.array(f"eval/{name}")
-    for name, expected in recording.below("eval/").items():
+    recorded = recording.below("eval/")
+    for name, expected in recorded.items():
         # Feature maps are of any size.
         is_relative = name.startswith("discriminator/")
         tolerance = EVALUATION_TOLERANCE
@@ -113,13 +118,15 @@ def _evaluation(recording: Recording) -> Iterator[Comparison]:
         if name not in found:
             raise InputError(f"{recording.folder}: eval/{name} is of no network of its config")
         yield compare(f"eval/{name}", found[name], expected, tolerance, is_relative=is_relative)
+    if "prediction" in recorded:
+        yield _frames(recording, "eval/prediction", found["prediction"])
 
 
-def _single_step(recording: Recording) -> Iterator[Comparison]:
+def _single_step(recording: Recording) -> Iterator[Finding]:
     """The first step in float32. Its gradients are shown: rounding moves pixels across kinks."""
     trainer, name = Trainer(recording), "float32/step_0"
     _, step = trainer.step(trainer.initial, name)
-    yield from _losses(recording, name, step.losses, SINGLE_LOSS_TOLERANCE)
+    yield from _losses(recording, "float32", 0, step.losses, SINGLE_LOSS_TOLERANCE)
     pictures = {
         "prediction": (step.prediction, SINGLE_PREDICTION_TOLERANCE),
         "transformed_frame": (step.transformed_frame, EVALUATION_TOLERANCE),
@@ -128,9 +135,10 @@ def _single_step(recording: Recording) -> Iterator[Comparison]:
         yield compare(f"{name}/{picture}", found, recording.array(f"{name}/{picture}"), tolerance)
     recorded = recording.below(f"{name}/grads/")
     yield from _by_network(f"{name}/grads", step.gradients, recorded, None)
+    yield _frames(recording, f"{name}/prediction", step.prediction)
 
 
-def _trajectory(recording: Recording) -> Iterator[Comparison]:
+def _trajectory(recording: Recording) -> Iterator[Finding]:
     """All recorded steps in float64, of which the first decide."""
     free = FREE_STEPS.get(recording.folder.name, DECISIVE_STEPS)
     trainer = Trainer(recording)
@@ -138,7 +146,7 @@ def _trajectory(recording: Recording) -> Iterator[Comparison]:
     for i, name, step, state in _steps(trainer, trainer.initial, "float64", DECISIVE_STEPS):
         after_first = after_first or state
         tolerance = LOSS_TOLERANCE if i < free else None
-        yield from _losses(recording, name, step.losses, tolerance)
+        yield from _losses(recording, "float64", i, step.losses, tolerance)
         recorded = recording.below(f"{name}/state_after/")
         yield from _by_network(
             f"{name}/state_after", step.state_after, recorded, STATE_TOLERANCE.get(i)
@@ -148,22 +156,21 @@ def _trajectory(recording: Recording) -> Iterator[Comparison]:
     recorded = recording.below("float64/step_0/state_after/")
     state = recordings.with_networks(after_first, recorded, recording.config)
     for i in range(1, DECISIVE_STEPS):
-        name = f"float64/step_{i}"
-        state, step = trainer.step(state, name)
-        for row in _losses(recording, name, step.losses, LOSS_TOLERANCE):
-            yield dataclasses.replace(row, array=f"{row.array} from the recorded state")
+        state, step = trainer.step(state, f"float64/step_{i}")
+        note = " from the recorded state"
+        yield from _losses(recording, "float64", i, step.losses, LOSS_TOLERANCE, note)
 
 
-def _resumed(recording: Recording) -> Iterator[Comparison]:
+def _resumed(recording: Recording) -> Iterator[Finding]:
     """Steps in float64 that go on from a checkpoint with optimisers."""
     trainer = Trainer(recording)
     steps = _steps(trainer, trainer.resumed, "resumed_float64", DECISIVE_RESUMED_STEPS)
-    for i, name, step, _ in steps:
+    for i, _, step, _ in steps:
         tolerance = LOSS_TOLERANCE if i < DECISIVE_RESUMED_STEPS else None
-        yield from _losses(recording, name, step.losses, tolerance)
+        yield from _losses(recording, "resumed_float64", i, step.losses, tolerance)
 
 
-def _animation(recording: Recording) -> Iterator[Comparison]:
+def _animation(recording: Recording) -> Iterator[Finding]:
     """A clip by all four ways to carry the motion over; recorded in (t, h, w, c)."""
     networks = recording.networks(np.float32)
     source, driving = recording.array("source")[None], recording.array("driving")
@@ -184,6 +191,14 @@ def _animation(recording: Recording) -> Iterator[Comparison]:
                 expected = recording.array(f"{prefix}/{name}")
                 tolerance = EVALUATION_TOLERANCE
                 yield compare(f"{prefix}/{name}", np.asarray(array), expected, tolerance)
+            yield Frames(
+                f"{prefix}/prediction",
+                source=source.repeat(len(driving), axis=0),
+                driving=driving,
+                original=recording.array(f"{prefix}/prediction"),
+                ours=np.asarray(animated.prediction),
+                is_clip=True,
+            )
 
 
 def animate_clip(
@@ -228,14 +243,43 @@ def _steps(
         yield i, name, step, state
 
 
+def _frames(recording: Recording, name: str, found: np.ndarray) -> Frames:
+    """A prediction (b, c, h, w) of the first pairs."""
+    source, driving = recording.pairs(0, np.float32)
+    return Frames(name, source, driving, to_nhwc(recording.array(name)), to_nhwc(found))
+
+
 def _losses(
-    recording: Recording, step: str, found: Mapping[str, float], tolerance: float | None
-) -> Iterator[Comparison]:
-    recorded = recording.below(f"{step}/losses/")
-    for name in dict.fromkeys((*recorded, *found)):
-        expected = recording.array(f"{step}/losses/{name}")
-        ours = np.asarray(found.get(name, math.nan))
-        yield compare(f"{step}/losses/{name}", ours, expected, tolerance, is_relative=True)
+    recording: Recording,
+    run: str,
+    step: int,
+    found: Mapping[str, float],
+    tolerance: float | None,
+    note: str = "",
+) -> Iterator[Finding]:
+    """Each loss of a step, and all together; `note` tells runs of one recording apart."""
+    prefix = f"{run}/step_{step}/losses"
+    names = dict.fromkeys((*recording.below(f"{prefix}/"), *found))
+    expected = {name: recording.array(f"{prefix}/{name}") for name in names}
+    rows = [
+        compare(
+            f"{prefix}/{name}{note}",
+            np.asarray(found.get(name, math.nan)),
+            expected[name],
+            tolerance,
+            is_relative=True,
+        )
+        for name in names
+    ]
+    yield from rows
+    yield StepLosses(
+        f"{run}{note}",
+        step,
+        original=float(sum(expected.values())),
+        ours=sum(found.values()),
+        difference=max(row.relative for row in rows),
+        tolerance=tolerance,
+    )
 
 
 def _by_network(

@@ -9,10 +9,11 @@ import html
 import io
 import os
 import urllib.parse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from fomm_jax.atomic_files import replacing
@@ -74,18 +75,31 @@ def contact_sheet(rows: Sequence[Sequence[np.ndarray]], caption: str) -> Html:
 
 
 def plot(
-    curves: Mapping[str, Mapping[int, float]], x_label: str, y_label: str, caption: str
+    curves: Mapping[str, Mapping[int, float]],
+    x_label: str,
+    y_label: str,
+    caption: str,
+    *,
+    dashed: Collection[str] = (),
 ) -> Html:
-    """Curves {name: {x: y}} over a shared axis, y logarithmic where nothing forbids it."""
+    """Curves {name: {x: y}} over a shared axis, y logarithmic from a tenfold range on, above 0.
+
+    Those whose names are in `dashed` leave another one visible beneath them.
+    """
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.subplots()
     for name, curve in curves.items():
         axes.plot(
-            list(curve), list(curve.values()), label=name, marker="." if len(curve) < 9 else ""
+            list(curve),
+            list(curve.values()),
+            label=name,
+            marker="." if len(curve) < 9 else "",
+            linestyle="--" if name in dashed else "-",
         )
-    values = [value for curve in curves.values() for value in curve.values()]
-    positive = all(value > 0 for value in values if np.isfinite(value))
-    axes.set(xlabel=x_label, ylabel=y_label, yscale="log" if positive else "linear")
+    values = [y for curve in curves.values() for y in curve.values() if np.isfinite(y)]
+    is_wide = 0 < 10 * min(values, default=0) < max(values, default=0)
+    axes.set(xlabel=x_label, ylabel=y_label, yscale="log" if is_wide else "linear")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.legend()
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=110)

@@ -98,6 +98,32 @@ def test_plot_has_a_curve(tmp_path, values):
     assert "caption" in page.text
 
 
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [
+        ((3.0, 4.0), "linear"),
+        ((3e-9, 4.0), "log"),
+        ((0.0, 4.0), "linear"),
+        ((1.0, np.inf), "linear"),
+    ],
+)
+def test_plot_of_a_wide_range_is_logarithmic(values, scale, monkeypatch):
+    figures = []
+
+    class Recorded(report.Figure):
+        def __init__(self, **settings):
+            super().__init__(**settings)
+            figures.append(self)
+
+    monkeypatch.setattr(report, "Figure", Recorded)
+    curve = dict(enumerate(values))
+    report.plot({"theirs": curve, "ours": curve}, "step", "loss", "", dashed=["ours"])
+    (axes,) = figures[0].axes
+    assert axes.get_yscale() == scale
+    assert [line.get_linestyle() for line in axes.get_lines()] == ["-", "--"]
+    assert all(tick == round(tick) for tick in axes.get_xticks())
+
+
 def test_nothing_is_loaded_from_elsewhere(tmp_path):
     page = write(tmp_path, report.plot({"loss": {1: 1.0}}, "step", "loss", ""))
     assert {tag for tag, _ in page.tags} == {
