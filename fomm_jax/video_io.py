@@ -1,6 +1,5 @@
 """Videos as frames, one at a time."""
 
-import bisect
 import contextlib
 import dataclasses
 import itertools
@@ -8,7 +7,6 @@ import math
 import os
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import av
 import numpy as np
@@ -64,11 +62,38 @@ def probe_video(path: str | os.PathLike) -> VideoInfo:
         return VideoInfo(height, width, len(ticks), fps)
 
 
-def iterate_frames(path: str | os.PathLike) -> Generator[np.ndarray, None, None]:
+@dataclasses.dataclass(frozen=True)
+class FrameIndex:
+    """Where a video can be entered, in units of its stream's time."""
+
+    times: np.ndarray  # (t,) int64, of the frames in the order shown
+    key_times: np.ndarray  # (k,) int64, of those that can be jumped to
+
+    def entry(self, number: int) -> int:
+        """The time to jump to in order to decode a frame."""
+        key = np.searchsorted(self.key_times, self.times[number], side="right") - 1
+        return int(self.key_times[max(key, 0)])
+
+
+def index_frames(path: str | os.PathLike) -> FrameIndex | None:
+    """Go over a video without decoding it; None where its packets do not tell the frames exactly.
+
+    Raises:
+      InputError: as `iterate_frames`.
+    """
+    with _open_whole(path) as (container, stream):
+        return _index(container, stream)
+
+
+def iterate_frames(
+    path: str | os.PathLike, first: int = 0, index: FrameIndex | None = None
+) -> Generator[np.ndarray, None, None]:
     """Yield the frames in the order in which they are shown; memory does not grow.
 
     Args:
       path: a video; the content decides on the format, not the suffix.
+      first: number of the frame to begin with, one that the video has.
+      index: of the video; spares decoding all that is before `first`.
 
     Yields:
       (h, w, 3) uint8 RGB, turned upright as a phone marks it.
@@ -78,27 +103,28 @@ def iterate_frames(path: str | os.PathLike) -> Generator[np.ndarray, None, None]
         the frames before the damage, it is damaged or cut short, so far as FFmpeg notices it.
     """
     reformatter = VideoReformatter()  # one for all frames: to make one costs more than to use it
-    for frame in _decode_all(path):
+    for frame in _decode_all(path, first, index):
         yield _upright_rgb(frame, reformatter)
 
 
-def count_frames(path: str | os.PathLike) -> int:
-    """Count the frames that `iterate_frames` yields, where possible without decoding them.
+def count_frames(path: str | os.PathLike, index: FrameIndex | None = None) -> int:
+    """Count the frames that `iterate_frames` yields, by decoding them where there is no index.
 
     Raises:
       InputError: as `iterate_frames`.
     """
-    with _open_whole(path) as (container, stream):
-        index = _index(container, stream)
-    return len(index.times) if index else sum(1 for _ in _decode_all(path))
+    return sum(1 for _ in _decode_all(path, 0, None)) if index is None else len(index.times)
 
 
-def read_frames(path: str | os.PathLike, indices: Sequence[int]) -> list[np.ndarray]:
+def read_frames(
+    path: str | os.PathLike, indices: Sequence[int], index: FrameIndex | None = None
+) -> list[np.ndarray]:
     """Read the frames at `indices` alone, each as `iterate_frames` yields it.
 
     Args:
       path: a video.
       indices: from 0, in any order, also repeated.
+      index: of the video; without it everything up to the last of these is decoded.
 
     Returns:
       For each of `indices` an array (h, w, 3) uint8.
@@ -109,12 +135,13 @@ def read_frames(path: str | os.PathLike, indices: Sequence[int]) -> list[np.ndar
     wanted = sorted(set(indices))
     if not wanted:
         return []
-    found = _decode_by_seeking(path, wanted)
+    found = {} if index is None else _decode_by_seeking(path, wanted, index)
     if len(found) < len(wanted):
         frames = itertools.islice(iterate_frames(path), wanted[-1] + 1)
         found = {i: frame for i, frame in enumerate(frames) if i in wanted}
     if missing := [i for i in wanted if i not in found]:
-        raise InputError(f"{path}: has no frame {missing[0]}, only {count_frames(path)} from 0 on")
+        count = count_frames(path, index)
+        raise InputError(f"{path}: has no frame {missing[0]}, only {count} from 0 on")
     return [found[i] for i in indices]
 
 
@@ -143,14 +170,23 @@ def _open(path: str | os.PathLike) -> Iterator[tuple[InputContainer, VideoStream
 @contextlib.contextmanager
 def _open_whole(path: str | os.PathLike) -> Iterator[tuple[InputContainer, VideoStream]]:
     with _open(path) as (container, stream):
-        if _is_cut(container, stream):
+        if _is_cut(path, container, stream):
             raise InputError(f"{path}: is cut short")
         yield container, stream
 
 
-def _is_cut(container: InputContainer, stream: VideoStream) -> bool:
+def _is_cut(path: str | os.PathLike, container: InputContainer, stream: VideoStream) -> bool:
     """Tell whether packets are missing; where the cut lies between two, nothing else tells."""
+    if container.format.name == "gif":
+        return _lacks_trailer(path)
     return any(entry.pos + entry.size > container.size for entry in stream.index_entries)
+
+
+def _lacks_trailer(path: str | os.PathLike) -> bool:
+    """Tell whether a GIF does not end as one; FFmpeg makes up what is missing of a frame."""
+    with open(path, "rb") as file:
+        file.seek(max(0, os.path.getsize(path) - 1024))
+        return not file.read().rstrip(b"\0").endswith(b";")
 
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
@@ -168,21 +204,30 @@ def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
             yield frame
 
 
-def _decode_all(path: str | os.PathLike) -> Iterator[VideoFrame]:
+def _decode_all(
+    path: str | os.PathLike, first: int, index: FrameIndex | None
+) -> Iterator[VideoFrame]:
     num_frames = 0
     damage: Exception | None = None
     with _open(path) as (container, stream):
-        is_cut = _is_cut(container, stream)
+        is_cut = _is_cut(path, container, stream)
+        if index is not None and first > 0:
+            num_frames = int(np.searchsorted(index.times, index.entry(first)))
+            container.seek(index.entry(first), stream=stream)
         try:
             for frame in _decode(container, stream):
+                if index is not None and first > 0 and _is_before(frame, index.entry(first)):
+                    continue  # it leans on what was jumped over
                 num_frames += 1
-                yield frame
+                if num_frames > first:
+                    yield frame
         except _DAMAGE as error:
             damage = error
             with contextlib.suppress(*_DAMAGE):
                 for frame in stream.decode(None):  # those that wait in the decoder for their turn
                     num_frames += 1
-                    yield frame
+                    if num_frames > first:
+                        yield frame
     if num_frames == 0:
         raise InputError(f"{path}: has no frame that can be decoded") from damage
     if damage or is_cut:
@@ -195,13 +240,11 @@ def _upright_rgb(frame: VideoFrame, reformatter: VideoReformatter) -> np.ndarray
     return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))
 
 
-class _Index(NamedTuple):
-    times: list[int]  # of the frames in the order shown, in units of the stream
-    key_times: list[int]  # of those that can be jumped to
+def _is_before(frame: VideoFrame, time: int) -> bool:
+    return frame.pts is not None and frame.pts < time
 
 
-def _index(container: InputContainer, stream: VideoStream) -> _Index | None:
-    """Go over the packets without decoding; None where they do not tell the frames exactly."""
+def _index(container: InputContainer, stream: VideoStream) -> FrameIndex | None:
     if stream.codec_context.name not in _PACKET_IS_FRAME:
         return None
     times, key_times = [], []
@@ -220,26 +263,25 @@ def _index(container: InputContainer, stream: VideoStream) -> _Index | None:
     # Frames before the first key frame may be undecodable, where another program cut the video.
     if not times or not key_times or min(times) < min(key_times) or len(set(times)) < len(times):
         return None
-    return _Index(sorted(times), sorted(key_times))
+    return FrameIndex(np.sort(np.array(times)), np.sort(np.array(key_times)))
 
 
-def _decode_by_seeking(path: str | os.PathLike, indices: list[int]) -> dict[int, np.ndarray]:
+def _decode_by_seeking(
+    path: str | os.PathLike, indices: list[int], index: FrameIndex
+) -> dict[int, np.ndarray]:
     """Decode from the key frame before each of the sorted `indices`; leave out what fails."""
     found: dict[int, np.ndarray] = {}
+    if not 0 <= indices[0] <= indices[-1] < len(index.times):
+        return found
     reformatter = VideoReformatter()
     with _open_whole(path) as (container, stream):
-        index = _index(container, stream)
-        if index is None or not 0 <= indices[0] <= indices[-1] < len(index.times):
-            return found
         frames: Iterator[VideoFrame] = iter(())
         position: float = -math.inf
         with contextlib.suppress(*_DAMAGE):  # a whole decode will tell
             for i in indices:
-                time = index.times[i]
-                key = bisect.bisect_right(index.key_times, time) - 1
-                key_time = index.key_times[max(key, 0)]
-                if key_time > position:
-                    container.seek(key_time, stream=stream)
+                time, entry = int(index.times[i]), index.entry(i)
+                if entry > position:
+                    container.seek(entry, stream=stream)
                     frames = _decode(container, stream)
                 for frame in frames:
                     position = -math.inf if frame.pts is None else frame.pts

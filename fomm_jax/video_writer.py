@@ -35,12 +35,21 @@ class VideoWriter:
       fps: frames a second.
       height: of the frames, in pixels.
       width: of the frames, in pixels.
+      keyframe_every: frames from one key frame of `.mp4` to the next; None leaves that open.
 
     Raises:
       InputError: the suffix is unknown, `fps` is not above 0 or the file cannot be written.
     """
 
-    def __init__(self, path: str | os.PathLike, fps: float, height: int, width: int):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        fps: float,
+        height: int,
+        width: int,
+        *,
+        keyframe_every: int | None = None,
+    ):
         self._path = Path(path)
         if self._path.suffix.lower() not in WRITABLE_SUFFIXES:
             expected = " or ".join(WRITABLE_SUFFIXES)
@@ -50,6 +59,7 @@ class VideoWriter:
             raise InputError(f"{path}: cannot have {fps} frames a second, expected more than 0")
         self._is_gif = self._path.suffix.lower() == ".gif"
         self._shape = (height, width, 3)
+        self._keyframe_every = keyframe_every
         self._num_frames = 0
 
     def __enter__(self) -> Self:
@@ -58,8 +68,13 @@ class VideoWriter:
             unfinished = stack.enter_context(replacing(self._path))
             container = av.open(f"file:{unfinished}", "w", format="gif" if self._is_gif else "mp4")
             self._container = stack.enter_context(container)
-            add_stream = _add_gif_stream if self._is_gif else _add_h264_stream
-            self._stream = add_stream(self._container, self._rate, *self._shape[:2])
+            self._stream = (
+                _add_gif_stream(self._container, self._rate, *self._shape[:2])
+                if self._is_gif
+                else _add_h264_stream(
+                    self._container, self._rate, *self._shape[:2], self._keyframe_every
+                )
+            )
             stack.push(self._flush)
             self._stack = stack.pop_all()
         return self
@@ -101,9 +116,16 @@ class VideoWriter:
 
 
 def _add_h264_stream(
-    container: OutputContainer, rate: Fraction, height: int, width: int
+    container: OutputContainer,
+    rate: Fraction,
+    height: int,
+    width: int,
+    keyframe_every: int | None,
 ) -> VideoStream:
-    stream = container.add_stream("libx264", rate=rate, options={"crf": "18"})
+    options = {"crf": "18"}
+    if keyframe_every is not None:  # and none at cuts, which would be out of turn
+        options |= {"g": str(keyframe_every), "sc_threshold": "0"}
+    stream = container.add_stream("libx264", rate=rate, options=options)
     stream.height, stream.width = height + height % 2, width + width % 2
     stream.pix_fmt = "yuv420p"
     stream.codec_context.time_base = 1 / rate

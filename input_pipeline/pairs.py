@@ -1,6 +1,7 @@
 """Which test video lends its first frame and which its motion."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,14 +9,14 @@ import numpy as np
 
 from fomm_jax.config import DatasetConfig
 from fomm_jax.errors import InputError
-from input_pipeline.splits import split_videos
+from input_pipeline.splits import VideoLocation, split_videos
 
 
 class AnimationPair(NamedTuple):
-    """Paths of two test videos."""
+    """Two test videos."""
 
-    source: Path  # its first frame is animated
-    driving: Path  # by the motion of this one
+    source: VideoLocation  # its first frame is animated
+    driving: VideoLocation  # by the motion of this one
 
 
 def animation_pairs(dataset: DatasetConfig, num_pairs: int, seed: int = 0) -> list[AnimationPair]:
@@ -41,7 +42,7 @@ def animation_pairs(dataset: DatasetConfig, num_pairs: int, seed: int = 0) -> li
     ]
 
 
-def _listed_pairs(path: Path, videos: list[Path]) -> list[AnimationPair]:
+def _listed_pairs(path: Path, videos: Sequence[VideoLocation]) -> list[AnimationPair]:
     """Read every row of a CSV file with columns source and driving; further columns are ignored."""
     by_name = {video.name: video for video in videos}
     pairs = []
@@ -55,7 +56,7 @@ def _listed_pairs(path: Path, videos: list[Path]) -> list[AnimationPair]:
                     if row[column] not in by_name:
                         raise InputError(
                             f"{path}, line {reader.line_num}: the {column} {row[column]!r}"
-                            f" is not among the {len(videos)} test videos in {videos[0].parent}"
+                            f" is not among the {len(videos)} test videos of the dataset"
                         )
                 pairs.append(AnimationPair(by_name[row["source"]], by_name[row["driving"]]))
     except OSError as error:

@@ -1,6 +1,7 @@
 """Random access to the frames of a video, whatever its form on disk.
 
-The forms are a picture of frames side by side, a folder of frames, and a video file.
+The forms are a picture of frames side by side, a folder of frames, a video file, and records of a
+prepared dataset.
 """
 
 import abc
@@ -16,10 +17,13 @@ from fomm_jax.picture_io import PICTURE_SUFFIXES, read_picture
 from fomm_jax.video_io import (
     VIDEO_SUFFIXES,
     count_frames,
+    index_frames,
     iterate_frames,
     probe_video,
     read_frames,
 )
+from input_pipeline import prepared
+from input_pipeline.prepared import PreparedVideo
 
 DEFAULT_FPS = 25.0  # of forms that carry no rate
 CACHE_BYTES = 512 * 2**20
@@ -95,14 +99,18 @@ class Video(abc.ABC):
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield all frames in order, each (h, w, 3) uint8; errors as in `frames`."""
-        for number, frame in enumerate(self._read_all()):
+        return self.iterate_from(0)
+
+    def iterate_from(self, first: int) -> Iterator[np.ndarray]:
+        """Yield the frames from number `first` on, below `len()`; errors as in `frames`."""
+        for number, frame in enumerate(self._read_all(first), first):
             yield self._checked(number, frame)
 
     @abc.abstractmethod
     def _read(self, numbers: list[int]) -> list[np.ndarray]: ...
 
     @abc.abstractmethod
-    def _read_all(self) -> Iterator[np.ndarray]: ...
+    def _read_all(self, first: int) -> Iterator[np.ndarray]: ...
 
     def _frame_name(self, number: int) -> str:
         return f"{self.path}, frame {number}"
@@ -119,13 +127,15 @@ class Video(abc.ABC):
 class StackedPicture(Video):
     """A picture of frames side by side, from left to right."""
 
-    def __init__(self, path: Path, frame_size: tuple[int, int], cache: PictureCache) -> None:
+    def __init__(self, path: Path, frame_size: tuple[int, int] | None, cache: PictureCache) -> None:
         self._cache = cache
         height, width = cache.read(path).shape[:2]
+        told_by = "config.dataset.frame_shape" if frame_size else "squares"
+        frame_size = frame_size or (height, height)
         if height != frame_size[0] or width % frame_size[1]:
             raise InputError(
                 f"{path}: is {_size(height, width)}; expected frames of {_size(*frame_size)}"
-                " (config.dataset.frame_shape) side by side, so that height and width are"
+                f" ({told_by}) side by side, so that height and width are"
                 f" {frame_size[0]} and a multiple of {frame_size[1]}"
             )
         super().__init__(path, frame_size, width // frame_size[1])
@@ -134,8 +144,8 @@ class StackedPicture(Video):
         picture = self._cache.read(self.path)
         return [picture[:, n * self.width : (n + 1) * self.width] for n in numbers]
 
-    def _read_all(self) -> Iterator[np.ndarray]:
-        yield from self._read(list(range(len(self))))
+    def _read_all(self, first: int) -> Iterator[np.ndarray]:
+        yield from self._read(list(range(first, len(self))))
 
 
 class FrameFolder(Video):
@@ -158,8 +168,25 @@ class FrameFolder(Video):
     def _read(self, numbers: list[int]) -> list[np.ndarray]:
         return [read_picture(self._files[number]) for number in numbers]
 
-    def _read_all(self) -> Iterator[np.ndarray]:
-        return map(read_picture, self._files)
+    def _read_all(self, first: int) -> Iterator[np.ndarray]:
+        return map(read_picture, self._files[first:])
+
+
+class PreparedFrames(Video):
+    """A video of a prepared dataset, of which each frame is a record."""
+
+    def __init__(self, entry: PreparedVideo) -> None:
+        super().__init__(Path(entry.name), (entry.height, entry.width), entry.num_frames, entry.fps)
+        self._entry = entry
+
+    def _frame_name(self, number: int) -> str:
+        return f"{self._entry}, frame {number}"
+
+    def _read(self, numbers: list[int]) -> list[np.ndarray]:
+        return [*prepared.read_frames(self._entry, numbers)]
+
+    def _read_all(self, first: int) -> Iterator[np.ndarray]:
+        return prepared.read_frames(self._entry, range(first, len(self)))
 
 
 class VideoFile(Video):
@@ -167,19 +194,21 @@ class VideoFile(Video):
 
     def __init__(self, path: Path) -> None:
         info = probe_video(path)
+        self._index = index_frames(path)  # made once, and small: two numbers a frame
         # Counted, since the number in a container may be wrong or missing.
-        super().__init__(path, (info.height, info.width), count_frames(path), info.fps)
+        count = count_frames(path, self._index)
+        super().__init__(path, (info.height, info.width), count, info.fps)
 
     def _read(self, numbers: list[int]) -> list[np.ndarray]:
-        return read_frames(self.path, numbers)
+        return read_frames(self.path, numbers, self._index)
 
-    def _read_all(self) -> Iterator[np.ndarray]:
-        return iterate_frames(self.path)
+    def _read_all(self, first: int) -> Iterator[np.ndarray]:
+        return iterate_frames(self.path, first, self._index)
 
 
 def open_video(
-    path: str | Path,
-    frame_shape: tuple[int, int, int],
+    location: str | Path | PreparedVideo,
+    frame_shape: tuple[int, int, int] | None,
     *,
     any_size: bool = False,
     cache: PictureCache | None = None,
@@ -187,8 +216,10 @@ def open_video(
     """Open a video of any form.
 
     Args:
-      path: a folder of frames, a picture of frames side by side, or a video file.
-      frame_shape: (height, width, channels) of a frame.
+      location: a folder of frames, a picture of frames side by side, a video file, or a video of a
+        prepared dataset.
+      frame_shape: (height, width, channels) of a frame; None lets frames be of any size, and takes
+        those that are side by side in a picture for squares.
       any_size: let a folder or a file have frames of another size than `frame_shape`.
       cache: where decoded pictures are kept, to be shared by all videos that are open at a time;
         without it the video keeps its own.
@@ -196,23 +227,30 @@ def open_video(
     Raises:
       InputError: it cannot be read, holds no frame, or has frames of the wrong size.
     """
-    path, frame_size = Path(path), frame_shape[:2]
-    video: Video
-    if path.is_dir():
-        video = FrameFolder(path)
-    elif not path.exists():
-        raise InputError(f"{path}: there is no such file or folder")
-    elif path.suffix.lower() in VIDEO_SUFFIXES:
-        video = VideoFile(path)
-    else:
-        video = StackedPicture(path, frame_size, PictureCache() if cache is None else cache)
-    if not any_size and (video.height, video.width) != frame_size:
+    frame_size = None if frame_shape is None else frame_shape[:2]
+    video = _open(location, frame_size, PictureCache() if cache is None else cache)
+    if frame_size and not any_size and (video.height, video.width) != frame_size:
         raise InputError(
-            f"{path}: frames are {_size(video.height, video.width)}, but"
+            f"{location}: frames are {_size(video.height, video.width)}, but"
             f" config.dataset.frame_shape expects {_size(*frame_size)};"
             " change that field or resize the files"
         )
     return video
+
+
+def _open(
+    location: str | Path | PreparedVideo, frame_size: tuple[int, int] | None, cache: PictureCache
+) -> Video:
+    if isinstance(location, PreparedVideo):
+        return PreparedFrames(location)
+    path = Path(location)
+    if path.is_dir():
+        return FrameFolder(path)
+    if not path.exists():
+        raise InputError(f"{path}: there is no such file or folder")
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return VideoFile(path)
+    return StackedPicture(path, frame_size, cache)
 
 
 def _size(height: int, width: int) -> str:

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -12,21 +12,29 @@ from fomm_jax.config import DatasetConfig
 from fomm_jax.errors import InputError
 from fomm_jax.picture_io import PICTURE_SUFFIXES
 from fomm_jax.video_io import VIDEO_SUFFIXES
+from input_pipeline.prepared import PreparedVideo, is_prepared, list_prepared
 
 TEST_SHARE = 0.2  # of a random split
 
+T = TypeVar("T")
+Location = TypeVar("Location", bound="VideoLocation")
+
+
+VideoLocation = Path | PreparedVideo  # a file or a folder of frames, or a part of a dataset
+
 
 class Split(NamedTuple):
-    """The paths of a dataset's videos, each a file or a folder of frames."""
+    """Where a dataset's videos are."""
 
-    train: list[Path]
-    test: list[Path]
+    train: Sequence[VideoLocation]
+    test: Sequence[VideoLocation]
 
 
 def split_videos(dataset: DatasetConfig) -> Split:
     """Split the videos of `dataset.root_dir` as its folders say, or else at random.
 
-    With folders train/ and test/ each holds its videos, sorted by name. Otherwise the names are
+    With folders train/ and test/ each holds its videos, sorted by name; what
+    `python -m input_pipeline.prepare` has written is split already. Otherwise the names are
     sorted and permuted by `dataset.random_seed` in the way of scikit-learn's `train_test_split`
     with a test share of 0.2. With `dataset.id_sampling` it is the ids that are permuted, so that
     nobody is in both parts.
@@ -36,6 +44,8 @@ def split_videos(dataset: DatasetConfig) -> Split:
     """
     if not dataset.root_dir:
         raise InputError("config.dataset.root_dir is not set: expected a folder of videos")
+    if is_prepared(dataset.root_dir):
+        return Split(*list_prepared(dataset.root_dir))
     root = Path(dataset.root_dir)
     if not root.is_dir():
         raise InputError(f"config.dataset.root_dir: there is no folder {root}")
@@ -50,12 +60,22 @@ def split_videos(dataset: DatasetConfig) -> Split:
     if len(groups) < 2:
         what = "id" if dataset.id_sampling else "video"
         raise InputError(f"{root}: has one {what} only; a random split needs at least 2")
+    return Split(*split_at_random(groups, dataset.random_seed))
+
+
+def split_at_random(groups: Sequence[Sequence[T]], seed: int) -> tuple[list[T], list[T]]:
+    """Divide what is in the groups into parts for training and testing, no group into both.
+
+    The groups are permuted in the way of scikit-learn's `train_test_split` with a test share of
+    0.2 and the given `random_state`.
+    """
     num_test = math.ceil(TEST_SHARE * len(groups))
-    order = np.random.RandomState(dataset.random_seed).permutation(len(groups))
-    return Split(
-        train=[video for index in order[num_test:] for video in groups[index]],
-        test=[video for index in order[:num_test] for video in groups[index]],
+    order = np.random.RandomState(seed).permutation(len(groups))
+    train, test = (
+        [member for index in part for member in groups[index]]
+        for part in (order[num_test:], order[:num_test])
     )
+    return train, test
 
 
 def list_videos(folder: Path) -> list[Path]:
@@ -77,11 +97,11 @@ def list_videos(folder: Path) -> list[Path]:
     return entries
 
 
-def group_by_id(videos: Sequence[Path]) -> list[list[Path]]:
+def group_by_id(videos: Sequence[Location]) -> list[list[Location]]:
     """Gather the videos of each id, both sorted; the id is the name up to the first '#'."""
 
-    def video_id(path: Path) -> str:
-        return path.name.split("#")[0]
+    def video_id(video: VideoLocation) -> str:
+        return video.name.split("#")[0]
 
-    by_id = sorted(videos, key=lambda path: (video_id(path), path.name))
+    by_id = sorted(videos, key=lambda video: (video_id(video), video.name))
     return [list(group) for _, group in itertools.groupby(by_id, key=video_id)]

@@ -12,11 +12,13 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from fomm_jax import video_io
 from fomm_jax.errors import InputError
 from fomm_jax.picture_io import write_picture
 from fomm_jax.video_io import (
     VideoInfo,
     count_frames,
+    index_frames,
     iterate_frames,
     probe_video,
     read_frames,
@@ -82,18 +84,40 @@ def test_every_way_of_reading_agrees(tmp_path, name):
     info = probe_video(path)
     assert (info.height, info.width, info.fps) == (48, 64, pytest.approx(25))
     assert info.num_frames in (NUM_FRAMES, None)
-    for indices in ([0], [39], [7, 8], [38, 3, 3, 21], range(NUM_FRAMES)):
-        for i, frame in zip(indices, read_frames(path, indices), strict=True):
-            np.testing.assert_array_equal(frame, frames[i])
-    assert read_frames(path, []) == []
+    for index in (None, index_frames(path)):
+        assert count_frames(path, index) == NUM_FRAMES
+        for indices in ([0], [39], [7, 8], [38, 3, 3, 21], range(NUM_FRAMES)):
+            for i, frame in zip(indices, read_frames(path, indices, index), strict=True):
+                np.testing.assert_array_equal(frame, frames[i])
+        assert read_frames(path, [], index) == []
+        for first in (0, 1, 7, 8, 9, 25, NUM_FRAMES - 1):
+            rest = list(iterate_frames(path, first, index))
+            np.testing.assert_array_equal(rest, frames[first:])
 
 
 def test_few_frames_are_read_without_decoding_all(tmp_path, monkeypatch):
-    path = write_clip(tmp_path / "a.mp4", g="8", bf="0")
+    path = write_clip(tmp_path / "a.mp4", g="8", bf="0", sc_threshold="0")
     expected = list(iterate_frames(path))
+    index = index_frames(path)
+    np.testing.assert_array_equal(index.key_times, index.times[::8])
     monkeypatch.setattr("fomm_jax.video_io.iterate_frames", None)  # the slow way
-    for i, frame in zip((10, 33), read_frames(path, (10, 33)), strict=True):
+    for i, frame in zip((10, 33), read_frames(path, (10, 33), index), strict=True):
         np.testing.assert_array_equal(frame, expected[i])
+
+
+def test_reading_from_a_frame_on_decodes_little_before_it(tmp_path, monkeypatch):
+    path = write_clip(tmp_path / "a.mp4", g="8", bf="0", sc_threshold="0")
+    index, decoded = index_frames(path), []
+    convert = video_io._decode
+
+    def counting(*arguments):
+        for frame in convert(*arguments):
+            decoded.append(frame.pts)
+            yield frame
+
+    monkeypatch.setattr(video_io, "_decode", counting)
+    assert len(list(iterate_frames(path, 35, index))) == NUM_FRAMES - 35
+    assert len(decoded) == NUM_FRAMES - 32
 
 
 @pytest.mark.parametrize(("rotation", "turns"), [(90, 1), (-90, 3), (180, 2)])

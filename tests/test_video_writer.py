@@ -2,6 +2,7 @@
 
 import subprocess
 
+import av
 import imageio_ffmpeg
 import numpy as np
 import pytest
@@ -147,3 +148,14 @@ def test_wrong_use_is_refused(tmp_path):
         ):
             writer.write(wrong)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("every", [1, 4])
+def test_key_frames_are_where_they_were_asked_for(tmp_path, every):
+    frames = np.random.default_rng(0).integers(0, 256, size=(11, 32, 32, 3), dtype=np.uint8)
+    with VideoWriter(tmp_path / "a.mp4", 25, 32, 32, keyframe_every=every) as writer:
+        for frame in frames:
+            writer.write(frame)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        shown = [frame.key_frame for frame in container.decode(video=0)]
+    assert shown == [number % every == 0 for number in range(11)]

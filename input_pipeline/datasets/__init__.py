@@ -1,0 +1,1 @@
+"""The paper's datasets, and any folder of videos, as TFDS builders."""

@@ -1,0 +1,90 @@
+"""Any folder of videos."""
+
+import concurrent.futures
+import functools
+import itertools
+import multiprocessing
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from fomm_jax.config import DatasetConfig
+from fomm_jax.errors import InputError
+from input_pipeline.datasets.builder import ClipsBuilder
+from input_pipeline.datasets.clips import Clip, Selection
+from input_pipeline.splits import split_at_random, split_videos
+
+
+class VideoFolder(ClipsBuilder):
+    """The videos of a folder, each a file, a folder of frames or a picture of frames."""
+
+    MANUAL_DOWNLOAD_INSTRUCTIONS = """
+    A folder with train/ and test/, or a folder of videos that is split 80:20 at random. A video is
+    a file, a folder of frames, or a picture of square frames side by side.
+    """
+
+    @staticmethod
+    def select_clips(
+        folder: Path,
+        *,
+        crop: str | None = None,
+        id_sampling: bool = False,
+        random_seed: int = 0,
+        num_workers: int = 1,
+    ) -> Selection:
+        """Take videos as a whole, or parts of them; the split is that of `splits.split_videos`.
+
+        Args:
+          folder: of the videos.
+          crop: None for whole videos; "faces" for the faces in them; or a CSV file as of
+            `clip_list.read_clip_list`, which names videos below the folder.
+          id_sampling: keep the videos of one id together where the split is at random.
+          random_seed: of that split.
+          num_workers: processes that look for faces.
+
+        Raises:
+          InputError: the folder cannot be split, or the CSV file cannot be used.
+        """
+        if crop is not None and crop != "faces":
+            return _listed(Path(crop), folder, random_seed)
+        split = split_videos(
+            DatasetConfig(root_dir=str(folder), id_sampling=id_sampling, random_seed=random_seed)
+        )
+        train, test = ([path for path in paths if isinstance(path, Path)] for paths in split)
+        if len(train) < len(split.train):
+            raise InputError(f"{folder}: is a prepared dataset already")
+        if crop == "faces":
+            return Selection(_faces(train, num_workers), _faces(test, num_workers))
+        return Selection(
+            train=[Clip(path.name, path) for path in train],
+            test=[Clip(path.name, path) for path in test],
+        )
+
+
+def _faces(paths: Sequence[Path], num_workers: int) -> list[Clip]:
+    from input_pipeline.face_tracks import TrackSettings, face_clips
+
+    find = functools.partial(face_clips, settings=TrackSettings())
+    with concurrent.futures.ProcessPoolExecutor(
+        num_workers, multiprocessing.get_context("spawn")
+    ) as pool:
+        found = tqdm(pool.map(find, paths), "faces", len(paths), unit="video")
+        return [*itertools.chain.from_iterable(found)]
+
+
+def _listed(path: Path, folder: Path, random_seed: int) -> Selection:
+    from input_pipeline.clip_list import read_clip_list
+
+    clips, missing = read_clip_list(path, folder)
+    parts = {clip.path.relative_to(folder).parts[0] for clip in clips}
+    if parts <= {"train", "test"}:
+        train, test = (
+            [clip for clip in clips if clip.path.is_relative_to(folder / split)]
+            for split in ("train", "test")
+        )
+    else:  # clips of one video stay together
+        by_video = sorted(clips, key=lambda clip: (clip.path, clip.start))
+        groups = [[*group] for _, group in itertools.groupby(by_video, lambda clip: clip.path)]
+        train, test = split_at_random(groups, random_seed)
+    return Selection(train, test, missing)
