@@ -30,7 +30,7 @@ def random_pairs(config: Config, batch: int) -> Batch:
 def our_step(config: Config, pairs: Batch) -> Step:
     """The step that `train` runs."""
     mesh = sharding.make_mesh(config.train.fsdp)
-    sharding.check_batch_size(len(pairs.source), mesh)
+    sharding.check_batch_size(len(pairs.source), mesh, config.train.accumulate)
     initialise, train_step = compiled_for(
         mesh, config, make_optimizers(config.train, steps_per_epoch=1000)
     )

@@ -42,6 +42,8 @@ class DatasetConfig:
     random_seed: int = 0  # of the 80:20 split where root_dir has no train/ and test/
     augmentation: AugmentationConfig = AugmentationConfig()
     num_workers: int = 0  # processes that read and decode; 0 does it in threads of this process
+    strict: bool = False  # stop at the first training video that cannot be used …
+    max_bad_share: float = 0.05  # … else once it is more than one and more than this share of them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +145,7 @@ class TrainConfig:
 
     batch_size: int = 40  # pairs a step, over all devices and hosts
     fsdp: int = 1  # devices that share one copy of parameters and optimisers; divides their number
+    accumulate: int = 1  # equal parts of the batch, one after another, for their gradients' mean
     num_epochs: int = 100
     num_repeats: int = 75  # an epoch passes over the training videos as often
     num_steps: int = 0  # where above 0: that many steps in place of num_epochs
@@ -151,6 +154,7 @@ class TrainConfig:
     lr_discriminator: float = 2.0e-4
     lr_kp_detector: float = 2.0e-4
     scales: tuple[float, ...] = (1.0, 0.5, 0.25, 0.125)  # of the pyramid that the losses see
+    max_gradient_norm: float = 0.0  # where above 0: a network's longer gradients are shortened
     init_from: str = ""  # a checkpoint, ours or the original's, whose networks are fine-tuned
     seed: int = 0  # of the weights, the order of the data, the augmentation, the transforms
     checkpoint_freq: int = 50  # epochs between checkpoints

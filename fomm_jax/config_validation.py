@@ -15,6 +15,7 @@ from fomm_jax.evaluators import EVALUATORS
 MINIMA = {
     "dataset.random_seed": 0,
     "dataset.num_workers": 0,
+    "dataset.max_bad_share": 0,
     "dataset.augmentation.brightness": 0,
     "dataset.augmentation.contrast": 0,
     "dataset.augmentation.saturation": 0,
@@ -32,12 +33,15 @@ MINIMA = {
     "model.discriminator.max_features": 1,
     "model.discriminator.num_blocks": 1,
     "train.batch_size": 1,
+    "train.fsdp": 1,
+    "train.accumulate": 1,
     "train.num_epochs": 1,
     "train.num_repeats": 1,
     "train.num_steps": 0,
     "train.lr_generator": 0,
     "train.lr_discriminator": 0,
     "train.lr_kp_detector": 0,
+    "train.max_gradient_norm": 0,
     "train.seed": 0,
     "train.checkpoint_freq": 1,
     "train.checkpoint_every": 0,
@@ -64,6 +68,7 @@ POSITIVE = (
     "model.discriminator.kp_variance",
 )
 CHOICES = {
+    "model.compute_dtype": ("float32", "bfloat16"),
     "dataset.augmentation.resize_interpolation": ("nearest", "bilinear"),
     "perceptual.network": ("vgg19", "vgg16"),
     "reconstruct.format": (".mp4", ".gif"),
@@ -109,6 +114,8 @@ def _dataset(config: Config) -> Iterator[str]:
         yield f"dataset.frame_shape: expected 3 channels, {COLOUR}; got {dataset.frame_shape[2]}"
     if config.model.num_channels != 3:
         yield f"model.num_channels: expected 3, {COLOUR}; got {config.model.num_channels}"
+    if dataset.max_bad_share > 0.5:
+        yield f"dataset.max_bad_share: expected at most 0.5, got {dataset.max_bad_share}"
     yield from _augmentation(dataset.augmentation)
 
 
@@ -264,10 +271,10 @@ def _course(config: Config) -> Iterator[str]:
         yield "train.transform.points_tps: expected 0 or at least 2, got 1"
     for blocks, (scale, times) in _halvings(config).items():
         height, width = (_shrunk(pixels, scale) >> times for pixels in _training_size(config))
-        if train.batch_size * height * width == 1:
+        if train.batch_size * height * width == train.accumulate:
             yield (
-                "train.batch_size: expected at least 2, since batch normalisation needs more than"
-                f" the one pixel that is left after config.{blocks}"
+                f"train.batch_size: expected at least {2 * train.accumulate}, since batch"
+                f" normalisation needs more than the one pixel that is left after config.{blocks}"
             )
 
 

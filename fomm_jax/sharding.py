@@ -74,16 +74,22 @@ def divided(mesh: Mesh, abstract: T, min_size: int = MIN_DIVIDED) -> T:
     return jax.tree.map(place, abstract)
 
 
-def check_batch_size(batch_size: int, mesh: Mesh) -> None:
+def check_batch_size(batch_size: int, mesh: Mesh, accumulate: int = 1) -> None:
     """Refuse a global batch that the devices cannot share equally.
 
+    Args:
+      batch_size: pairs of a step.
+      mesh: of the devices.
+      accumulate: parts in which the batch is taken.
+
     Raises:
-      InputError: batch_size is no multiple of the number of devices.
+      InputError: a part is no multiple of the number of devices.
     """
-    if batch_size % mesh.size:
+    if batch_size % (mesh.size * accumulate):
+        parts = f" times config.train.accumulate, {accumulate}" if accumulate > 1 else ""
         raise InputError(
             f"config.train.batch_size is {batch_size}, expected a multiple of the"
-            f" {mesh.size} devices"
+            f" {mesh.size} devices{parts}"
         )
 
 

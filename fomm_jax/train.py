@@ -62,7 +62,7 @@ def train(
     """
     settings = config.train
     mesh = sharding.make_mesh(settings.fsdp)
-    sharding.check_batch_size(settings.batch_size, mesh)
+    sharding.check_batch_size(settings.batch_size, mesh, settings.accumulate)
     last_step = settings.num_steps or settings.num_epochs * steps_per_epoch
     save_every = settings.checkpoint_every or settings.checkpoint_freq * steps_per_epoch
     draw_every = settings.visualize_every or steps_per_epoch

@@ -35,17 +35,20 @@ class TrainState:
 def make_optimizers(config: TrainConfig, steps_per_epoch: int) -> Optimizers:
     """Adam for each network, with learning rates that drop by 10 at the milestones."""
 
-    def adam(learning_rate: float) -> optax.GradientTransformation:
+    def optimizer(learning_rate: float) -> optax.GradientTransformation:
         schedule = optax.piecewise_constant_schedule(
             learning_rate,
             {epoch * steps_per_epoch: MILESTONE_FACTOR for epoch in config.epoch_milestones},
         )
-        return optax.adam(schedule, *ADAM_BETAS, eps=ADAM_EPSILON)
+        adam = optax.adam(schedule, *ADAM_BETAS, eps=ADAM_EPSILON)
+        if not config.max_gradient_norm:
+            return adam
+        return optax.chain(optax.clip_by_global_norm(config.max_gradient_norm), adam)
 
     return {
-        "kp_detector": adam(config.lr_kp_detector),
-        "generator": adam(config.lr_generator),
-        "discriminator": adam(config.lr_discriminator),
+        "kp_detector": optimizer(config.lr_kp_detector),
+        "generator": optimizer(config.lr_generator),
+        "discriminator": optimizer(config.lr_discriminator),
     }
 
 

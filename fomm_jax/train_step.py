@@ -43,6 +43,13 @@ class StepOutputs:
 TrainStep = Callable[
     [TrainState, Batch, jax.Array, VggWeights], tuple[TrainState, Scalars, StepOutputs]
 ]
+Seen = tuple[jax.Array, jax.Array, ThinPlateTransform]  # source, driving, transform
+# (params, statistics, vgg, seen) -> (statistics, (gradients by network, losses), outputs)
+GradientsOf = Callable[
+    [dict[str, nnx.State], dict[str, nnx.State], VggWeights, Seen],
+    tuple[dict[str, nnx.State], tuple[dict[str, nnx.State], Losses], StepOutputs],
+]
+Carry = tuple[dict[str, nnx.State], tuple[dict[str, nnx.State], Losses]]
 Update = Callable[
     [TrainState, jax.Array, jax.Array, ThinPlateTransform, VggWeights],
     tuple[TrainState, Scalars, StepOutputs],
@@ -72,11 +79,12 @@ def make_train_step(config: Config, optimizers: Optimizers) -> TrainStep:
 def make_update(config: Config, optimizers: Optimizers) -> Update:
     """The deterministic part of the step: generator and keypoint detector, then discriminator.
 
-    The discriminator's update sees the frame generated before the generator's own, detached.
+    The discriminator's update sees the frame generated before the generator's own, detached. With
+    `config.train.accumulate` the batch is taken in parts, one after another; batch normalisation
+    then sees a part at a time.
     """
-    definition = nnx.graphdef(abstract_networks(config))
-    weights = config.train.loss_weights
-    adversarial = weights.generator_gan != 0
+    gradients_of = make_gradients(config)
+    accumulate = config.train.accumulate
 
     def update(
         state: TrainState,
@@ -86,35 +94,26 @@ def make_update(config: Config, optimizers: Optimizers) -> Update:
         vgg: VggWeights,
     ) -> tuple[TrainState, Scalars, StepOutputs]:
         params = dict(state.params)
+        seen = source, driving, transform
+        if accumulate == 1:
+            statistics, (gradients, terms), outputs = gradients_of(
+                params, state.statistics, vgg, seen
+            )
+        else:
 
-        def generator_objective(
-            trained: dict[str, nnx.State],
-        ) -> tuple[jax.Array, tuple[Losses, StepOutputs, dict[str, nnx.State]]]:
-            networks = merge_networks(definition, params | trained, state.statistics)
-            terms, outputs = generator_losses(config, networks, vgg, source, driving, transform)
-            _, statistics = split_networks(networks)
-            return jnp.sum(jnp.stack(list(terms.values()))), (terms, outputs, statistics)
+            def one_part(carry: Carry, part: Seen) -> tuple[Carry, StepOutputs]:
+                statistics, sums = carry
+                statistics, added, outputs = gradients_of(params, statistics, vgg, part)
+                return (statistics, jax.tree.map(jnp.add, sums, added)), outputs
 
-        trained = {name: params[name] for name in ("kp_detector", "generator")}
-        gradients, (terms, outputs, statistics) = jax.grad(generator_objective, has_aux=True)(
-            trained
-        )
-
-        if adversarial:
-
-            def discriminator_objective(
-                trained: nnx.State,
-            ) -> tuple[jax.Array, dict[str, nnx.State]]:
-                networks = merge_networks(
-                    definition, params | {"discriminator": trained}, statistics
-                )
-                loss = discriminator_loss(config, networks, outputs)
-                return loss, split_networks(networks)[1]
-
-            (loss, statistics), gradients["discriminator"] = jax.value_and_grad(
-                discriminator_objective, has_aux=True
-            )(params["discriminator"])
-            terms = terms | {"disc_gan": loss}
+            parts = jax.tree.map(lambda array: _split(array, accumulate), seen)
+            shapes = jax.eval_shape(
+                gradients_of, params, state.statistics, vgg, jax.tree.map(lambda a: a[0], parts)
+            )[1]
+            zeros = jax.tree.map(lambda like: jnp.zeros(like.shape, like.dtype), shapes)
+            (statistics, sums), outputs = jax.lax.scan(one_part, (state.statistics, zeros), parts)
+            gradients, terms = jax.tree.map(lambda array: array / accumulate, sums)
+            outputs = jax.tree.map(_join, outputs)
 
         optimizer_states = dict(state.optimizers)
         for name, gradient in gradients.items():
@@ -128,6 +127,56 @@ def make_update(config: Config, optimizers: Optimizers) -> Update:
         return new_state, terms | {"gradient_norm": optax.tree.norm(gradients)}, outputs
 
     return update
+
+
+def _split(array: jax.Array, parts: int) -> jax.Array:
+    """(b, …) to (parts, b / parts, …); each part has an equal share of every device's pairs."""
+    return jnp.swapaxes(array.reshape(-1, parts, *array.shape[1:]), 0, 1)
+
+
+def _join(array: jax.Array) -> jax.Array:
+    """What `_split` has split."""
+    return jnp.swapaxes(array, 0, 1).reshape(-1, *array.shape[2:])
+
+
+def make_gradients(config: Config) -> GradientsOf:
+    """The gradients of all networks on some pairs, at parameters that stay as they are."""
+    definition = nnx.graphdef(abstract_networks(config))
+    weights = config.train.loss_weights
+    adversarial = weights.generator_gan != 0
+
+    def gradients_of(
+        params: dict[str, nnx.State], statistics: dict[str, nnx.State], vgg: VggWeights, seen: Seen
+    ) -> tuple[dict[str, nnx.State], tuple[dict[str, nnx.State], Losses], StepOutputs]:
+        source, driving, transform = seen
+
+        def generator_objective(
+            trained: dict[str, nnx.State],
+        ) -> tuple[jax.Array, tuple[Losses, StepOutputs, dict[str, nnx.State]]]:
+            networks = merge_networks(definition, params | trained, statistics)
+            terms, outputs = generator_losses(config, networks, vgg, source, driving, transform)
+            _, updated = split_networks(networks)
+            return jnp.sum(jnp.stack(list(terms.values()))), (terms, outputs, updated)
+
+        trained = {name: params[name] for name in ("kp_detector", "generator")}
+        gradients, (terms, outputs, updated) = jax.grad(generator_objective, has_aux=True)(trained)
+
+        if adversarial:
+
+            def discriminator_objective(
+                trained: nnx.State,
+            ) -> tuple[jax.Array, dict[str, nnx.State]]:
+                networks = merge_networks(definition, params | {"discriminator": trained}, updated)
+                loss = discriminator_loss(config, networks, outputs)
+                return loss, split_networks(networks)[1]
+
+            (loss, updated), gradients["discriminator"] = jax.value_and_grad(
+                discriminator_objective, has_aux=True
+            )(params["discriminator"])
+            terms = terms | {"disc_gan": loss}
+        return updated, (gradients, terms), outputs
+
+    return gradients_of
 
 
 def generator_losses(

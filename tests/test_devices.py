@@ -108,6 +108,9 @@ def test_a_batch_that_cannot_be_shared_is_refused():
     sharding.check_batch_size(16, mesh)
     with pytest.raises(InputError, match=r"config\.train\.batch_size is 12.*8 devices"):
         sharding.check_batch_size(12, mesh)
+    sharding.check_batch_size(16, mesh, accumulate=2)
+    with pytest.raises(InputError, match=r"is 24.*8 devices times config\.train\.accumulate, 2"):
+        sharding.check_batch_size(24, mesh, accumulate=2)
 
 
 def test_devices_that_do_not_divide_into_groups_are_refused():
