@@ -12,30 +12,23 @@
 Any field of the configuration is overridden as --config.train.num_steps=10.
 """
 
+# What a mode needs is imported by its function: the loader's worker processes import this module
+# too, and would each hold 200 MB of networks, plots and event files for nothing.
 import contextlib
 import pathlib
 import sys
+from typing import TYPE_CHECKING
 
-import jax
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
-from fomm_jax.animate import animate_files, animate_pairs
-from fomm_jax.animator import Animator
 from fomm_jax.command_line import one_line_errors, parse_flags
-from fomm_jax.compare import compare_live, compare_recordings, write_reports
-from fomm_jax.comparison_report import is_over, summarize
 from fomm_jax.config import Config, NormalizationConfig
 from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
-from fomm_jax.evaluators import EVALUATORS
-from fomm_jax.event_files import read_curves
-from fomm_jax.perceptual_weights import load_vgg
-from fomm_jax.pretrained import load_pretrained
-from fomm_jax.reconstruct import reconstruct
-from fomm_jax.train import NotFiniteError, train
-from input_pipeline.evaluation import open_test_pairs, open_test_videos
-from input_pipeline.loader import training_batches
+
+if TYPE_CHECKING:
+    from fomm_jax.animator import Animator
 
 config_flags.DEFINE_config_file(
     "config", None, "File with get_config(), such as those in configs/."
@@ -60,6 +53,12 @@ REFERENCE = flags.DEFINE_string(
 
 def run_training(config: Config, workdir: pathlib.Path) -> None:
     """Train, or go on with training."""
+    import jax
+
+    from fomm_jax.perceptual_weights import load_vgg
+    from fomm_jax.train import NotFiniteError, train
+    from input_pipeline.loader import training_batches
+
     settings = config.train
     batches = training_batches(
         config.dataset,
@@ -81,8 +80,11 @@ def run_training(config: Config, workdir: pathlib.Path) -> None:
     print(f"{done}; checkpoints, event files and pictures are in {workdir}")
 
 
-def load_animator(config: Config, motion: NormalizationConfig, batch_size: int) -> Animator:
+def load_animator(config: Config, motion: NormalizationConfig, batch_size: int) -> "Animator":
     """The networks of --checkpoint, or of --workdir's newest, ready to animate."""
+    from fomm_jax.animator import Animator
+    from fomm_jax.pretrained import load_pretrained
+
     folder = CHECKPOINT.value or WORKDIR.value
     if folder is None:
         raise InputError("--workdir or --checkpoint: expected one of them, to find the networks")
@@ -91,6 +93,11 @@ def load_animator(config: Config, motion: NormalizationConfig, batch_size: int) 
 
 def run_reconstruction(config: Config, workdir: pathlib.Path) -> None:
     """Reconstruct the test videos from their first frames."""
+    from fomm_jax.evaluators import EVALUATORS
+    from fomm_jax.event_files import read_curves
+    from fomm_jax.reconstruct import reconstruct
+    from input_pipeline.evaluation import open_test_videos
+
     settings, folder = config.reconstruct, workdir / "reconstruction"
     absolute = NormalizationConfig(use_relative_movement=False)
     evaluator = EVALUATORS[settings.evaluator]() if settings.evaluator else None
@@ -109,6 +116,9 @@ def run_reconstruction(config: Config, workdir: pathlib.Path) -> None:
 
 def run_animation(config: Config, workdir: pathlib.Path) -> None:
     """Animate pairs of test videos."""
+    from fomm_jax.animate import animate_pairs
+    from input_pipeline.evaluation import open_test_pairs
+
     settings, folder = config.animate, workdir / "animation"
     pairs = open_test_pairs(config.dataset, settings.num_pairs)
     animator = load_animator(config, settings.normalization, settings.batch_size)
@@ -118,6 +128,8 @@ def run_animation(config: Config, workdir: pathlib.Path) -> None:
 
 def run_file_animation(config: Config, source: str, driving: str, output: str) -> None:
     """Animate a user's picture by a user's video."""
+    from fomm_jax.animate import animate_files
+
     settings, size = config.animate, config.dataset.frame_shape[:2]
     animator = load_animator(config, settings.normalization, settings.batch_size)
     animate_files(animator, source, driving, output, size)
@@ -126,6 +138,9 @@ def run_file_animation(config: Config, source: str, driving: str, output: str) -
 
 def run_comparison(config_dict: ConfigDict | None) -> None:
     """Compare with recordings of the original, or with the original itself."""
+    from fomm_jax.compare import compare_live, compare_recordings, write_reports
+    from fomm_jax.comparison_report import is_over, summarize
+
     if REFERENCE.value is None:
         raise InputError("--reference: expected recordings of the original, or a clone of it")
     if OUTPUT.value is not None:

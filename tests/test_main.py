@@ -5,6 +5,7 @@ import subprocess
 import sys
 from unittest import mock
 
+import grain  # noqa: F401  # its flags would be forgotten by flagsaver if they came later
 import numpy as np
 import pytest
 import yaml
