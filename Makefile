@@ -11,10 +11,11 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint=constraints.txt
 # Many tests ask XLA for the same compilation.
 PYTEST := JAX_COMPILATION_CACHE_DIR=$(VENV)/xla $(BIN)/pytest
 
-.PHONY: help test demo benchmarks clean
+.PHONY: help test slow demo benchmarks clean
 
 help:
 	@echo "make test        lint, types and tests, as the CI does"
+	@echo "make slow        the tests that take too long for it"
 	@echo "make demo        draw moving figures, train a small model on them, animate them"
 	@echo "make benchmarks  time a step of training and the animation at 256x256"
 	@echo "make clean       remove what these targets have made"
@@ -24,6 +25,9 @@ test: $(VENV)/for-development
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(PYTEST) -n 2 --dist=loadscope
+
+slow: $(VENV)/for-development
+	$(PYTEST) -m slow
 
 demo: $(VENV)/for-use
 	rm -rf demo/data demo/run

@@ -1,9 +1,20 @@
 """Random flips and colour jitter of a batch, on the device.
 
-Each pair draws its own values, and both of its frames get the same. Jitter is torchvision's:
-brightness blends with black, contrast with the picture's mean grey, saturation with its grey
-version (ITU-R 601 weights), hue turns the colour circle of HSV; each clips to [0, 1], and their
-order is random. It is computed in floating point, where Pillow rounds to 8 bits after each.
+Each pair draws its own values, and both of its frames get the same. Jitter is that of
+torchvision's `ColorJitter` (as documented for 0.12 to 0.28) and of the original, which calls the
+same functions of torchvision:
+
+- With an extent x, brightness, contrast and saturation have each a factor that is uniform on
+  [max(0, 1 - x), 1 + x], and hue a shift of the circle uniform on [-x, x], x at most 0.5. All are
+  drawn independently, and an extent of 0 leaves the adjustment out.
+- Brightness blends with black, contrast with the frame's mean grey, saturation with its grey
+  version (ITU-R 601 weights): factor · frame + (1 - factor) · other, clipped to [0, 1]. Hue is
+  turned in HSV.
+- The adjustments are shuffled: all orders are equally likely.
+
+It differs in precision: floating point throughout, where Pillow, which torchvision calls, rounds
+each grey and the mean grey to whole steps of 255, cuts each blend off to whole steps, and turns
+hues of 8 bits by whole steps.
 """
 
 from collections.abc import Callable

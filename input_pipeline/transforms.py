@@ -23,13 +23,13 @@ def augment(
     """Rotate, resize and crop all frames alike, each step only where it is configured.
 
     Args:
-        frames: (t, h, w, c) uint8.
-        augmentation: its fields `rotation_degrees`, `resize_ratio`, `resize_interpolation` and
-            `crop_size` are used.
-        rng: draws the angle, then the scale factor, then the crop's row and column.
+      frames: (t, h, w, c) uint8.
+      augmentation: its fields `rotation_degrees`, `resize_ratio`, `resize_interpolation` and
+        `crop_size` are used.
+      rng: draws the angle, then the scale factor, then the crop's row and column.
 
     Returns:
-        (t, h', w', c) uint8, with (h', w') equal to `crop_size` where that is set.
+      (t, h', w', c) uint8, with (h', w') equal to `crop_size` where that is set.
     """
     changed = frames
     if augmentation.rotation_degrees is not None:
@@ -52,9 +52,9 @@ def resize_frames(frames: np.ndarray, factor: float, order: int) -> np.ndarray:
     """Scale height and width by `factor`, rounded down, smoothed first where it shrinks: float.
 
     Args:
-        frames: (t, h, w, c), range 0 to 255.
-        factor: above 0.
-        order: of the interpolation, 0 for the nearest pixel and 1 for bilinear.
+      frames: (t, h, w, c), range 0 to 255.
+      factor: above 0.
+      order: of the interpolation, 0 for the nearest pixel and 1 for bilinear.
     """
     height, width = frames.shape[1:3]
     size = (int(height * factor), int(width * factor))
