@@ -77,7 +77,7 @@ def _convolve_backward(
     def by_products(x: jax.Array, gradient: jax.Array) -> jax.Array:
         # Simulated devices share a pool of threads, in which a large product and the collective
         # that another device has reached wait for one another.
-        if jax.device_count(backend="cpu") > 1:
+        if jax.default_backend() != "cpu" or jax.device_count() > 1:
             return by_xla(x, gradient)
         return _kernel_gradient_by_products(x, gradient, kernel.shape[:2], padding)
 

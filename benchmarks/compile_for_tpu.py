@@ -1,0 +1,265 @@
+"""Compiles the training step and the animation for TPU on a machine without one.
+
+    python -m benchmarks.compile_for_tpu --topology=v5e:2x4 [--config=configs/vox_256.py --batch=8]
+
+libtpu's compiler tells the memory that a chip needs, FLOPs, bytes and collectives; what time they
+would take is estimated as `roofline` says. There are no weights, only their shapes, and nothing
+runs. A program that does not fit the chip's memory ends in status 1. vox_256 takes the compiler
+about ten minutes on two cores. The table goes to stdout, with a line of JSON behind it.
+"""
+
+import os
+
+# libtpu reads these once, JAX the first as it is imported.
+os.environ["JAX_PLATFORMS"] = "cpu"  # the machine's, on which nothing but shapes are computed
+os.environ["TPU_SKIP_MDS_QUERY"] = "1"  # do not ask Google's cloud which TPU this machine has …
+os.environ["TPU_ACCELERATOR_TYPE"] = "v5litepod-8"  # … and do not complain of not knowing it:
+os.environ["TPU_WORKER_HOSTNAMES"] = "localhost"  # the topology says all that matters
+os.environ["ALLOW_MULTIPLE_LIBTPU_LOAD"] = "true"  # there is no device that only one may hold
+
+import argparse
+import collections
+import dataclasses
+import importlib.metadata
+import importlib.util
+import json
+import math
+import re
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+from jax.experimental import topologies
+
+from benchmarks.hlo import NO_ESTIMATE, Collective, collectives, costs, hbm_bytes
+from benchmarks.lowered import lower_animation, lower_train
+from benchmarks.measure import load_config
+from benchmarks.roofline import CHIPS, Chip, estimate, scaling_efficiency
+from fomm_jax.command_line import one_line_errors
+from fomm_jax.config import Config
+from fomm_jax.errors import InputError
+
+PROGRAMS = ("train", "animate")
+COSTLIEST = 5  # instructions that are told of
+
+
+def compile_and_count(
+    name: str, lowered: jax.stages.Lowered, chip: Chip, sides: tuple[int, ...]
+) -> dict[str, Any]:
+    """What the compiler says of a program, and the estimates, by their names in the line of JSON.
+
+    Args:
+      name: of the program.
+      lowered: the program.
+      chip: of the topology.
+      sides: of the topology.
+    """
+    print(f"{name}: compiling", file=sys.stderr)
+    start = time.perf_counter()
+    try:
+        compiled: Any = lowered.compile()
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        return {"fits": False, "reason": " ".join(str(error).split())[:200]}
+    seconds = time.perf_counter() - start
+    print(f"{name}: compiled in {seconds:.0f} s", file=sys.stderr)
+    memory, cost = compiled.memory_analysis(), compiled.cost_analysis()
+    text = compiled.as_text()
+    flops, traffic, found = cost["flops"], hbm_bytes(text), collectives(text)
+    here = estimate(chip, flops, traffic, found, sides)
+    pod = estimate(chip, flops, traffic, found, chip.pod)
+    cycles = costs(text)
+    return {
+        "fits": True,
+        # What is donated lies in the arguments' place.
+        "memory_bytes": memory.argument_size_in_bytes
+        + memory.output_size_in_bytes
+        - memory.alias_size_in_bytes
+        + memory.temp_size_in_bytes
+        + memory.generated_code_size_in_bytes,
+        "temporary_bytes": memory.temp_size_in_bytes,
+        "flops": flops,
+        "bytes_accessed": cost["bytes accessed"],
+        "hbm_bytes": traffic,
+        "flops_per_hbm_byte": flops / traffic,
+        "collectives": tally(found),
+        "estimated_seconds": here._asdict() | {"step": here.step},
+        "estimated_seconds_of_256_chips": pod._asdict() | {"step": pod.step},
+        "estimated_scaling_efficiency_to_256_chips": scaling_efficiency(pod),
+        "cycles": sum(cost.cycles for cost in cycles if cost.cycles < NO_ESTIMATE),
+        "instructions_without_estimate": sum(cost.cycles >= NO_ESTIMATE for cost in cycles),
+        "costliest": [cost._asdict() for cost in cycles[:COSTLIEST]],
+        "compile_seconds": seconds,
+    }
+
+
+def tally(found: Sequence[Collective]) -> list[dict[str, Any]]:
+    """Number and bytes of the collectives of each kind, overlapped and not, the largest first."""
+    sizes = collections.defaultdict(list)
+    for kind, size, overlapped in found:
+        sizes[kind, overlapped].append(size)
+    return sorted(
+        (
+            {
+                "kind": kind,
+                "overlapped": overlapped,
+                "count": len(of_kind),
+                "bytes": sum(of_kind),
+                "largest_bytes": max(of_kind),
+            }
+            for (kind, overlapped), of_kind in sizes.items()
+        ),
+        key=lambda row: -row["bytes"],
+    )
+
+
+def print_table(program: str, batch: int, counted: dict[str, Any], chip: Chip) -> None:
+    """What was counted, as a Markdown table."""
+    print(f"\n| {program}, {batch} a chip | |\n| --- | --- |")
+    if not counted["fits"]:
+        print(f"| does not fit | {counted['reason']} |")
+        return
+    here, pod = counted["estimated_seconds"], counted["estimated_seconds_of_256_chips"]
+    rows = {
+        "memory": f"{counted['memory_bytes'] / 1e9:.2f} of {chip.hbm / 1e9:.1f} GB,"
+        f" {counted['temporary_bytes'] / 1e9:.2f} of them temporary",
+        "FLOPs": f"{counted['flops'] / 1e12:.3f} T",
+        "bytes to and from HBM": f"{counted['hbm_bytes'] / 1e9:.2f} GB,"
+        f" {counted['flops_per_hbm_byte']:.0f} FLOPs each;"
+        f" {counted['bytes_accessed'] / 1e9:.2f} GB as XLA counts all accesses",
+        **{
+            row["kind"] + (", overlapped" if row["overlapped"] else ""): f"{row['count']} of"
+            f" {row['bytes'] / 1e6:.1f} MB, the largest {row['largest_bytes'] / 1e6:.1f} MB"
+            for row in counted["collectives"]
+        },
+        "estimated time": f"{1e3 * here['step']:.1f} ms: compute {1e3 * here['compute']:.1f},"
+        f" memory {1e3 * here['memory']:.1f}, communication {1e3 * here['communication']:.2f}",
+        "estimated rate": f"{batch / here['step']:.1f} a second a chip",
+    }
+    if counted["collectives"]:
+        rows["estimated on 256 chips"] = (
+            f"{1e3 * pod['step']:.1f} ms, communication {1e3 * pod['communication']:.2f};"
+            f" efficiency {100 * counted['estimated_scaling_efficiency_to_256_chips']:.1f} %"
+        )
+    rows["cycles by the compiler's model"] = (
+        f"{counted['cycles'] / 1e6:.1f} million, and"
+        f" {counted['instructions_without_estimate']} instructions for which it has no estimate"
+    )
+    for number, cost in enumerate(counted["costliest"], start=1):
+        known = cost["cycles"] < NO_ESTIMATE
+        cycles = f"{cost['cycles'] / 1e6:.2f} million" if known else "no estimate"
+        rows[f"costliest {number}"] = f"{cycles}: {cost['shape'][:60]} of {cost['source']}"
+    for name, value in rows.items():
+        print(f"| {name} | {value} |")
+
+
+def load_topology(name: str) -> tuple[Chip, tuple[int, ...], Sequence[jax.Device]]:
+    """The chip, the sides of the torus and the devices of a topology like v5e:2x4.
+
+    Raises:
+      InputError: there is no such topology, or no compiler for it.
+    """
+    parts = re.fullmatch(r"(\w+):(\d+(?:x\d+)+)", name)
+    if parts is None or parts[1] not in CHIPS:
+        raise InputError(f"--topology is {name}; expected one of {', '.join(CHIPS)}, as in v5e:2x4")
+    if importlib.util.find_spec("libtpu") is None:
+        raise InputError(
+            f"libtpu, the compiler, is not installed; install 'jax[tpu]=={jax.__version__}'"
+        )
+    try:
+        topology = topologies.get_topology_desc(platform="tpu", topology_name=name)
+    except jax.errors.JaxRuntimeError as error:
+        raise InputError(f"--topology is {name}: {str(error).splitlines()[0]}") from error
+    sides = tuple(int(side) for side in parts[2].split("x"))
+    if len(topology.devices) != math.prod(sides):
+        raise InputError(f"--topology is {name}: JAX shows several devices for each chip of it")
+    return CHIPS[parts[1]], sides, topology.devices
+
+
+def parse_options(arguments: list[str] | None) -> argparse.Namespace:
+    """The options of the command line.
+
+    Raises:
+      InputError: one has no use for what it was given.
+    """
+    parser = argparse.ArgumentParser(
+        description="Compile for TPU without one, and print tables and a line of JSON."
+    )
+    add = parser.add_argument
+    add("--config", default="configs/vox_256.py", help="default: %(default)s")
+    add("--topology", default="v5e:2x4", help="chip and slice; default: %(default)s")
+    add("--batch", type=int, help="pairs or frames a chip; default: the config's")
+    add("--fsdp", type=int, help="chips that share one copy of the state; default: the config's")
+    add("--compute-dtype", choices=("float32", "bfloat16"), help="default: the config's")
+    add("--what", default=",".join(PROGRAMS), help="programs; default: %(default)s")
+    options = parser.parse_args(arguments)
+    options.what = options.what.split(",")
+    if not set(options.what) <= set(PROGRAMS):
+        raise InputError(f"--what is {','.join(options.what)}; expected some of {PROGRAMS}")
+    if options.fsdp is not None and options.fsdp < 1:
+        raise InputError(f"--fsdp is {options.fsdp}; expected at least 1")
+    return options
+
+
+def config_of(options: argparse.Namespace) -> Config:
+    """The configuration of --config, with what other options change.
+
+    Raises:
+      InputError: as `measure.load_config`, or the step has a loop.
+    """
+    # There are no timed steps, and no original beside ours.
+    config = load_config(argparse.Namespace(**vars(options), steps=None, original=None))
+    if config.train.accumulate > 1:
+        raise InputError(
+            f"config.train.accumulate is {config.train.accumulate}; expected 1, since what is in a"
+            " loop is counted once"
+        )
+    return dataclasses.replace(
+        config,
+        train=dataclasses.replace(config.train, fsdp=options.fsdp or config.train.fsdp),
+        model=dataclasses.replace(
+            config.model, compute_dtype=options.compute_dtype or config.model.compute_dtype
+        ),
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line; see the head of this file."""
+    report: dict[str, Any] = {"benchmark": "compile_for_tpu"}
+    with one_line_errors():
+        options = parse_options(arguments)
+        config = config_of(options)
+        chip, sides, devices = load_topology(options.topology)
+        batches = {
+            "train": options.batch or math.ceil(config.train.batch_size / len(devices)),
+            "animate": options.batch or config.animate.batch_size,
+        }
+        for program in options.what:
+            batch = batches[program]
+            print(f"{program}: tracing", file=sys.stderr)
+            if program == "train":
+                lowered = lower_train(config, devices, batch)
+            else:
+                lowered = lower_animation(config, devices[0], batch)
+            counted = compile_and_count(program, lowered, chip, sides)
+            print_table(program, batch, counted, chip)
+            report[program] = {"batch_per_chip": batch, **counted}
+    report |= {
+        "topology": options.topology,
+        "chips": len(devices),
+        "config": options.config,
+        "fsdp": config.train.fsdp,
+        "compute_dtype": config.model.compute_dtype,
+        "jax": jax.__version__,
+        "libtpu": importlib.metadata.version("libtpu"),
+    }
+    print(f"\n{json.dumps(report)}")
+    if not all(report[program]["fits"] for program in options.what):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
