@@ -49,6 +49,29 @@ OUTPUT = flags.DEFINE_string("output", None, "Film to write, .mp4 or .gif.")
 REFERENCE = flags.DEFINE_string(
     "reference", None, "What to compare with: recordings of the original, or a clone of it."
 )
+DISTRIBUTED = flags.DEFINE_boolean(
+    "distributed",
+    False,
+    "Train in several processes, of which this is one. On Cloud TPU, Slurm and Kubernetes they find"
+    " each other; elsewhere the next three flags tell.",
+)
+COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of the first process.")
+NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Number of processes.")
+PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which one this is, from 0.")
+
+
+def join_processes() -> None:
+    """Find the other processes of the run."""
+    import jax
+
+    try:
+        jax.distributed.initialize(COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            "--distributed: the processes do not find each other; expected Cloud TPU, Slurm,"
+            " Kubernetes, or --coordinator=HOST:PORT, --num_processes and --process_id"
+            f" ({' '.join(str(error).split())})"
+        ) from error
 
 
 def run_training(config: Config, workdir: pathlib.Path) -> None:
@@ -59,6 +82,8 @@ def run_training(config: Config, workdir: pathlib.Path) -> None:
     from fomm_jax.train import NotFiniteError, train
     from input_pipeline.loader import training_batches
 
+    if DISTRIBUTED.value:
+        join_processes()
     settings = config.train
     batches = training_batches(
         config.dataset,
@@ -76,8 +101,9 @@ def run_training(config: Config, workdir: pathlib.Path) -> None:
             )
     except NotFiniteError as error:
         sys.exit(f"main.py: {error}")
-    done = f"Trained {steps} steps" if steps else "All steps were done before; nothing to train"
-    print(f"{done}; checkpoints, event files and pictures are in {workdir}")
+    if jax.process_index() == 0:
+        done = f"Trained {steps} steps" if steps else "All steps were done before; nothing to train"
+        print(f"{done}; checkpoints, event files and pictures are in {workdir}")
 
 
 def load_animator(config: Config, motion: NormalizationConfig, batch_size: int) -> "Animator":
@@ -166,6 +192,8 @@ def run_comparison(config_dict: ConfigDict | None) -> None:
 
 def run(config_dict: ConfigDict | None) -> None:
     """Check the flags against one another and do what --mode says."""
+    if DISTRIBUTED.value and MODE.value != "train":
+        raise InputError("--distributed: expected with --mode=train alone")
     if MODE.value is None:
         raise InputError("--mode: expected train, reconstruct, animate or compare")
     if MODE.value == "compare":

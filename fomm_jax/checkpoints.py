@@ -1,7 +1,8 @@
 """Checkpoints of training: the networks, their optimisers and the loader's position, together.
 
-A checkpoint holds `params`, `statistics`, `optimizers`, `step` and `data`, so that an animation
-reads the first two alone. Orbax writes under a temporary name and renames, so that a checkpoint
+A checkpoint holds `params`, `statistics`, `optimizers` and `step`, so that an animation reads the
+first two alone; epoch and position in the data, which are the same for every process, are in its
+metadata. Orbax writes under a temporary name and renames, so that a checkpoint
 that can be seen is whole.
 """
 
@@ -64,13 +65,13 @@ class Checkpoints:
           data: an iterator that can save its position. Without one, training goes on with the
             batch of the step.
         """
-        position = {} if data is None else {"data": data}
+        position = {} if data is None else {"data": data.get_state()}
         self._checkpointer.save_checkpointables_async(
             step,
-            _branches(state) | position,
+            _branches(state),
             overwrite=True,
             force=True,
-            custom_metadata={"epoch": epoch},
+            custom_metadata={"epoch": epoch} | position,
         )
 
 
@@ -87,13 +88,10 @@ def restore_state(path: pathlib.Path, abstract: TrainState, data: Any = None) ->
     """
     branches = _placed(_branches(abstract))
     _check_architecture(path, branches)
-    if data is not None and (path / "data").is_dir():
-        restored = ocp.load_checkpointables(path, branches | {"data": data})
-        restored.pop("data")
-        return TrainState(**restored)
     state = TrainState(**ocp.load_checkpointables(path, branches))
     if data is not None:
-        data.set_state({"next_batch": int(state.step)})
+        metadata = ocp.checkpointables_metadata(path).custom_metadata
+        data.set_state(metadata.get("data", {"next_batch": int(state.step)}))
     return state
 
 

@@ -5,12 +5,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-
 from fomm_jax.checkpoints import find_checkpoint, restore_networks, restore_state
 from fomm_jax.config import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.networks import Networks, abstract_networks
+from fomm_jax.sharding import place_like
 from fomm_jax.torch_files import read_torch_file
 from fomm_jax.torch_weights import (
     NETWORKS,
@@ -67,7 +66,7 @@ def load_state(
     with naming(path):
         state = load_train_state(config, checkpoint, optimizers)
     data.set_state({"next_batch": int(state.step)})
-    return jax.tree.map(lambda leaf, like: jax.device_put(leaf, like.sharding), state, abstract)
+    return place_like(state, abstract)
 
 
 def read_original(path: str | os.PathLike[str]) -> Mapping[str, Any]:

@@ -93,6 +93,14 @@ def check_batch_size(batch_size: int, mesh: Mesh, accumulate: int = 1) -> None:
         )
 
 
+def place_like(tree: T, like: T) -> T:
+    """Arrays that every process has to where those of another tree lie."""
+    # From the host, since arrays on a device go to devices of other processes by no other way.
+    return jax.tree.map(
+        lambda array, other: jax.device_put(np.asarray(array), other.sharding), tree, like
+    )
+
+
 def to_global(batch: Batch, mesh: Mesh) -> Batch:
     """One global batch from the parts (b / processes, h, w, c) that the processes hold."""
 

@@ -72,8 +72,11 @@ def train(
 
     optimizers = make_optimizers(settings, steps_per_epoch)
     initialise, train_step = compiled_for(mesh, config, optimizers)
-    init_key, step_key = jax.random.split(jax.random.key(settings.seed))
-    step_key, vgg = jax.device_put((step_key, vgg), sharding.replicated(mesh))
+    everywhere = sharding.replicated(mesh)
+    init_key, step_key = jax.jit(
+        lambda: tuple(jax.random.split(jax.random.key(settings.seed))), out_shardings=everywhere
+    )()
+    vgg = jax.device_put(vgg, everywhere)
 
     with Checkpoints(workdir, keep=settings.checkpoints_to_keep) as checkpoints:
         state = state_to_begin_with(
@@ -140,11 +143,8 @@ def state_to_begin_with(
     state = initialise(key)
     if not config.train.init_from:
         return state
-    params, statistics = jax.tree.map(
-        lambda leaf, like: jax.device_put(leaf, like.sharding),
-        split_networks(load_pretrained(config.train.init_from, config)),
-        (state.params, state.statistics),
-    )
+    networks = split_networks(load_pretrained(config.train.init_from, config))
+    params, statistics = sharding.place_like(networks, (state.params, state.statistics))
     return dataclasses.replace(state, params=params, statistics=statistics)
 
 

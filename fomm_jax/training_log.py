@@ -21,6 +21,8 @@ PICTURES_FOLDER = "pictures"  # inside a workdir
 class TrainingLog:
     """The log of a run from `first_step` to `last_step`; a context manager.
 
+    Of several processes the first one writes it, and the others are silent.
+
     Args:
       workdir: takes the event file, and PNGs in its folder `pictures`.
       first_step: what an earlier run wrote of it and later steps is told to be void.
@@ -42,8 +44,15 @@ class TrainingLog:
         self._batch_size = batch_size
         self._visualize = visualize
         self._recent: list[dict[str, float]] = []
-        self._writer = MetricWriter(workdir, first_step=first_step)
-        self._bar = tqdm(total=last_step, initial=first_step - 1, unit="step", desc="train")
+        is_first = jax.process_index() == 0
+        self._writer = MetricWriter(workdir, first_step=first_step) if is_first else None
+        self._bar = tqdm(
+            total=last_step,
+            initial=first_step - 1,
+            unit="step",
+            desc="train",
+            disable=not is_first,
+        )
 
     def __enter__(self) -> Self:
         """The log itself."""
@@ -57,7 +66,8 @@ class TrainingLog:
     ) -> None:
         """Close bar and event file."""
         self._bar.close()
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
     def add(self, scalars: dict[str, float]) -> None:
         """Count a step and show its scalars beside the bar."""
@@ -73,11 +83,14 @@ class TrainingLog:
             name: float(np.mean([scalars[name] for scalars in self._recent]))
             for name in self._recent[0]
         }
-        self._writer.scalars(step, means | {"pairs_per_second": self._pairs_per_second()})
+        if self._writer is not None:
+            self._writer.scalars(step, means | {"pairs_per_second": self._pairs_per_second()})
         self._recent.clear()
 
     def write_picture(self, step: int, outputs: StepOutputs) -> None:
         """Draw the pairs that lie on this process's first device."""
+        if self._writer is None:
+            return
         local = jax.device_get(jax.tree.map(lambda array: array.addressable_data(0), outputs))
         transformed = None
         if local.transformed is not None:
