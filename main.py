@@ -103,7 +103,8 @@ def run_training(config: Config, workdir: pathlib.Path) -> None:
         sys.exit(f"main.py: {error}")
     if jax.process_index() == 0:
         done = f"Trained {steps} steps" if steps else "All steps were done before; nothing to train"
-        print(f"{done}; checkpoints, event files and pictures are in {workdir}")
+        left_out = f"; {batches.num_bad} damaged videos were left out" if batches.num_bad else ""
+        print(f"{done}{left_out}; checkpoints, event files and pictures are in {workdir}")
 
 
 def load_animator(config: Config, motion: NormalizationConfig, batch_size: int) -> "Animator":
