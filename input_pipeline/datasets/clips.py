@@ -11,6 +11,7 @@ from PIL import Image
 
 from fomm_jax.errors import InputError
 from fomm_jax.picture_io import fit_frame
+from input_pipeline.manifest import RefusedClip
 from input_pipeline.sources import open_video
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
@@ -42,6 +43,7 @@ class Selection:
     train: Sequence[Clip]
     test: Sequence[Clip]
     missing: Sequence[str] = ()  # sources that the dataset's list names and that are not there
+    refused: Sequence[RefusedClip] = ()  # sources that no clip could be found in
 
 
 @dataclasses.dataclass(frozen=True)

@@ -93,7 +93,8 @@ def summarize(
         split: [clip for shard in shards.get(split, ()) for clip in shard.kept]
         for split in ("train", "test")
     }
-    refused = [clip for written in shards.values() for shard in written for clip in shard.refused]
+    refused = list(selection.refused)
+    refused += [clip for written in shards.values() for shard in written for clip in shard.refused]
     return Manifest(dataset, encoding, kept["train"], kept["test"], refused, selection.missing)
 
 

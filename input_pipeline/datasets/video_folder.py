@@ -1,7 +1,6 @@
 """Any folder of videos."""
 
 import concurrent.futures
-import functools
 import itertools
 import multiprocessing
 from collections.abc import Sequence
@@ -11,8 +10,12 @@ from tqdm import tqdm
 
 from fomm_jax.config import DatasetConfig
 from fomm_jax.errors import InputError
+from input_pipeline.clip_list import read_clip_list
 from input_pipeline.datasets.builder import ClipsBuilder
 from input_pipeline.datasets.clips import Clip, Selection
+from input_pipeline.face_detector import HeadDetector
+from input_pipeline.face_tracks import TrackSettings, face_clips
+from input_pipeline.manifest import RefusedClip
 from input_pipeline.splits import split_at_random, split_videos
 
 
@@ -55,27 +58,43 @@ class VideoFolder(ClipsBuilder):
         if len(train) < len(split.train):
             raise InputError(f"{folder}: is a prepared dataset already")
         if crop == "faces":
-            return Selection(_faces(train, num_workers), _faces(test, num_workers))
+            return _faces(train, test, num_workers)
         return Selection(
             train=[Clip(path.name, path) for path in train],
             test=[Clip(path.name, path) for path in test],
         )
 
 
-def _faces(paths: Sequence[Path], num_workers: int) -> list[Clip]:
-    from input_pipeline.face_tracks import TrackSettings, face_clips
-
-    find = functools.partial(face_clips, settings=TrackSettings())
+def _faces(train: Sequence[Path], test: Sequence[Path], num_workers: int) -> Selection:
+    HeadDetector(TrackSettings.min_size)  # tells once, and before all work, where dlib is missing
     with concurrent.futures.ProcessPoolExecutor(
         num_workers, multiprocessing.get_context("spawn")
     ) as pool:
-        found = tqdm(pool.map(find, paths), "faces", len(paths), unit="video")
-        return [*itertools.chain.from_iterable(found)]
+        paths = [*train, *test]
+        outcomes = tqdm(pool.map(_find_faces, paths), "faces", len(paths), unit="video")
+        found = dict(zip(paths, outcomes, strict=True))
+    refused = [RefusedClip(path.name, why) for path, why in found.items() if isinstance(why, str)]
+    clips = {path: [] if isinstance(found[path], str) else found[path] for path in paths}
+    return Selection(
+        train=[clip for path in train for clip in clips[path]],
+        test=[clip for path in test for clip in clips[path]],
+        refused=refused,
+    )
+
+
+def _find_faces(path: Path) -> list[Clip] | str:
+    """The clips of a video, or why there are none."""
+    settings = TrackSettings()
+    try:
+        return face_clips(path, settings) or (
+            f"{path}: no face of {settings.min_size} pixels stays in place for"
+            f" {settings.min_seconds} seconds"
+        )
+    except InputError as error:
+        return str(error)
 
 
 def _listed(path: Path, folder: Path, random_seed: int) -> Selection:
-    from input_pipeline.clip_list import read_clip_list
-
     clips, missing = read_clip_list(path, folder)
     parts = {clip.path.relative_to(folder).parts[0] for clip in clips}
     if parts <= {"train", "test"}:
