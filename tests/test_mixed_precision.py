@@ -79,8 +79,8 @@ def test_losses_and_gradients_are_near_those_of_float32(steps):
         assert float(mixed_scalars[name]) != float(value), name
     moved = mixed_outputs.driving_keypoints.value - outputs.driving_keypoints.value
     assert np.abs(moved).mean() < 0.02
-    # A source moved by a rounding of bfloat16 turns the gradients of this untrained model as much in
-    # float32: those of the generator to a cosine of 0.8, those of the keypoints to 0.2 to 0.5.
+    # A source moved by a rounding of bfloat16 turns the gradients of this untrained model as much
+    # in float32: those of the generator to a cosine of 0.8, those of the keypoints to 0.2 to 0.5.
     for network, least in (("discriminator", 0.95), ("generator", 0.6)):
         ours, theirs = (
             np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(moments)])
