@@ -3,12 +3,9 @@
 import contextlib
 import dataclasses
 import itertools
-import math
 import os
 from collections.abc import Generator, Iterator, Sequence
-from pathlib import Path
 
-import av
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
@@ -16,22 +13,19 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from fomm_jax.errors import InputError
-from fomm_jax.picture_io import is_picture
-
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".gif", ".avi", ".mkv", ".webm")
-
-# The containers of these suffixes, and local files only: FFmpeg would also follow playlists.
-_INPUT_OPTIONS = {"format_whitelist": "mov,gif,avi,matroska", "protocol_whitelist": "file"}
+from fomm_jax.video_decoding import (
+    DAMAGE,
+    decode,
+    decode_times,
+    is_cut,
+    open_container,
+    open_whole_container,
+    packets,
+)
+from fomm_jax.video_decoding import VIDEO_SUFFIXES as VIDEO_SUFFIXES  # offered here too
 
 # Codecs of which each packet shows one frame and key frames can be jumped to.
 _PACKET_IS_FRAME = ("h264", "hevc", "vp9", "av1", "mjpeg")
-
-
-class _DamageError(Exception):
-    """Marked as damaged by FFmpeg, which goes on all the same."""
-
-
-_DAMAGE = (av.FFmpegError, _DamageError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +46,7 @@ def probe_video(path: str | os.PathLike) -> VideoInfo:
     """
     with contextlib.closing(iterate_frames(path)) as frames:
         height, width, _ = next(frames).shape
-    with _open(path) as (container, stream):
+    with open_container(path) as (container, stream):
         if container.format.name != "gif":
             rate = stream.average_rate or stream.guessed_rate or 25  # as FFmpeg assumes
             return VideoInfo(height, width, stream.frames or None, float(rate))
@@ -81,7 +75,7 @@ def index_frames(path: str | os.PathLike) -> FrameIndex | None:
     Raises:
       InputError: as `iterate_frames`.
     """
-    with _open_whole(path) as (container, stream):
+    with open_whole_container(path) as (container, stream):
         return _index(container, stream)
 
 
@@ -130,78 +124,20 @@ def read_frames(
       For each of `indices` an array (h, w, 3) uint8.
 
     Raises:
-      InputError: as `iterate_frames`, or the video has no such frame.
+      InputError: as `iterate_frames`, or the video has no such frame, or is cut short anywhere.
     """
     wanted = sorted(set(indices))
     if not wanted:
         return []
     found = {} if index is None else _decode_by_seeking(path, wanted, index)
     if len(found) < len(wanted):
-        frames = itertools.islice(iterate_frames(path), wanted[-1] + 1)
-        found = {i: frame for i, frame in enumerate(frames) if i in wanted}
+        with open_whole_container(path):  # a cut that comes later would not be told
+            frames = itertools.islice(iterate_frames(path), wanted[-1] + 1)
+            found = {i: frame for i, frame in enumerate(frames) if i in wanted}
     if missing := [i for i in wanted if i not in found]:
         count = count_frames(path, index)
         raise InputError(f"{path}: has no frame {missing[0]}, only {count} from 0 on")
     return [found[i] for i in indices]
-
-
-@contextlib.contextmanager
-def _open(path: str | os.PathLike) -> Iterator[tuple[InputContainer, VideoStream]]:
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file, expected a video")
-    try:
-        # The prefix keeps FFmpeg from taking a name with a colon for an address. Titles and the
-        # like are not always UTF-8.
-        container = av.open(f"file:{path}", options=_INPUT_OPTIONS, metadata_errors="replace")
-    except (av.FFmpegError, OSError) as error:
-        if is_picture(path):
-            raise InputError(f"{path}: is a picture, expected a video") from error
-        expected = ", ".join(VIDEO_SUFFIXES)
-        raise InputError(f"{path}: cannot be read as a video ({expected})") from error
-    with container:
-        stream = container.streams.best("video")
-        if not isinstance(stream, VideoStream) or stream.codec_context is None:
-            raise InputError(f"{path}: has no picture track that can be decoded")
-        stream.thread_count = 1  # the workers of the loader read beside each other
-        yield container, stream
-
-
-@contextlib.contextmanager
-def _open_whole(path: str | os.PathLike) -> Iterator[tuple[InputContainer, VideoStream]]:
-    with _open(path) as (container, stream):
-        if _is_cut(path, container, stream):
-            raise InputError(f"{path}: is cut short")
-        yield container, stream
-
-
-def _is_cut(path: str | os.PathLike, container: InputContainer, stream: VideoStream) -> bool:
-    """Tell whether packets are missing; where the cut lies between two, nothing else tells."""
-    if container.format.name == "gif":
-        return _lacks_trailer(path)
-    return any(entry.pos + entry.size > container.size for entry in stream.index_entries)
-
-
-def _lacks_trailer(path: str | os.PathLike) -> bool:
-    """Tell whether a GIF does not end as one; FFmpeg makes up what is missing of a frame."""
-    with open(path, "rb") as file:
-        file.seek(max(0, os.path.getsize(path) - 1024))
-        return not file.read().rstrip(b"\0").endswith(b";")
-
-
-def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
-    for packet in container.demux(stream):
-        if packet.is_corrupt:
-            raise _DamageError
-        yield packet
-
-
-def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    for packet in _packets(container, stream):
-        for frame in packet.decode():
-            if frame.is_corrupt:
-                raise _DamageError
-            yield frame
 
 
 def _decode_all(
@@ -209,30 +145,46 @@ def _decode_all(
 ) -> Iterator[VideoFrame]:
     num_frames = 0
     damage: Exception | None = None
-    with _open(path) as (container, stream):
-        is_cut = _is_cut(path, container, stream)
-        if index is not None and first > 0:
-            num_frames = int(np.searchsorted(index.times, index.entry(first)))
-            container.seek(index.entry(first), stream=stream)
+    with open_container(path) as (container, stream):
+        is_short = is_cut(path, container, stream)
         try:
-            for frame in _decode(container, stream):
-                if index is not None and first > 0 and _is_before(frame, index.entry(first)):
-                    continue  # it leans on what was jumped over
+            frames: Iterator[VideoFrame]
+            num_frames, frames = _jump(container, stream, first, index)
+            for frame in frames:
                 num_frames += 1
                 if num_frames > first:
                     yield frame
-        except _DAMAGE as error:
+        except DAMAGE as error:
             damage = error
-            with contextlib.suppress(*_DAMAGE):
+            with contextlib.suppress(*DAMAGE):
                 for frame in stream.decode(None):  # those that wait in the decoder for their turn
                     num_frames += 1
                     if num_frames > first:
                         yield frame
     if num_frames == 0:
         raise InputError(f"{path}: has no frame that can be decoded") from damage
-    if damage or is_cut:
-        what = "cut short" if is_cut else "damaged"
+    if damage or is_short:
+        what = "cut short" if is_short else "damaged"
         raise InputError(f"{path}: is {what} after frame {num_frames}") from damage
+
+
+def _jump(
+    container: InputContainer, stream: VideoStream, first: int, index: FrameIndex | None
+) -> tuple[int, Iterator[VideoFrame]]:
+    """Find a way to a frame: the number of the first one that comes, and these."""
+    if index is None or first == 0:
+        return 0, decode(container, stream)
+    entry = index.entry(first)
+    with contextlib.suppress(*DAMAGE):  # a whole decode will tell
+        container.seek(entry, stream=stream)
+        frames = decode(container, stream)
+        for frame in frames:
+            if frame.pts == entry:
+                return int(np.searchsorted(index.times, entry)), itertools.chain([frame], frames)
+            if frame.pts is None or frame.pts > entry:
+                break  # where pictures are refreshed bit by bit, the first ones do not come
+    container.seek(int(index.key_times[0]), stream=stream)
+    return 0, decode(container, stream)
 
 
 def _upright_rgb(frame: VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
@@ -240,16 +192,15 @@ def _upright_rgb(frame: VideoFrame, reformatter: VideoReformatter) -> np.ndarray
     return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))
 
 
-def _is_before(frame: VideoFrame, time: int) -> bool:
-    return frame.pts is not None and frame.pts < time
-
-
 def _index(container: InputContainer, stream: VideoStream) -> FrameIndex | None:
-    if stream.codec_context.name not in _PACKET_IS_FRAME:
+    codec = stream.codec_context.codec.canonical_name  # AV1's decoders have names of their own
+    # AVI tells no times of display; its order is that of display where all frames are key frames.
+    codecs = ("mjpeg",) if container.format.name == "avi" else _PACKET_IS_FRAME
+    if codec not in codecs:
         return None
     times, key_times = [], []
     try:
-        for packet in _packets(container, stream):
+        for packet in packets(container, stream):
             if packet.size == 0:  # the last one, which stands for the end
                 break
             if packet.pts is None:
@@ -258,7 +209,7 @@ def _index(container: InputContainer, stream: VideoStream) -> FrameIndex | None:
                 key_times.append(packet.pts)
             if not packet.is_discard:  # marked where an edit left it out
                 times.append(packet.pts)
-    except _DAMAGE:
+    except DAMAGE:
         return None
     # Frames before the first key frame may be undecodable, where another program cut the video.
     if not times or not key_times or min(times) < min(key_times) or len(set(times)) < len(times):
@@ -274,19 +225,14 @@ def _decode_by_seeking(
     if not 0 <= indices[0] <= indices[-1] < len(index.times):
         return found
     reformatter = VideoReformatter()
-    with _open_whole(path) as (container, stream):
-        frames: Iterator[VideoFrame] = iter(())
-        position: float = -math.inf
-        with contextlib.suppress(*_DAMAGE):  # a whole decode will tell
-            for i in indices:
-                time, entry = int(index.times[i]), index.entry(i)
-                if entry > position:
-                    container.seek(entry, stream=stream)
-                    frames = _decode(container, stream)
-                for frame in frames:
-                    position = -math.inf if frame.pts is None else frame.pts
-                    if position == time:
-                        found[i] = _upright_rgb(frame, reformatter)
-                    if position >= time:
-                        break
+    with (
+        open_whole_container(path) as (container, stream),
+        contextlib.suppress(*DAMAGE),  # a whole decode will tell
+    ):
+        for entry, group in itertools.groupby(indices, index.entry):
+            numbers = {int(index.times[i]): i for i in group}
+            container.seek(entry, stream=stream)
+            for frame in decode_times(container, stream, numbers):
+                if frame.pts in numbers:
+                    found[numbers[frame.pts]] = _upright_rgb(frame, reformatter)
     return found

@@ -1,9 +1,11 @@
 """Videos are read exactly, frame by frame and by jumps, and damage is told."""
 
+import pickle
 import re
 import shutil
 import subprocess
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,11 +13,15 @@ import av
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fomm_jax import video_io
 from fomm_jax.errors import InputError
 from fomm_jax.picture_io import write_picture
+from fomm_jax.video_decoding import decode_times, open_container
 from fomm_jax.video_io import (
+    FrameIndex,
     VideoInfo,
     count_frames,
     index_frames,
@@ -36,7 +42,23 @@ def noisy_frame(i):
     return frame
 
 
-def write_clip(path, codec="libx264", rotation=None, faststart=False, pix_fmt="yuv420p", **options):
+def gliding_frame(i):
+    """A pattern that glides, and darkens so that all frames differ: encoders use all they have."""
+    y, x = np.mgrid[:48, :64]
+    wave = 100 - i + 50 * np.sin((x + 2 * i) / 7) + 40 * np.cos((y - i) / 5)
+    return np.repeat(wave[..., None], 3, axis=2).astype(np.uint8)
+
+
+def write_clip(
+    path,
+    codec="libx264",
+    rotation=None,
+    faststart=False,
+    pix_fmt="yuv420p",
+    draw=noisy_frame,
+    milliseconds=None,
+    **options,
+):
     """A clip as other programs write it: with B frames, groups of pictures, rotation marks."""
     movflags = {"movflags": "faststart"} if faststart else {}
     with av.open(str(path), "w", options=movflags) as container:
@@ -45,7 +67,11 @@ def write_clip(path, codec="libx264", rotation=None, faststart=False, pix_fmt="y
         if rotation is not None:
             stream.set_display_rotation(rotation)
         for i in range(NUM_FRAMES):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(noisy_frame(i), "rgb24")))
+            frame = av.VideoFrame.from_ndarray(draw(i), "rgb24")
+            if milliseconds is not None:
+                frame.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+                frame.pts = int(milliseconds[i])
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
 
@@ -95,6 +121,97 @@ def test_every_way_of_reading_agrees(tmp_path, name):
             np.testing.assert_array_equal(rest, frames[first:])
 
 
+GLIDING = {
+    "many_b_frames.mp4": {"g": "250", "bf": "8", "x264-params": "b-adapt=0"},
+    "open_groups.mkv": {"g": "8", "bf": "3", "x264-params": "open-gop=1:scenecut=0"},
+    # No key frame after the first: after a jump the first frames do not come.
+    "refreshed.mp4": {"g": "12", "bf": "2", "x264-params": "intra-refresh=1:scenecut=0"},
+    "interlaced.mp4": {"g": "20", "x264-params": "interlaced=1:scenecut=0"},
+    "uneven.mp4": {
+        "g": "16",
+        "milliseconds": np.cumsum(np.random.default_rng(0).integers(5, 90, NUM_FRAMES)),
+    },
+    "turned.mp4": {"g": "10", "rotation": 90},
+    "edited.mp4": {"g": "10", "bf": "2"},
+    "a.webm": {"codec": "libvpx-vp9", "g": "16", "deadline": "realtime", "cpu-used": "8"},
+    "av1.mp4": {"codec": "libsvtav1", "g": "10", "preset": "12"},
+    "hevc.mp4": {"codec": "libx265", "g": "16", "x265-params": "log-level=none:open-gop=1"},
+    "mjpeg.avi": {"codec": "mjpeg", "pix_fmt": "yuvj420p"},
+    "b_frames.avi": {"g": "16", "bf": "3"},  # AVI does not tell in which order they are shown
+    "a.gif": None,
+}
+WITHOUT_INDEX = ("b_frames.avi", "a.gif")
+
+
+@pytest.fixture(scope="module", params=GLIDING)
+def gliding(request, tmp_path_factory):
+    """A clip, its index, and what a plain decode by PyAV gives."""
+    path = tmp_path_factory.mktemp("gliding") / request.param
+    options = GLIDING[request.param]
+    if options is None:
+        with VideoWriter(path, 25, 48, 64) as writer:
+            for i in range(NUM_FRAMES):
+                writer.write(gliding_frame(i))
+    elif options.get("codec", "libx264") not in av.codecs_available:
+        pytest.skip(f"this build of FFmpeg has no {options['codec']}")
+    elif path.name == "edited.mp4":
+        uncut = write_clip(path.with_name("uncut.mp4"), draw=gliding_frame, **options)
+        without_beginning(uncut, path)
+    else:
+        write_clip(path, draw=gliding_frame, **options)
+    with av.open(str(path)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    if path.name == "turned.mp4":
+        frames = [np.rot90(frame) for frame in frames]
+    index = index_frames(path)
+    assert (index is None) == (path.name in WITHOUT_INDEX)
+    assert len(frames) == (NUM_FRAMES - 15 if path.name == "edited.mp4" else NUM_FRAMES)
+    assert len(np.unique([frame.tobytes() for frame in frames])) == len(frames)
+    return path, index, frames
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_any_frames_are_those_of_a_plain_decode(gliding, data):
+    path, index, frames = gliding
+    number = st.integers(0, len(frames) - 1)
+    indices = data.draw(st.lists(number, min_size=1, max_size=4))
+    for i, frame in zip(indices, read_frames(path, indices, index), strict=True):
+        np.testing.assert_array_equal(frame, frames[i])
+    first = data.draw(number)
+    np.testing.assert_array_equal(list(iterate_frames(path, first, index)), frames[first:])
+
+
+def test_frames_that_no_other_needs_are_not_decoded(tmp_path):
+    """Each fourth frame is a P frame, which the three B frames before it lean on."""
+    options = {"g": "250", "bf": "3", "x264-params": "b-adapt=0:b-pyramid=none:scenecut=0"}
+    path = write_clip(tmp_path / "a.mp4", draw=gliding_frame, **options)
+    times = index_frames(path).times
+    with open_container(path) as (container, stream):
+        decoded = [f.pts for f in decode_times(container, stream, [int(times[22])])]
+    np.testing.assert_array_equal(decoded, times[[0, 4, 8, 12, 16, 20, 22, 24]])
+
+
+def test_an_index_that_does_not_fit_costs_time_alone(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", g="8")
+    frames, index = list(iterate_frames(path)), index_frames(path)
+    wrong = FrameIndex(index.times + 1, index.key_times + 1)
+    for i, frame in zip((30, 3), read_frames(path, (30, 3), wrong), strict=True):
+        np.testing.assert_array_equal(frame, frames[i])
+    np.testing.assert_array_equal(list(iterate_frames(path, 21, wrong)), frames[21:])
+
+
+def test_threads_share_an_index_that_came_from_another_process(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", g="8", bf="3", draw=gliding_frame)
+    frames = list(iterate_frames(path))
+    index = pickle.loads(pickle.dumps(index_frames(path)))
+    pairs = np.sort(np.random.default_rng(0).integers(NUM_FRAMES, size=(200, 2)))
+    with ThreadPoolExecutor(4) as threads:
+        read = threads.map(lambda pair: read_frames(path, pair.tolist(), index), pairs)
+        for pair, found in zip(pairs, read, strict=True):
+            np.testing.assert_array_equal(found, [frames[i] for i in pair])
+
+
 def test_few_frames_are_read_without_decoding_all(tmp_path, monkeypatch):
     path = write_clip(tmp_path / "a.mp4", g="8", bf="0", sc_threshold="0")
     expected = list(iterate_frames(path))
@@ -108,14 +225,14 @@ def test_few_frames_are_read_without_decoding_all(tmp_path, monkeypatch):
 def test_reading_from_a_frame_on_decodes_little_before_it(tmp_path, monkeypatch):
     path = write_clip(tmp_path / "a.mp4", g="8", bf="0", sc_threshold="0")
     index, decoded = index_frames(path), []
-    convert = video_io._decode
+    decode = video_io.decode
 
     def counting(*arguments):
-        for frame in convert(*arguments):
+        for frame in decode(*arguments):
             decoded.append(frame.pts)
             yield frame
 
-    monkeypatch.setattr(video_io, "_decode", counting)
+    monkeypatch.setattr(video_io, "decode", counting)
     assert len(list(iterate_frames(path, 35, index))) == NUM_FRAMES - 35
     assert len(decoded) == NUM_FRAMES - 32
 
@@ -133,12 +250,9 @@ def test_rotation_mark_is_followed(tmp_path, rotation, turns):
     assert mean_difference(list(iterate_frames(path)), upright) < 1
 
 
-def test_frames_cut_off_by_an_edit_do_not_count(tmp_path):
-    path = write_clip(tmp_path / "a.mp4", g="10", bf="2")
-    with (
-        av.open(str(path)) as source,
-        av.open(str(tmp_path / "cut.mp4"), "w") as cut,
-    ):
+def without_beginning(path, target):
+    """The same packets, of which an edit leaves out those of the first 15 frames."""
+    with av.open(str(path)) as source, av.open(str(target), "w") as cut:
         stream = cut.add_stream_from_template(source.streams.video[0])
         for packet in source.demux(video=0):
             if packet.dts is not None:
@@ -147,11 +261,18 @@ def test_frames_cut_off_by_an_edit_do_not_count(tmp_path):
                 packet.dts -= int(Fraction(15, 25) / tick)
                 packet.stream = stream
                 cut.mux(packet)
-    frames = list(iterate_frames(tmp_path / "cut.mp4"))
-    assert len(frames) == count_frames(tmp_path / "cut.mp4") == NUM_FRAMES - 15
+    return target
+
+
+def test_frames_cut_off_by_an_edit_do_not_count(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", g="10", bf="2")
+    cut = without_beginning(path, tmp_path / "cut.mp4")
+    frames = list(iterate_frames(cut))
+    assert len(frames) == count_frames(cut) == NUM_FRAMES - 15
     np.testing.assert_array_equal(frames, list(iterate_frames(path))[15:])
-    for i, frame in zip((0, 3, 20), read_frames(tmp_path / "cut.mp4", (0, 3, 20)), strict=True):
-        np.testing.assert_array_equal(frame, frames[i])
+    for index in (None, index_frames(cut)):
+        for i, frame in zip((0, 3, 20), read_frames(cut, (0, 3, 20), index), strict=True):
+            np.testing.assert_array_equal(frame, frames[i])
 
 
 def packets_of(path):
