@@ -79,6 +79,7 @@ def run_training(config: Config, workdir: pathlib.Path) -> None:
     import jax
 
     from fomm_jax.perceptual_weights import load_vgg
+    from fomm_jax.termination import STATUS, TerminatedError
     from fomm_jax.train import NotFiniteError, train
     from input_pipeline.loader import training_batches
 
@@ -101,6 +102,9 @@ def run_training(config: Config, workdir: pathlib.Path) -> None:
             )
     except NotFiniteError as error:
         sys.exit(f"main.py: {error}")
+    except TerminatedError as error:
+        print(f"main.py: {error}", file=sys.stderr)
+        sys.exit(STATUS)
     if jax.process_index() == 0:
         done = f"Trained {steps} steps" if steps else "All steps were done before; nothing to train"
         left_out = f"; {batches.num_bad} damaged videos were left out" if batches.num_bad else ""

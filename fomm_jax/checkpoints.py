@@ -2,19 +2,26 @@
 
 A checkpoint holds `params`, `statistics`, `optimizers` and `step`, so that an animation reads the
 first two alone; epoch and position in the data, which are the same for every process, are in its
-metadata. Orbax writes under a temporary name and renames, so that a checkpoint
-that can be seen is whole.
+metadata. Orbax writes under a temporary name and renames, so that a checkpoint that can be seen was
+whole; checksums of its files tell whether it still is.
 """
 
+import contextlib
 import dataclasses
+import json
 import os
 import pathlib
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Self
 
 import jax
 from flax import nnx
 from orbax.checkpoint import v1 as ocp
 
+from fomm_jax.checksums import find_damage, write_checksums
 from fomm_jax.errors import InputError
 from fomm_jax.networks import Networks
 from fomm_jax.train_state import TrainState, merge_networks, split_networks
@@ -22,41 +29,81 @@ from fomm_jax.train_state import TrainState, merge_networks, split_networks
 FOLDER = "checkpoints"  # inside a workdir
 
 
+class DamagedCheckpointError(InputError):
+    """A checkpoint is not as it was written; the message names it and the file."""
+
+
 class Checkpoints:
     """The checkpoints of a run, newest last. A context manager; leaving it waits for the writer."""
 
-    def __init__(self, workdir: str | os.PathLike[str], *, keep: int):
-        """Open or create the checkpoints of `workdir`, of which the newest `keep` stay.
+    def __init__(self, workdir: str | os.PathLike[str], *, keep: int, keep_best: int = 0):
+        """Open or create the checkpoints of `workdir`.
+
+        Args:
+          workdir: of the run.
+          keep: the number of newest checkpoints that stay.
+          keep_best: the number of those that stay for having been saved with the lowest losses.
 
         Raises:
           InputError: the folder cannot be written.
         """
         self.folder = pathlib.Path(workdir).absolute() / FOLDER
+        policies = ocp.training.preservation_policies
+        best = policies.BestN(
+            get_metric_fn=lambda metrics: metrics["loss"],
+            reverse=True,  # the lowest is last, where Orbax looks for the best
+            n=keep_best,
+            keep_checkpoints_without_metrics=False,
+        )
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _drop_damaged_metrics(self.folder)
             self._checkpointer = ocp.training.Checkpointer(
                 self.folder,
-                preservation_policy=ocp.training.preservation_policies.LatestN(keep),
+                preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(keep), best]),
                 cleanup_tmp_directories=True,
             )
         except OSError as error:
             raise InputError(f"{self.folder}: cannot be written ({error.strerror})") from error
+        self._writer = ThreadPoolExecutor(1, "checkpoints")
+        self._written: Future[None] | None = None
 
     def __enter__(self) -> Self:
         """The checkpoints themselves."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Wait for the writer."""
-        self._checkpointer.close()
+        """Wait for the writer.
+
+        Raises:
+          InputError: the last checkpoint could not be written.
+        """
+        try:
+            self.wait()
+        finally:
+            self._writer.shutdown()
+            with self._one_line():
+                self._checkpointer.close()
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps of the checkpoints, newest last."""
+        return [checkpoint.step for checkpoint in self._checkpointer.checkpoints]
 
     @property
     def latest_step(self) -> int | None:
         """The newest checkpoint's step, or None where there is none."""
-        latest = self._checkpointer.latest
-        return None if latest is None else latest.step
+        return max(self.steps, default=None)
 
-    def save(self, step: int, state: TrainState, epoch: int, data: Any = None) -> None:
-        """Begin to write a checkpoint.
+    def save(
+        self,
+        step: int,
+        state: TrainState,
+        epoch: int,
+        data: Any = None,
+        loss: float | None = None,
+    ) -> None:
+        """Begin to write a checkpoint, once the one before is written.
 
         Args:
           step: steps done.
@@ -64,15 +111,66 @@ class Checkpoints:
           epoch: epochs done, which the original's checkpoints tell in place of steps.
           data: an iterator that can save its position. Without one, training goes on with the
             batch of the step.
+          loss: by which checkpoints are judged; without one, this is not among the best.
+
+        Raises:
+          InputError: the one before could not be written.
         """
+        self.wait()
         position = {} if data is None else {"data": data.get_state()}
-        self._checkpointer.save_checkpointables_async(
-            step,
-            _branches(state),
-            overwrite=True,
-            force=True,
-            custom_metadata={"epoch": epoch} | position,
-        )
+        with self._one_line():
+            response = self._checkpointer.save_checkpointables_async(
+                step,
+                _branches(state),
+                overwrite=True,
+                force=True,
+                metrics=None if loss is None else {"loss": loss},
+                custom_metadata={"epoch": epoch} | position,
+            )
+        assert response is not None, "force saves always"
+        path = self.folder / str(step)
+
+        def finish() -> None:
+            response.result()
+            if jax.process_index() == 0:
+                write_checksums(path)
+
+        self._written = self._writer.submit(finish)
+
+    def wait(self) -> None:
+        """Wait until the last checkpoint is written.
+
+        Raises:
+          InputError: it could not be.
+        """
+        if self._written is not None:
+            written, self._written = self._written, None
+            with self._one_line():
+                written.result()
+
+    def set_aside(self, steps: list[int]) -> None:
+        """Rename damaged checkpoints to STEP.damaged, so that they are not among the newest."""
+        if jax.process_index() == 0:
+            for step in steps:
+                path = self.folder / str(step)
+                aside = path.with_name(f"{step}.damaged")
+                shutil.rmtree(aside, ignore_errors=True)
+                with self._one_line():
+                    path.rename(aside)
+        self._checkpointer.reload()
+
+    @contextlib.contextmanager
+    def _one_line(self) -> Iterator[None]:
+        """Turn what Orbax raises where nothing can be written into one line."""
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            # Of TensorStore a ValueError of several lines, which tells the cause at the end.
+            cause = re.search(r"([^:]*) \[os_error_code=", str(error))
+            reason = getattr(error, "strerror", None) or (cause and cause[1].strip())
+            if not reason:
+                raise
+            raise InputError(f"{self.folder}: cannot be written ({reason})") from error
 
 
 def restore_state(path: pathlib.Path, abstract: TrainState, data: Any = None) -> TrainState:
@@ -84,13 +182,15 @@ def restore_state(path: pathlib.Path, abstract: TrainState, data: Any = None) ->
       data: an iterator like the one that was saved; it goes to where that was.
 
     Raises:
-      InputError: the checkpoint is of another architecture.
+      DamagedCheckpointError: the checkpoint is not as it was written.
+      InputError: it is of another architecture.
     """
     branches = _placed(_branches(abstract))
-    _check_architecture(path, branches)
-    state = TrainState(**ocp.load_checkpointables(path, branches))
-    if data is not None:
+    with _whole(path, (*branches, "_CHECKPOINT_METADATA")):
+        _check_architecture(path, branches)
+        state = TrainState(**ocp.load_checkpointables(path, branches))
         metadata = ocp.checkpointables_metadata(path).custom_metadata
+    if data is not None:
         data.set_state(metadata.get("data", {"next_batch": int(state.step)}))
     return state
 
@@ -108,13 +208,15 @@ def restore_networks(folder: str | os.PathLike[str], networks: Networks) -> Netw
       networks: abstract networks of the architecture, as `nnx.eval_shape` gives them.
 
     Raises:
-      InputError: there is no checkpoint in the folder, or it is of another architecture.
+      DamagedCheckpointError: the checkpoint is not as it was written.
+      InputError: there is none in the folder, or it is of another architecture.
     """
     path = find_checkpoint(folder)
     params, statistics = split_networks(networks)
     abstract = _placed({"params": params, "statistics": statistics})
-    _check_architecture(path, abstract)
-    restored = ocp.load_checkpointables(path, abstract)
+    with _whole(path, abstract):
+        _check_architecture(path, abstract)
+        restored = ocp.load_checkpointables(path, abstract)
     return merge_networks(nnx.graphdef(networks), restored["params"], restored["statistics"])
 
 
@@ -140,6 +242,34 @@ def find_checkpoint(folder: str | os.PathLike[str]) -> pathlib.Path:
 
 def _is_checkpoint(path: pathlib.Path) -> bool:
     return (path / "params").is_dir() and ocp.is_orbax_checkpoint(path)
+
+
+@contextlib.contextmanager
+def _whole(path: pathlib.Path, parts: Iterable[str]) -> Iterator[None]:
+    """Refuse to read parts of a checkpoint whose files are not as they were written."""
+    try:
+        damage = find_damage(path, parts)
+    except FileNotFoundError:
+        # From before there were checksums, or killed before they were there.
+        try:
+            yield
+        except InputError:
+            raise
+        except Exception as error:  # Orbax has no class of its own for it
+            raise DamagedCheckpointError(f"{path}: cannot be read") from error
+        return
+    if damage:
+        raise DamagedCheckpointError(f"{path}: is damaged ({damage})")
+    yield
+
+
+def _drop_damaged_metrics(folder: pathlib.Path) -> None:
+    """Remove metrics that Orbax would stop at; without, a checkpoint is not among the best."""
+    for metrics in folder.glob("*/metrics/metrics"):
+        try:
+            json.loads(metrics.read_bytes())
+        except (ValueError, FileNotFoundError):
+            metrics.unlink(missing_ok=True)
 
 
 def _placed(abstract: Any) -> Any:

@@ -41,7 +41,8 @@ def parse_flags(arguments: list[str]) -> list[str]:
     if len(rest) > 1:
         refuse(f"{rest[1]!r} is not understood; see --help")
     if not flags.FLAGS["verbosity"].present:
-        logging.set_verbosity(logging.ERROR)  # Orbax tells of every file that it writes
+        # Orbax tells of every file that it writes, and of errors before it raises them.
+        logging.set_verbosity(logging.FATAL)
     return rest
 
 

@@ -159,7 +159,11 @@ class TrainConfig:
     seed: int = 0  # of the weights, the order of the data, the augmentation, the transforms
     checkpoint_freq: int = 50  # epochs between checkpoints
     checkpoint_every: int = 0  # where above 0: steps between checkpoints in place of epochs
-    checkpoints_to_keep: int = 3
+    checkpoint_minutes: float = 0.0  # where above 0: one after so many too, at a logged step
+    checkpoints_to_keep: int = 3  # the newest …
+    keep_best: int = 1  # … and those with the lowest mean of the losses without a discriminator
+    on_divergence: str = "stop"  # or "skip": back to the last checkpoint, on without that batch …
+    max_skips: int = 10  # … until so many batches were left out since the start of the program
     log_every: int = 100  # steps between scalars in the event file
     visualize_every: int = 0  # steps between pictures; 0 is once an epoch
     transform: TransformConfig = TransformConfig()

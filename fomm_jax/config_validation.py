@@ -45,7 +45,10 @@ MINIMA = {
     "train.seed": 0,
     "train.checkpoint_freq": 1,
     "train.checkpoint_every": 0,
+    "train.checkpoint_minutes": 0,
     "train.checkpoints_to_keep": 1,
+    "train.keep_best": 0,
+    "train.max_skips": 1,
     "train.log_every": 1,
     "train.visualize_every": 0,
     "train.transform.sigma_affine": 0,
@@ -70,6 +73,7 @@ POSITIVE = (
 CHOICES = {
     "model.compute_dtype": ("float32", "bfloat16"),
     "dataset.augmentation.resize_interpolation": ("nearest", "bilinear"),
+    "train.on_divergence": ("stop", "skip"),
     "perceptual.network": ("vgg19", "vgg16"),
     "reconstruct.format": (".mp4", ".gif"),
     "animate.format": (".mp4", ".gif"),

@@ -1,9 +1,10 @@
 """Scalars and pictures of a run as TensorBoard reads them."""
 
+import contextlib
 import io
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -29,17 +30,16 @@ class MetricWriter:
         left in `logdir` from that step on.
 
     Raises:
-      InputError: `logdir` cannot be written.
+      InputError: `logdir` cannot be written; also of the methods.
     """
 
     def __init__(self, logdir: str | os.PathLike, first_step: int = 1):
-        try:
+        self._logdir = logdir
+        with self._one_line():
             directory_check(os.fspath(logdir))
             # Files are named by the second: the suffix keeps a quick restart out of the older one.
             prefix, suffix = os.path.join(logdir, "events"), f".{first_step:09d}.{os.getpid()}"
             self._events = EventsWriter(prefix, suffix)
-        except OSError as error:
-            raise InputError(f"{logdir}: cannot be written: {error.strerror}") from error
         self._add(Event(step=first_step, session_log=SessionLog(status=SessionLog.START)))
 
     def __enter__(self) -> Self:
@@ -73,9 +73,18 @@ class MetricWriter:
 
     def close(self) -> None:
         """Close the file; nothing can be added afterwards."""
-        self._events.close()
+        with self._one_line():
+            self._events.close()
 
     def _add(self, event: Event) -> None:
         event.wall_time = time.time()
-        self._events.write_event(event)
-        self._events.flush()
+        with self._one_line():
+            self._events.write_event(event)
+            self._events.flush()
+
+    @contextlib.contextmanager
+    def _one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InputError(f"{self._logdir}: cannot be written: {error.strerror}") from error

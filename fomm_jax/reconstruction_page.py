@@ -13,7 +13,15 @@ from fomm_jax.types import Video
 
 SHEETS = 6  # videos that are shown
 SHEET_COLUMNS = 6  # frames of each
-NO_LOSSES = ("gradient_norm", "pairs_per_second")  # curves that are not shown
+NO_LOSSES = (  # curves that are not shown
+    "gradient_norm",
+    "keypoint_spread",
+    "seconds_per_step",
+    "input_wait",
+    "pairs_per_second",
+    "memory",
+    "skipped_batches",
+)
 
 
 def write_reconstruction_page(

@@ -32,7 +32,7 @@ from fomm_jax.perceptual_weights import VGG_LAYERS
 from fomm_jax.pretrained import read_original
 from fomm_jax.torch_weights import NETWORKS
 from fomm_jax.train_state import TrainState, make_optimizers
-from fomm_jax.train_step import make_update
+from fomm_jax.train_step import DIAGNOSTICS, make_update
 from fomm_jax.types import GeneratorOutput, Keypoints
 
 BATCH = 2  # pairs a step in all recordings; step i has the pairs 2i and 2i + 1
@@ -287,7 +287,7 @@ class Trainer:
         networks = nnx.merge_state(nnx.State(state.params), nnx.State(state.statistics))
         assert outputs.transformed is not None, "all recordings have equivariance losses"
         return state, Step(
-            losses={name: float(scalars[name]) for name in scalars if name != "gradient_norm"},
+            losses={name: float(scalars[name]) for name in scalars if name not in DIAGNOSTICS},
             gradients=by_torch_key(nnx.State(gradients), self.recording.config),
             state_after=by_torch_key(networks, self.recording.config),
             prediction=to_nchw(outputs.generated.prediction),

@@ -1,9 +1,12 @@
 """The training loop."""
 
-import dataclasses
+import contextlib
 import math
 import os
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Sequence
+from statistics import fmean
+from typing import Any, NamedTuple
 
 import jax
 from jax.sharding import Mesh
@@ -13,27 +16,40 @@ from fomm_jax.checkpoints import Checkpoints
 from fomm_jax.config import Config
 from fomm_jax.errors import InputError
 from fomm_jax.perceptual import VggWeights
-from fomm_jax.pretrained import load_pretrained, load_state
-from fomm_jax.train_state import (
-    Optimizers,
-    TrainState,
-    initial_state,
-    make_optimizers,
-    split_networks,
-)
-from fomm_jax.train_step import Scalars, TrainStep, make_train_step
+from fomm_jax.resume import state_to_begin_with
+from fomm_jax.schedule import Schedule
+from fomm_jax.termination import TerminatedError, noticing_sigterm
+from fomm_jax.train_state import Optimizers, TrainState, initial_state, make_optimizers
+from fomm_jax.train_step import DIAGNOSTICS, Scalars, StepOutputs, TrainStep, make_train_step
 from fomm_jax.training_log import TrainingLog
-from fomm_jax.types import Batch
+from fomm_jax.types import Batch, Batches
+from fomm_jax.workdir_lock import only_run_in
+
+# By these losses checkpoints are judged: the others fall when the discriminator gets worse, too.
+JUDGING = ("perceptual", "equivariance_value", "equivariance_jacobian")
 
 
 class NotFiniteError(Exception):
     """A loss or a gradient is not finite; the message names step, term and last good checkpoint."""
 
+    def __init__(self, message: str, position: Any):
+        """Keep the position of the loader at which the step's batch was taken."""
+        super().__init__(message)
+        self.position = position
+
+
+class Running(NamedTuple):
+    """A step that the device may still be at."""
+
+    step: int
+    position: Any  # of the loader before the step's batch
+    scalars: Scalars
+
 
 def train(
     config: Config,
     workdir: str | os.PathLike[str],
-    batches: Iterator[Batch],
+    batches: Batches,
     steps_per_epoch: int,
     vgg: VggWeights,
     begin_from: str | os.PathLike[str] | None = None,
@@ -57,18 +73,13 @@ def train(
 
     Raises:
       InputError: the batch does not fit the devices, or the checkpoint the config, or there are
-        two to begin from.
+        two to begin from, or another run is at work in the workdir, or it cannot be written.
       NotFiniteError: a loss or a gradient is infinite or not a number.
+      TerminatedError: SIGTERM came; a checkpoint was saved.
     """
     settings = config.train
     mesh = sharding.make_mesh(settings.fsdp)
     sharding.check_batch_size(settings.batch_size, mesh, settings.accumulate)
-    last_step = settings.num_steps or settings.num_epochs * steps_per_epoch
-    save_every = settings.checkpoint_every or settings.checkpoint_freq * steps_per_epoch
-    draw_every = settings.visualize_every or steps_per_epoch
-
-    def due(step: int, interval: int) -> bool:
-        return step == last_step or step % interval == 0
 
     optimizers = make_optimizers(settings, steps_per_epoch)
     initialise, train_step = compiled_for(mesh, config, optimizers)
@@ -78,74 +89,117 @@ def train(
     )()
     vgg = jax.device_put(vgg, everywhere)
 
-    with Checkpoints(workdir, keep=settings.checkpoints_to_keep) as checkpoints:
-        state = state_to_begin_with(
-            config, checkpoints, begin_from, batches, optimizers, initialise, init_key
-        )
-        first_step = int(state.step) + 1
-        if first_step > last_step:
-            return 0
-        with TrainingLog(
-            workdir,
-            first_step=first_step,
-            last_step=last_step,
-            batch_size=settings.batch_size,
-            visualize=config.visualize,
-        ) as log:
-            running: Scalars | None = None
-            for step in range(first_step, last_step + 1):
-                batch = sharding.to_global(next(batches), mesh)
-                state, scalars, outputs = train_step(state, batch, step_key, vgg)
-                # The scalars of the step before are read while this one runs.
-                if running is not None:
-                    log.add(finite(step - 1, running, checkpoints))
-                running = scalars
-                if due(step, settings.log_every) or due(step, save_every):
-                    log.add(finite(step, running, checkpoints))
-                    running = None
-                if due(step, settings.log_every):
-                    log.write_scalars(step)
-                if due(step, draw_every):
-                    log.write_picture(step, outputs)
-                if due(step, save_every):
-                    checkpoints.save(step, state, step // steps_per_epoch, batches)
-    return last_step - first_step + 1
+    def step_of(state: TrainState, batch: Batch) -> tuple[TrainState, Scalars, StepOutputs]:
+        return train_step(state, sharding.to_global(batch, mesh), step_key, vgg)
 
-
-def state_to_begin_with(
-    config: Config,
-    checkpoints: Checkpoints,
-    begin_from: str | os.PathLike[str] | None,
-    batches: Iterator[Batch],
-    optimizers: Optimizers,
-    initialise: Callable[[jax.Array], TrainState],
-    key: jax.Array,
-) -> TrainState:
-    """The state before the first step, with `batches` at the position that belongs to it.
-
-    It is that of the newest checkpoint, else of `begin_from`, else a random one, whose networks
-    `config.train.init_from` may give.
-
-    Raises:
-      InputError: a checkpoint does not fit the config, or there are two to begin from.
-    """
-    newest = checkpoints.latest_step
-    if newest is not None:
-        if begin_from is not None:
+    schedule = Schedule(settings, steps_per_epoch)
+    with (
+        only_run_in(workdir) if jax.process_index() == 0 else contextlib.nullcontext(),
+        Checkpoints(
+            workdir, keep=settings.checkpoints_to_keep, keep_best=settings.keep_best
+        ) as checkpoints,
+        noticing_sigterm() as terminated,
+    ):
+        if begin_from is not None and checkpoints.steps:
             raise InputError(
                 f"{checkpoints.folder}: has a checkpoint to go on from; expected none, since"
                 f" training is to begin from {begin_from}"
             )
-        begin_from = checkpoints.folder / str(newest)
-    if begin_from is not None:
-        abstract = jax.eval_shape(initialise, key)
-        return load_state(begin_from, config, optimizers, abstract, batches)
-    state = initialise(key)
-    if not config.train.init_from:
-        return state
-    networks = split_networks(load_pretrained(config.train.init_from, config))
-    params, statistics = sharding.place_like(networks, (state.params, state.statistics))
-    return dataclasses.replace(state, params=params, statistics=statistics)
+        start = batches.get_state()
+        taken: int | None = None
+        skipped: list[Any] = []  # positions of batches that are left out
+        while True:
+            state = state_to_begin_with(
+                config, checkpoints, begin_from, batches, optimizers, initialise, init_key
+            )
+            first_step = int(state.step) + 1
+            if taken is None:
+                taken = max(schedule.last_step + 1 - first_step, 0)
+            if first_step > schedule.last_step:
+                return taken
+            try:
+                with TrainingLog(
+                    workdir,
+                    first_step=first_step,
+                    last_step=schedule.last_step,
+                    batch_size=settings.batch_size,
+                    visualize=config.visualize,
+                    skipped_batches=len(skipped),
+                ) as log:
+                    take_steps(
+                        state, step_of, batches, skipped, schedule, checkpoints, log, terminated
+                    )
+                return taken
+            except NotFiniteError as error:
+                if settings.on_divergence == "stop" or len(skipped) == settings.max_skips:
+                    raise
+                skipped.append(error.position)
+                if jax.process_index() == 0:
+                    print(
+                        f"{error}; going back to it, and on without the batch"
+                        f" ({len(skipped)} of at most {settings.max_skips})",
+                        file=sys.stderr,
+                    )
+            checkpoints.wait()
+            batches.set_state(start)
+
+
+def take_steps(
+    state: TrainState,
+    step_of: Callable[[TrainState, Batch], tuple[TrainState, Scalars, StepOutputs]],
+    batches: Batches,
+    skipped: Sequence[Any],
+    schedule: Schedule,
+    checkpoints: Checkpoints,
+    log: TrainingLog,
+    terminated: Callable[[int], bool],
+) -> None:
+    """Train from a state, which is taken over, to the last step.
+
+    Raises:
+      NotFiniteError: a loss or a gradient is infinite or not a number.
+      TerminatedError: `terminated` of a step.
+    """
+    running: Running | None = None
+    judged: list[float] = []  # losses since the last checkpoint
+
+    def read(done: Running) -> None:
+        values = finite(done, checkpoints)
+        log.add(values)
+        judged.append(sum(values.get(name, 0.0) for name in JUDGING))
+
+    for step in range(int(state.step) + 1, schedule.last_step + 1):
+        with log.waiting_for_input():
+            position, batch = next_batch(batches, skipped)
+        state, scalars, outputs = step_of(state, batch)
+        # The scalars of the step before are read while this one runs.
+        if running is not None:
+            read(running)
+        running = Running(step, position, scalars)
+        stop = terminated(step) and step < schedule.last_step
+        save = schedule.save(step) or stop
+        if schedule.log(step) or save:
+            read(running)
+            running = None
+        if schedule.log(step):
+            log.write_scalars(step)
+        if schedule.draw(step):
+            log.write_picture(step, outputs)
+        if save:
+            checkpoints.save(step, state, schedule.epochs(step), batches, loss=fmean(judged))
+            judged.clear()
+        if stop:
+            raise TerminatedError(
+                f"ended by SIGTERM after step {step}; the same command goes on from"
+                f" {checkpoints.folder / str(step)}"
+            )
+
+
+def next_batch(batches: Batches, skipped: Sequence[Any]) -> tuple[Any, Batch]:
+    """The next batch that is not to be skipped, after the position that it was taken at."""
+    while (position := batches.get_state()) in skipped:
+        next(batches)
+    return position, next(batches)
 
 
 def compiled_for(
@@ -175,19 +229,20 @@ def compiled_for(
     return initialise, train_step
 
 
-def finite(step: int, scalars: Scalars, checkpoints: Checkpoints) -> dict[str, float]:
-    """The losses of a step, and the norm of its gradients, as numbers.
+def finite(done: Running, checkpoints: Checkpoints) -> dict[str, float]:
+    """The scalars of a step as numbers.
 
     Raises:
       NotFiniteError: one of them is infinite or not a number.
     """
-    values = {name: float(value) for name, value in jax.device_get(scalars).items()}
+    values = {name: float(value) for name, value in jax.device_get(done.scalars).items()}
     # A loss that is not finite has such gradients; it is the loss that tells where to look.
-    for name, value in sorted(values.items(), key=lambda item: item[0] == "gradient_norm"):
+    for name, value in sorted(values.items(), key=lambda item: item[0] in DIAGNOSTICS):
         if not math.isfinite(value):
             last = checkpoints.latest_step
             good = "none was saved" if last is None else f"{checkpoints.folder / str(last)}"
             raise NotFiniteError(
-                f"step {step}: {name} is {value}; the last good checkpoint: {good}"
+                f"step {done.step}: {name} is {value}; the last good checkpoint: {good}",
+                done.position,
             )
     return values

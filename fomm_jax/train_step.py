@@ -23,7 +23,9 @@ from fomm_jax.train_state import (
 from fomm_jax.types import Batch, GeneratorOutput, Keypoints
 
 Losses = dict[str, jax.Array]  # weighted terms by name, each ()
-Scalars = dict[str, jax.Array]  # the losses, and the norm of all gradients together
+Scalars = dict[str, jax.Array]  # the losses and DIAGNOSTICS
+# The norm of all gradients together, and how far apart the keypoints are (absent if there is one).
+DIAGNOSTICS = ("gradient_norm", "keypoint_spread")
 
 
 @jax.tree_util.register_dataclass
@@ -124,9 +126,21 @@ def make_update(config: Config, optimizers: Optimizers) -> Update:
                 )
             params[name] = optax.apply_updates(params[name], updates)
         new_state = TrainState(state.step + 1, params, statistics, optimizer_states)
-        return new_state, terms | {"gradient_norm": optax.tree.norm(gradients)}, outputs
+        scalars = terms | {"gradient_norm": optax.tree.norm(gradients)}
+        if config.model.num_kp > 1:
+            scalars["keypoint_spread"] = keypoint_spread(outputs.driving_keypoints)
+        return new_state, scalars, outputs
 
     return update
+
+
+def keypoint_spread(keypoints: Keypoints) -> jax.Array:
+    """Standard deviation of a frame's keypoints in x and y together, as a share of its side.
+
+    It is the mean over the frames: () from 0, all in one place, to 0.5, in opposite corners.
+    """
+    variance = jnp.mean(jnp.var(keypoints.value, axis=1), axis=-1)
+    return jnp.mean(jnp.sqrt(variance)) / 2
 
 
 def _split(array: jax.Array, parts: int) -> jax.Array:

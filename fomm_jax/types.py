@@ -8,7 +8,7 @@ Pictures are NHWC, float in [0, 1] inside the model and uint8 outside it. Coordi
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -57,6 +57,22 @@ class GeneratorOutput:
     prediction: jax.Array  # (b, h, w, c) in [0, 1]
     deformed: jax.Array  # (b, h, w, c) the source picture warped by the dense motion alone
     dense_motion: DenseMotion
+
+
+class Batches(Protocol):
+    """Endless batches of training, with a position that can be saved."""
+
+    def __next__(self) -> Batch:
+        """Read the next batch."""
+        ...
+
+    def get_state(self) -> dict[str, Any]:
+        """Tell the position, as JSON can hold it."""
+        ...
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go to a position that `get_state` told."""
+        ...
 
 
 class Video(Protocol):

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import re
+import resource
 import shutil
 
 import jax
@@ -11,6 +12,7 @@ import pytest
 from orbax.checkpoint import v1 as ocp
 
 from configs import tiny
+from fomm_jax import train as train_module
 from fomm_jax.checkpoints import restore_state
 from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
@@ -21,6 +23,9 @@ from fomm_jax.torch_file_writer import write_torch_file
 from fomm_jax.torch_weights import to_checkpoint
 from fomm_jax.train import NotFiniteError, train
 from fomm_jax.train_state import initial_state, make_optimizers
+from fomm_jax.train_step import make_train_step
+from fomm_jax.types import Batch
+from fomm_jax.workdir_lock import only_run_in
 from input_pipeline.figures import write_dataset
 from input_pipeline.loader import TrainingBatches, training_batches
 
@@ -46,9 +51,9 @@ def vgg(config):
     return load_vgg(config.perceptual)
 
 
-def run(config, workdir, vgg, num_steps=4, begin_from=None):
+def run(config, workdir, vgg, num_steps=4, begin_from=None, **changes):
     """Train up to a step; the number of steps that it took."""
-    settings = dataclasses.replace(config.train, num_steps=num_steps)
+    settings = dataclasses.replace(config.train, num_steps=num_steps, **changes)
     config = dataclasses.replace(config, train=settings)
     with contextlib.closing(
         training_batches(
@@ -191,3 +196,113 @@ def test_batch_that_the_devices_cannot_share_is_refused(config, vgg, tmp_path):
     with pytest.raises(InputError, match=re.escape("config.train.batch_size is 4")):
         run(dataclasses.replace(config, train=settings), tmp_path, vgg)
     assert not list(tmp_path.iterdir())
+
+
+def test_damaged_checkpoint_gives_way_and_the_run_ends_the_same(
+    config, vgg, uninterrupted, tmp_path, capsys
+):
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(uninterrupted / "checkpoints", folder)
+    largest = max((folder / "4").rglob("*"), key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-100])
+    assert run(config, tmp_path, vgg) == 2
+    assert f"{folder / '4'}: is damaged ({largest.relative_to(folder / '4')} has" in (
+        line := capsys.readouterr().err.splitlines()[0]
+    )
+    assert line.endswith(f"renamed, and going on from {folder / '2'}")
+    assert_same(saved(tmp_path, 4), saved(uninterrupted, 4))
+
+
+def test_full_disk_ends_the_run_in_one_line(config, vgg, uninterrupted, tmp_path, monkeypatch):
+    """From the third batch on, the system lets files grow to 64 kB."""
+    read, before = TrainingBatches.__next__, resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def full_at_the_third(batches):
+        if batches.get_state()["next_batch"] == 2:
+            settled = tmp_path / "checkpoints" / "2" / "checksums.json"
+            while not settled.is_file():
+                pass
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, before[1]))
+        return read(batches)
+
+    monkeypatch.setattr(TrainingBatches, "__next__", full_at_the_third)
+    try:
+        with pytest.raises(InputError) as caught:
+            run(config, tmp_path, vgg, visualize_every=100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    folder = tmp_path / "checkpoints"
+    assert str(caught.value) == f"{folder}: cannot be written (File too large)"
+    assert_same(saved(tmp_path, 2), saved(uninterrupted, 2))
+
+
+def test_second_run_in_a_workdir_is_refused(config, vgg, tmp_path):
+    with only_run_in(tmp_path), pytest.raises(InputError, match="another run is at work here"):
+        run(config, tmp_path, vgg)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def diverging(monkeypatch):
+    """Training in which a black batch gives gradients, and parameters, that are not numbers."""
+
+    def make(config, optimizers):
+        step = make_train_step(config, optimizers)
+
+        def spoiled(state, batch, key, vgg):
+            state, scalars, outputs = step(state, batch, key, vgg)
+            factor = jax.numpy.where(batch.source.max() == 0, np.float32(np.nan), np.float32(1))
+            params = jax.tree.map(lambda array: array * factor, state.params)
+            norm = {"gradient_norm": scalars["gradient_norm"] * factor}
+            return dataclasses.replace(state, params=params), scalars | norm, outputs
+
+        return spoiled
+
+    monkeypatch.setattr(train_module, "make_train_step", make)
+    read = TrainingBatches.__next__
+
+    def these_black(numbers):
+        def next_batch(batches):
+            number = batches.get_state()["next_batch"]
+            batch = read(batches)
+            black = np.zeros_like(batch.source)
+            return Batch(black, black) if number in numbers else batch
+
+        monkeypatch.setattr(TrainingBatches, "__next__", next_batch)
+
+    def without(numbers):
+        def next_batch(batches):
+            while batches.get_state()["next_batch"] in numbers:
+                read(batches)
+            return read(batches)
+
+        monkeypatch.setattr(TrainingBatches, "__next__", next_batch)
+
+    return these_black, without
+
+
+def test_bad_batches_are_skipped_as_if_they_had_not_been(config, vgg, tmp_path, diverging, capsys):
+    """One before there is a checkpoint, and one after the first."""
+    these_black, without = diverging
+    these_black({0, 3})
+    assert run(config, tmp_path / "black", vgg, on_divergence="skip", max_skips=2) == 4
+    told = [line for line in capsys.readouterr().err.splitlines() if "without the batch" in line]
+    assert told[0].startswith("step 1: gradient_norm is nan; the last good checkpoint: none")
+    assert "(1 of at most 2)" in told[0]
+    assert told[1].startswith("step 3: gradient_norm is nan")
+    assert f"{tmp_path}/black/checkpoints/2; going back" in told[1]
+    assert len(told) == 2
+    without({0, 3})
+    assert run(config, tmp_path / "without", vgg) == 4
+    assert_same(saved(tmp_path / "black", 4), saved(tmp_path / "without", 4))
+    curves, expected = (read_curves(tmp_path / name) for name in ("black", "without"))
+    assert curves["perceptual"] == expected["perceptual"]
+    assert curves["skipped_batches"] == {1: 1, 2: 1, 3: 2, 4: 2}
+
+
+def test_skips_are_limited(config, vgg, tmp_path, diverging):
+    these_black, _ = diverging
+    these_black({1, 2, 3, 4})
+    with pytest.raises(NotFiniteError, match=r"^step 2: gradient_norm is nan"):
+        run(config, tmp_path, vgg, on_divergence="skip", max_skips=2)
+    assert not [*(tmp_path / "checkpoints").iterdir()]
