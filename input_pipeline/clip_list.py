@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from fomm_jax.errors import InputError, naming
+from fomm_jax.framing import Box
 from fomm_jax.picture_io import PICTURE_SUFFIXES
 from fomm_jax.video_io import VIDEO_SUFFIXES
-from input_pipeline.datasets.clips import Box, Clip
+from input_pipeline.datasets.clips import Clip
 from input_pipeline.sources import open_video
 
 _TIMES = ("start", "end")

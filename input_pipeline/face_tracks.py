@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from input_pipeline.datasets.clips import Box, Clip
-from input_pipeline.face_detector import HeadDetector
+from fomm_jax.face_detector import HeadDetector
+from fomm_jax.framing import Box
+from input_pipeline.datasets.clips import Clip
 from input_pipeline.sources import Video, open_video
 
 # A cut is where the mean difference of two frames, reduced to 16 x 16, is more than this. Within

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fomm_jax.errors import InputError
+from fomm_jax.face_detector import HeadDetector
 from fomm_jax.video_writer import VideoWriter
-from input_pipeline.face_detector import HeadDetector
 from input_pipeline.face_tracks import (
     Look,
     Track,
@@ -127,7 +127,7 @@ def test_scenes_begin_with_a_look_and_motion_does_not_begin_one(tmp_path):
 
 def test_missing_dlib_is_one_line(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"^--crop=faces needs .*`pip install fomm_jax\[eval"):
+    with pytest.raises(InputError, match=r"^faces are found by .*`pip install fomm_jax\[eval"):
         HeadDetector(100)
 
 

@@ -10,11 +10,10 @@ import numpy as np
 from PIL import Image
 
 from fomm_jax.errors import InputError
+from fomm_jax.framing import Box
 from fomm_jax.picture_io import fit_frame
 from input_pipeline.manifest import RefusedClip
 from input_pipeline.sources import open_video
-
-Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 FITS = ("crop", "stretch")
 

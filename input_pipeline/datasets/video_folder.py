@@ -9,11 +9,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from fomm_jax.config import DatasetConfig
-from fomm_jax.errors import InputError
+from fomm_jax.errors import InputError, naming
+from fomm_jax.face_detector import HeadDetector
 from input_pipeline.clip_list import read_clip_list
 from input_pipeline.datasets.builder import ClipsBuilder
 from input_pipeline.datasets.clips import Clip, Selection
-from input_pipeline.face_detector import HeadDetector
 from input_pipeline.face_tracks import TrackSettings, face_clips
 from input_pipeline.manifest import RefusedClip
 from input_pipeline.splits import split_at_random, split_videos
@@ -66,7 +66,8 @@ class VideoFolder(ClipsBuilder):
 
 
 def _faces(train: Sequence[Path], test: Sequence[Path], num_workers: int) -> Selection:
-    HeadDetector(TrackSettings.min_size)  # tells once, and before all work, where dlib is missing
+    with naming("--crop=faces"):
+        HeadDetector(TrackSettings.min_size)  # tells once, before all work, where dlib is missing
     with concurrent.futures.ProcessPoolExecutor(
         num_workers, multiprocessing.get_context("spawn")
     ) as pool:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from fomm_jax.errors import InputError
-from input_pipeline.datasets.clips import Box
+from fomm_jax.framing import Box
 
 # Sides, in pixels, of the smallest face that dlib's detector sees.
 _SMALLEST_FACE = 80
@@ -32,7 +32,7 @@ class HeadDetector:
     def __init__(self, min_height: float) -> None:
         if importlib.util.find_spec("dlib") is None:
             raise InputError(
-                "--crop=faces needs packages that are not installed:"
+                "faces are found by packages that are not installed:"
                 " `pip install fomm_jax[evaluation]`"
             )
         import dlib  # large, and nobody else needs it
