@@ -111,6 +111,8 @@ def convert_to_torch(config: Config, source: str, target: str) -> None:
     abstract = jax.eval_shape(lambda key: initial_state(config, optimizers, key), jax.random.key(0))
     state = restore_state(path, abstract)
     write_torch_file(target, to_checkpoint(config, state, restore_epoch(path)))
+    if (path / "averages").is_dir():
+        print(f"{path}: its averaged weights stay; the file has those that training goes on with")
     print(f"wrote {target}")
 
 

@@ -43,6 +43,12 @@ OUTPUT = flags.DEFINE_string("output", None, "Film to write, .mp4 or .gif.")
 REFERENCE = flags.DEFINE_string(
     "reference", None, "What to compare with: recordings of the original, or a clone of it."
 )
+COMPILATION_CACHE = flags.DEFINE_string(
+    "compilation_cache",
+    None,
+    "Folder for compiled programs, which later runs then load; default: JAX_COMPILATION_CACHE_DIR,"
+    " else none.",
+)
 DISTRIBUTED = flags.DEFINE_boolean(
     "distributed",
     False,
@@ -68,8 +74,23 @@ def join_processes() -> None:
         ) from error
 
 
+def keep_compiled(folder: pathlib.Path) -> None:
+    """Have compiled programs written to a folder, and read from it."""
+    import jax
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"--compilation_cache: {folder} cannot be written ({error.strerror})"
+        ) from error
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+
+
 def run(config_dict: ConfigDict | None) -> None:
     """Check the flags against one another and do what --mode says."""
+    if COMPILATION_CACHE.value:
+        keep_compiled(pathlib.Path(COMPILATION_CACHE.value))
     if DISTRIBUTED.value and MODE.value != "train":
         raise InputError("--distributed: expected with --mode=train alone")
     match MODE.value:

@@ -1,9 +1,10 @@
 """Checkpoints of training: the networks, their optimisers and the loader's position, together.
 
-A checkpoint holds `params`, `statistics`, `optimizers` and `step`, so that an animation reads the
-first two alone; epoch and position in the data, which are the same for every process, are in its
-metadata. Orbax writes under a temporary name and renames, so that a checkpoint that can be seen was
-whole; checksums of its files tell whether it still is.
+A checkpoint holds `params`, `statistics`, `optimizers`, `step` and, where training kept them,
+`averages` of the params, so that an animation reads two of these alone; epoch and position in the
+data, which are the same for every process, are in its metadata. Orbax writes under a temporary name
+and renames, so that a checkpoint that can be seen was whole; checksums of its files tell whether it
+still is.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ from orbax.checkpoint import v1 as ocp
 from fomm_jax.checksums import find_damage, write_checksums
 from fomm_jax.errors import InputError
 from fomm_jax.networks import Networks
-from fomm_jax.train_state import TrainState, merge_networks, split_networks
+from fomm_jax.train_state import TrainState, begin_averages, merge_networks, split_networks
 
 FOLDER = "checkpoints"  # inside a workdir
 
@@ -186,10 +187,14 @@ def restore_state(path: pathlib.Path, abstract: TrainState, data: Any = None) ->
       InputError: it is of another architecture.
     """
     branches = _placed(_branches(abstract))
+    if not _has_averages(path):
+        branches.pop("averages", None)
     with _whole(path, (*branches, "_CHECKPOINT_METADATA")):
         _check_architecture(path, branches)
         state = TrainState(**ocp.load_checkpointables(path, branches))
         metadata = ocp.checkpointables_metadata(path).custom_metadata
+    if abstract.averages is not None and state.averages is None:
+        state = begin_averages(state)
     if data is not None:
         data.set_state(metadata.get("data", {"next_batch": int(state.step)}))
     return state
@@ -201,7 +206,7 @@ def restore_epoch(path: pathlib.Path) -> int:
 
 
 def restore_networks(folder: str | os.PathLike[str], networks: Networks) -> Networks:
-    """Trained networks from a checkpoint.
+    """Trained networks from a checkpoint: the averages of their weights where it has them.
 
     Args:
       folder: a checkpoint, or a folder of which the newest is taken: a workdir or its checkpoints.
@@ -213,11 +218,12 @@ def restore_networks(folder: str | os.PathLike[str], networks: Networks) -> Netw
     """
     path = find_checkpoint(folder)
     params, statistics = split_networks(networks)
-    abstract = _placed({"params": params, "statistics": statistics})
+    weights = "averages" if _has_averages(path) else "params"
+    abstract = _placed({weights: params, "statistics": statistics})
     with _whole(path, abstract):
-        _check_architecture(path, abstract)
+        _check_architecture(path, {"params": params, "statistics": statistics})
         restored = ocp.load_checkpointables(path, abstract)
-    return merge_networks(nnx.graphdef(networks), restored["params"], restored["statistics"])
+    return merge_networks(nnx.graphdef(networks), restored[weights], restored["statistics"])
 
 
 def find_checkpoint(folder: str | os.PathLike[str]) -> pathlib.Path:
@@ -242,6 +248,10 @@ def find_checkpoint(folder: str | os.PathLike[str]) -> pathlib.Path:
 
 def _is_checkpoint(path: pathlib.Path) -> bool:
     return (path / "params").is_dir() and ocp.is_orbax_checkpoint(path)
+
+
+def _has_averages(path: pathlib.Path) -> bool:
+    return (path / "averages").is_dir()
 
 
 @contextlib.contextmanager
@@ -284,7 +294,8 @@ def _placed(abstract: Any) -> Any:
 
 
 def _branches(state: TrainState) -> dict[str, Any]:
-    return {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+    fields = (field.name for field in dataclasses.fields(state))
+    return {name: branch for name in fields if (branch := getattr(state, name)) is not None}
 
 
 def _check_architecture(path: pathlib.Path, abstract: dict[str, Any]) -> None:

@@ -146,6 +146,7 @@ class TrainConfig:
     batch_size: int = 40  # pairs a step, over all devices and hosts
     fsdp: int = 1  # devices that share one copy of parameters and optimisers; divides their number
     accumulate: int = 1  # equal parts of the batch, one after another, for their gradients' mean
+    remat: bool = False  # keep convolutions alone for the gradients, compute the rest once more
     num_epochs: int = 100
     num_repeats: int = 75  # an epoch passes over the training videos as often
     num_steps: int = 0  # where above 0: that many steps in place of num_epochs
@@ -155,6 +156,8 @@ class TrainConfig:
     lr_kp_detector: float = 2.0e-4
     scales: tuple[float, ...] = (1.0, 0.5, 0.25, 0.125)  # of the pyramid that the losses see
     max_gradient_norm: float = 0.0  # where above 0: a network's longer gradients are shortened
+    # Where above 0: evaluation takes an average of the weights, of which a step keeps this share.
+    ema_decay: float = 0.0
     init_from: str = ""  # a checkpoint, ours or the original's, whose networks are fine-tuned
     seed: int = 0  # of the weights, the order of the data, the augmentation, the transforms
     checkpoint_freq: int = 50  # epochs between checkpoints

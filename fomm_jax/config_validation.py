@@ -42,6 +42,7 @@ MINIMA = {
     "train.lr_discriminator": 0,
     "train.lr_kp_detector": 0,
     "train.max_gradient_norm": 0,
+    "train.ema_decay": 0,
     "train.seed": 0,
     "train.checkpoint_freq": 1,
     "train.checkpoint_every": 0,
@@ -271,6 +272,8 @@ def _course(config: Config) -> Iterator[str]:
     milestones = train.epoch_milestones
     if any(after <= before for before, after in itertools.pairwise((0, *milestones))):
         yield f"train.epoch_milestones: expected growing epochs from 1 on, got {milestones}"
+    if train.ema_decay >= 1:
+        yield f"train.ema_decay: expected less than 1, got {train.ema_decay}"
     if train.transform.points_tps == 1:
         yield "train.transform.points_tps: expected 0 or at least 2, got 1"
     for blocks, (scale, times) in _halvings(config).items():

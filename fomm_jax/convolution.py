@@ -8,6 +8,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
+
+# By this name rematerialisation (`train_step.make_gradients`) finds what `convolve` gives.
+CONVOLVED = "convolved"
 
 Padding = tuple[tuple[int, int], ...]  # rows above and below, columns left and right
 
@@ -25,8 +29,8 @@ def convolve(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Array:
     """
     if kernel.shape[0] > x.shape[1] or kernel.shape[1] > x.shape[2]:
         # XLA would swap picture and kernel, and run that in a plain loop, which is far slower.
-        return _product_of_patches(x, kernel, padding)
-    return _convolve(x, kernel, padding)
+        return checkpoint_name(_product_of_patches(x, kernel, padding), CONVOLVED)
+    return checkpoint_name(_convolve(x, kernel, padding), CONVOLVED)
 
 
 def convolve_for_flax(

@@ -17,7 +17,7 @@ from fomm_jax.torch_weights import (
     load_networks,
     load_train_state,
 )
-from fomm_jax.train_state import Optimizers, TrainState
+from fomm_jax.train_state import Optimizers, TrainState, begin_averages
 
 ENTRIES = {*NETWORKS, *OPTIMIZER_KEYS.values(), "epoch"}  # of the original's checkpoints
 
@@ -65,6 +65,8 @@ def load_state(
     checkpoint = read_original(path)
     with naming(path):
         state = load_train_state(config, checkpoint, optimizers)
+    if abstract.averages is not None:
+        state = begin_averages(state)
     data.set_state({"next_batch": int(state.step)})
     return place_like(state, abstract)
 

@@ -12,7 +12,7 @@ from fomm_jax.checkpoints import Checkpoints, DamagedCheckpointError, restore_st
 from fomm_jax.config import Config
 from fomm_jax.errors import InputError
 from fomm_jax.pretrained import load_pretrained, load_state
-from fomm_jax.train_state import Optimizers, TrainState, split_networks
+from fomm_jax.train_state import Optimizers, TrainState, begin_averages, split_networks
 from fomm_jax.types import Batches
 
 
@@ -43,7 +43,8 @@ def state_to_begin_with(
         return state
     networks = split_networks(load_pretrained(config.train.init_from, config))
     params, statistics = sharding.place_like(networks, (state.params, state.statistics))
-    return dataclasses.replace(state, params=params, statistics=statistics)
+    state = dataclasses.replace(state, params=params, statistics=statistics)
+    return begin_averages(state) if config.train.ema_decay else state
 
 
 def newest_whole(checkpoints: Checkpoints, abstract: TrainState, batches: Batches) -> TrainState:

@@ -30,6 +30,8 @@ class TrainState:
     params: dict[str, nnx.State]
     statistics: dict[str, nnx.State]  # running statistics and singular vectors
     optimizers: dict[str, optax.OptState]
+    # Of `params`, over the steps, for evaluation; None unless `config.train.ema_decay` asks for it.
+    averages: dict[str, nnx.State] | None = None
 
 
 def make_optimizers(config: TrainConfig, steps_per_epoch: int) -> Optimizers:
@@ -70,9 +72,32 @@ def initial_state(config: Config, optimizers: Optimizers, key: jax.Array) -> Tra
     """Random networks and fresh optimisers; a pure function of the key."""
     networks = Networks(config.model, config.compat, rngs=nnx.Rngs(key))
     params, statistics = split_networks(networks)
-    return TrainState(
+    state = TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
         statistics=statistics,
         optimizers={name: optimizers[name].init(params[name]) for name in optimizers},
     )
+    return begin_averages(state) if config.train.ema_decay else state
+
+
+def averaged(
+    averages: dict[str, nnx.State], params: dict[str, nnx.State], step: jax.Array, decay: float
+) -> dict[str, nnx.State]:
+    """The exponential moving average of the weights after one more step.
+
+    A step keeps min(decay, (1 + t) / (10 + t)) of the average, where t counts the steps from 0, so
+    that random weights are soon forgotten (the rule of TensorFlow's ExponentialMovingAverage).
+    """
+
+    def move(average: jax.Array, param: jax.Array) -> jax.Array:
+        time = step.astype(param.dtype)
+        kept = jnp.minimum(decay, (1 + time) / (10 + time))
+        return kept * average + (1 - kept) * param
+
+    return jax.tree.map(move, averages, params)
+
+
+def begin_averages(state: TrainState) -> TrainState:
+    """The state with averages that are its weights."""
+    return dataclasses.replace(state, averages=jax.tree.map(jnp.copy, state.params))

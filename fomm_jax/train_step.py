@@ -11,12 +11,14 @@ from flax import nnx
 from fomm_jax import losses
 from fomm_jax.augmentation import augment
 from fomm_jax.config import Config
+from fomm_jax.convolution import CONVOLVED
 from fomm_jax.equivariance import ThinPlateTransform, sample_transform
 from fomm_jax.networks import Networks, abstract_networks
 from fomm_jax.perceptual import VggWeights
 from fomm_jax.train_state import (
     Optimizers,
     TrainState,
+    averaged,
     merge_networks,
     split_networks,
 )
@@ -125,7 +127,10 @@ def make_update(config: Config, optimizers: Optimizers) -> Update:
                     gradient, optimizer_states[name]
                 )
             params[name] = optax.apply_updates(params[name], updates)
-        new_state = TrainState(state.step + 1, params, statistics, optimizer_states)
+        averages = state.averages
+        if averages is not None:
+            averages = averaged(averages, params, state.step, config.train.ema_decay)
+        new_state = TrainState(state.step + 1, params, statistics, optimizer_states, averages)
         scalars = terms | {"gradient_norm": optax.tree.norm(gradients)}
         if config.model.num_kp > 1:
             scalars["keypoint_spread"] = keypoint_spread(outputs.driving_keypoints)
@@ -157,6 +162,8 @@ def make_gradients(config: Config) -> GradientsOf:
     """The gradients of all networks on some pairs, at parameters that stay as they are."""
     definition = nnx.graphdef(abstract_networks(config))
     weights = config.train.loss_weights
+    # What lies between the convolutions takes much memory and little time.
+    keep_convolved = jax.checkpoint_policies.save_only_these_names(CONVOLVED)
     adversarial = weights.generator_gan != 0
 
     def gradients_of(
@@ -172,8 +179,13 @@ def make_gradients(config: Config) -> GradientsOf:
             _, updated = split_networks(networks)
             return jnp.sum(jnp.stack(list(terms.values()))), (terms, outputs, updated)
 
+        objective = (
+            jax.checkpoint(generator_objective, policy=keep_convolved)
+            if config.train.remat
+            else generator_objective
+        )
         trained = {name: params[name] for name in ("kp_detector", "generator")}
-        gradients, (terms, outputs, updated) = jax.grad(generator_objective, has_aux=True)(trained)
+        gradients, (terms, outputs, updated) = jax.grad(objective, has_aux=True)(trained)
 
         if adversarial:
 

@@ -30,7 +30,10 @@ SHARED_NAMES = (
     "no_occlusion_full_scale",
     "first_order_align_corners",
 )
-NAMES = [*(folder.name for folder in reference.IN_REPOSITORY.iterdir()), *SHARED_NAMES]
+IN_REPOSITORY = [folder.name for folder in reference.IN_REPOSITORY.iterdir()]
+NAMES = [*IN_REPOSITORY, *SHARED_NAMES]
+# Float64 decides. The others in float32 as well are minutes of compiling: `make slow`.
+QUICK_IN_FLOAT32 = [*IN_REPOSITORY, "first_order", "multiscale_kp_discriminator"]
 
 STEPS, RESUMED_STEPS = DECISIVE_STEPS, DECISIVE_RESUMED_STEPS
 # A gradient that is 0 but for rounding: of a bias in front of a normalisation.
@@ -105,7 +108,13 @@ def test_evaluation(name):
         np.testing.assert_allclose(found[key], expected, rtol=0, atol=1e-4 * scale, err_msg=key)
 
 
-@all_recordings
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in QUICK_IN_FLOAT32 else pytest.mark.slow)
+        for name in NAMES
+    ],
+)
 def test_first_step_in_float32(name):
     step = float32_step(name)
     recorded = find(name).below("float32/step_0/")

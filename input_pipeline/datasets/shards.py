@@ -118,7 +118,7 @@ def _write_shards(
     with (
         tqdm(total=len(clips), desc=label, unit="clip") as bar,
         concurrent.futures.ProcessPoolExecutor(
-            num_workers, multiprocessing.get_context("spawn"), _die_on_interrupt
+            num_workers, multiprocessing.get_context("spawn"), _leave_interrupts
         ) as pool,
     ):
         unfinished = {
@@ -133,13 +133,16 @@ def _write_shards(
                 bar.update(unfinished[future])
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():
+                worker.terminate()
             raise
     return [_read_report(path) for path in paths]
 
 
-def _die_on_interrupt() -> None:
-    # Ctrl-C reaches the workers too. They shall end with it, and not each print where they were.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _leave_interrupts() -> None:
+    # Ctrl-C reaches the workers too. They leave it to the main process, which ends them; were they
+    # to die of it, that might look to the main process like a crash.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _key(clips: Sequence[Clip], encoding: Encoding) -> str:
