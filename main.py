@@ -101,7 +101,7 @@ def run(config_dict: ConfigDict | None) -> None:
         case _ if config_dict is None:
             raise InputError("--config: expected a file with get_config(), such as configs/tiny.py")
         case "animate" if SOURCE.value and DRIVING.value and OUTPUT.value:
-            run_file_animation(config_dict)
+            run_file_animation(config_dict, SOURCE.value, DRIVING.value, OUTPUT.value)
         case mode:
             run_in_workdir(mode, config_dict)
 
@@ -123,15 +123,15 @@ def run_comparison(config_dict: ConfigDict | None) -> None:
     )
 
 
-def run_file_animation(config_dict: ConfigDict) -> None:
-    """Animate --source by --driving."""
+def run_file_animation(config_dict: ConfigDict, source: str, driving: str, output: str) -> None:
+    """Animate a picture by a video."""
     from modes import animate
 
     checkpoint = CHECKPOINT.value or WORKDIR.value
     if checkpoint is None:
         raise InputError("--workdir or --checkpoint: expected one of them, to find the networks")
     config = from_config_dict(config_dict)
-    animate.run_files(config, checkpoint, SOURCE.value, DRIVING.value, OUTPUT.value)
+    animate.run_files(config, checkpoint, source, driving, output)
 
 
 def run_in_workdir(mode: str, config_dict: ConfigDict) -> None:
