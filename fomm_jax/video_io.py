@@ -140,6 +140,33 @@ def read_frames(
     return [found[i] for i in indices]
 
 
+def frame_times(path: str | os.PathLike) -> np.ndarray | None:
+    """Tell when each frame is shown, where that is not at a constant rate.
+
+    Phones and screen recorders leave out frames or space them as the light has it, and a frame of
+    a GIF lasts as long as it says.
+
+    Returns:
+      (t,) float64 in seconds from the first frame; None where no frame is off the average rate by
+      more than a quarter of its time, or the file does not tell.
+    """
+    with open_container(path) as (container, stream):
+        try:
+            if container.format.name == "gif":
+                stamps = [packet.pts for packet in container.demux(stream) if packet.size]
+            else:
+                index = _index(container, stream)
+                stamps = [] if index is None else index.times.tolist()
+        except DAMAGE:
+            return None
+        tick = float(stream.time_base or 1)
+    if len(stamps) < 3 or None in stamps:
+        return None
+    times = (np.array(stamps) - stamps[0]) * tick
+    even = np.linspace(0, times[-1], len(times))
+    return None if np.abs(times - even).max() <= even[1] / 4 else times
+
+
 def _decode_all(
     path: str | os.PathLike, first: int, index: FrameIndex | None
 ) -> Iterator[VideoFrame]:

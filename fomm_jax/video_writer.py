@@ -18,8 +18,11 @@ from PIL import Image
 
 from fomm_jax.atomic_files import replacing
 from fomm_jax.errors import InputError
+from fomm_jax.sound import copy_sound
 
 WRITABLE_SUFFIXES = (".mp4", ".gif")
+
+_FINE_TICK = Fraction(1, 90000)  # seconds; a whole number of them makes a frame at usual rates
 
 
 class VideoWriter:
@@ -36,9 +39,14 @@ class VideoWriter:
       height: of the frames, in pixels.
       width: of the frames, in pixels.
       keyframe_every: frames from one key frame of `.mp4` to the next; None leaves that open.
+      times: ascending, in seconds from 0: when each frame is shown, in place of `fps`, which is
+        for those after them.
+      sound_from: a video whose sound, if it has any, goes into the `.mp4`, as long as its frames
+        last; see `sound.SoundCopy`.
 
     Raises:
-      InputError: the suffix is unknown, `fps` is not above 0 or the file cannot be written.
+      InputError: the suffix is unknown, `fps` is not above 0, the file cannot be written, cannot
+        hold sound, or `sound_from` is no video.
     """
 
     def __init__(
@@ -49,6 +57,8 @@ class VideoWriter:
         width: int,
         *,
         keyframe_every: int | None = None,
+        times: np.ndarray | None = None,
+        sound_from: str | os.PathLike | None = None,
     ):
         self._path = Path(path)
         if self._path.suffix.lower() not in WRITABLE_SUFFIXES:
@@ -58,9 +68,14 @@ class VideoWriter:
         if self._rate <= 0:
             raise InputError(f"{path}: cannot have {fps} frames a second, expected more than 0")
         self._is_gif = self._path.suffix.lower() == ".gif"
+        if self._is_gif and sound_from is not None:
+            raise InputError(f"{path}: a GIF cannot hold sound, expected a name that ends in .mp4")
         self._shape = (height, width, 3)
         self._keyframe_every = keyframe_every
+        self._times = times
+        self._sound_from = sound_from
         self._num_frames = 0
+        self._last_pts = -1
 
     def __enter__(self) -> Self:
         """Open the file under a temporary name."""
@@ -68,13 +83,17 @@ class VideoWriter:
             unfinished = stack.enter_context(replacing(self._path))
             container = av.open(f"file:{unfinished}", "w", format="gif" if self._is_gif else "mp4")
             self._container = stack.enter_context(container)
-            self._stream = (
-                _add_gif_stream(self._container, self._rate, *self._shape[:2])
-                if self._is_gif
-                else _add_h264_stream(
-                    self._container, self._rate, *self._shape[:2], self._keyframe_every
+            if self._is_gif:
+                self._stream = _add_gif_stream(self._container, self._rate, *self._shape[:2])
+            else:
+                tick = 1 / self._rate if self._times is None else _FINE_TICK
+                self._stream = _add_h264_stream(
+                    self._container, self._rate, tick, *self._shape[:2], self._keyframe_every
                 )
-            )
+            self._sound = None
+            if self._sound_from is not None:
+                copy = copy_sound(self._sound_from, self._container)
+                self._sound = stack.enter_context(copy)
             stack.push(self._flush)
             self._stack = stack.pop_all()
         return self
@@ -94,18 +113,30 @@ class VideoWriter:
         if frame.shape != self._shape or frame.dtype != np.uint8:
             raise ValueError(f"expected {self._shape} uint8, got {frame.shape} {frame.dtype}")
         video_frame = _to_palette(frame) if self._is_gif else _to_yuv(frame)
-        tick = self._stream.codec_context.time_base
-        video_frame.time_base = tick
-        video_frame.pts = round(self._num_frames / (self._rate * tick))
+        video_frame.time_base = self._stream.codec_context.time_base
+        time = self._time_of(self._num_frames)
+        video_frame.pts = max(round(time / video_frame.time_base), self._last_pts + 1)
         with self._refusing():
             self._container.mux(self._stream.encode(video_frame))
+            if self._sound is not None:  # beside the frames, since a player reads both together
+                self._sound.mux_until(time)
+        self._last_pts = video_frame.pts
         self._num_frames += 1
+
+    def _time_of(self, number: int) -> Fraction:
+        """When a frame is shown, in seconds."""
+        if self._times is None:
+            return number / self._rate
+        listed = min(number, len(self._times) - 1)
+        return Fraction(float(self._times[listed])) + (number - listed) / self._rate
 
     def _flush(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             if self._num_frames == 0:
                 raise ValueError(f"{self._path}: no frame was written")
             self._container.mux(self._stream.encode(None))
+            if self._sound is not None:
+                self._sound.mux_until(self._time_of(self._num_frames - 1) + 1 / self._rate)
 
     @contextlib.contextmanager
     def _refusing(self) -> Iterator[None]:
@@ -118,6 +149,7 @@ class VideoWriter:
 def _add_h264_stream(
     container: OutputContainer,
     rate: Fraction,
+    tick: Fraction,
     height: int,
     width: int,
     keyframe_every: int | None,
@@ -128,7 +160,7 @@ def _add_h264_stream(
     stream = container.add_stream("libx264", rate=rate, options=options)
     stream.height, stream.width = height + height % 2, width + width % 2
     stream.pix_fmt = "yuv420p"
-    stream.codec_context.time_base = 1 / rate
+    stream.codec_context.time_base = tick
     # Untagged, some players take the colours for BT.601 and some for BT.709.
     stream.codec_context.colorspace = Colorspace.ITU709
     stream.codec_context.color_primaries = ColorPrimaries.BT709

@@ -1,0 +1,66 @@
+"""Films with sound, for tests."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+
+
+def write_film(
+    path, codec="aac", *, fps=25, seconds=2, size=(32, 48), video_delay=0.0, sound_delay=0.0
+):
+    """A film of grey noise whose sound is a beep of 50 ms at the start of each half second.
+
+    Delays are in seconds; `codec=None` is a film without sound.
+    """
+    height, width = size
+    rate = 44100
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        video.height, video.width, video.pix_fmt = height, width, "yuv420p"
+        tick = 1 / Fraction(fps).limit_denominator(1001)
+        video.codec_context.time_base = tick
+        sound = container.add_stream(codec, rate=rate) if codec else None
+        if sound:
+            sound.layout = "mono"
+        for i in range(round(seconds * fps)):
+            noise = np.random.default_rng(i).integers(0, 256, (height, width), dtype=np.uint8)
+            frame = av.VideoFrame.from_ndarray(noise, "gray")
+            frame.pts, frame.time_base = i + round(video_delay * fps), tick
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        if sound:
+            time = np.arange(round(seconds * rate)) / rate
+            wave = 0.5 * np.sin(2 * np.pi * 440 * time) * (time % 0.5 < 0.05)
+            resampler = av.AudioResampler(sound.format, sound.layout, rate)
+            for start in range(0, len(wave), 1024):
+                samples = wave[None, start : start + 1024].astype(np.float32)
+                frame = av.AudioFrame.from_ndarray(samples, "fltp", "mono")
+                frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
+                frame.pts = start + round(sound_delay * rate)
+                for resampled in resampler.resample(frame):
+                    container.mux(sound.encode(resampled))
+            container.mux(sound.encode(None))
+
+
+def beeps(path):
+    """When beeps begin, in seconds from the first frame, as a player has it; None without sound."""
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            return None
+        video = container.streams.video[0]
+        first = float(video.start_time * video.time_base)
+        loud = []
+        for frame in container.decode(audio=0):
+            samples = np.abs(frame.to_ndarray()).reshape(-1)
+            samples = samples / np.iinfo(np.int16).max if samples.dtype == np.int16 else samples
+            times = float(frame.pts * frame.time_base) + np.arange(len(samples)) / frame.rate
+            loud += times[samples > 0.25].tolist()
+    loud = np.array(loud) - first
+    return loud[np.diff(loud, prepend=-1) > 0.2]
+
+
+def sound_packets(path):
+    """The packets of the sound track, as bytes."""
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
