@@ -28,3 +28,17 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink()
+
+
+def check_can_write(path: str | os.PathLike[str]) -> None:
+    """Tell before long work whether `replacing` will find a folder that can be written.
+
+    Raises:
+      InputError: it will not.
+    """
+    folder = pathlib.Path(path).parent
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not there.is_dir():
+        raise InputError(f"{path}: cannot be written ({there} is no folder)")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot be written (no permission for {there})")

@@ -7,15 +7,23 @@ import numpy as np
 
 
 def write_film(
-    path, codec="aac", *, fps=25, seconds=2, size=(32, 48), video_delay=0.0, sound_delay=0.0
+    path,
+    codec="aac",
+    *,
+    fps=25,
+    seconds=2,
+    size=(32, 48),
+    video_delay=0.0,
+    sound_delay=0.0,
+    options=None,
 ):
     """A film of grey noise whose sound is a beep of 50 ms at the start of each half second.
 
-    Delays are in seconds; `codec=None` is a film without sound.
+    Delays are in seconds; `codec=None` is a film without sound; `options` are the container's.
     """
     height, width = size
     rate = 44100
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=options or {}) as container:
         video = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         video.height, video.width, video.pix_fmt = height, width, "yuv420p"
         tick = 1 / Fraction(fps).limit_denominator(1001)
