@@ -95,7 +95,7 @@ def convert_from_torch(config: Config, source: str, target: str) -> None:
     absent = sorted({"discriminator", *OPTIMIZER_KEYS.values()} - checkpoint.keys())
     step, epoch = int(state.step), checkpoint.get("epoch", 0)
     del checkpoint  # large, and Orbax needs memory too
-    with Checkpoints(target, keep=1) as checkpoints:
+    with Checkpoints(target, keep=1, config=config) as checkpoints:
         if checkpoints.latest_step is not None:
             raise InputError(f"{checkpoints.folder}: has a checkpoint already; expected none")
         checkpoints.save(step, state, epoch)

@@ -30,7 +30,7 @@ def random_networks(config: Config) -> Networks:
 
 def our_step(config: Config, source: np.ndarray, driving: np.ndarray) -> Step:
     """The next frames of a video without end."""
-    animator = Animator(random_networks(config), config.animate.normalization, len(driving))
+    animator = Animator(random_networks(config), config, batch_size=len(driving))
     animated = animator.animate(source, itertools.cycle(driving))
 
     def step() -> None:

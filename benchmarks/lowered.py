@@ -9,8 +9,8 @@ from flax import nnx
 from jax.sharding import Sharding, SingleDeviceSharding
 
 from fomm_jax import sharding
-from fomm_jax.animator import animate_frames, encode_source
 from fomm_jax.config import Config
+from fomm_jax.motion_transfer import animate_frames, encode_source
 from fomm_jax.networks import Networks, abstract_networks
 from fomm_jax.perceptual_weights import load_vgg
 from fomm_jax.train import compiled_for

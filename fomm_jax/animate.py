@@ -41,7 +41,7 @@ def animate_pairs(
         source = next(iter(source_video))
         write_animation(
             source,
-            animator.animate(source, driving_video),
+            animator.compare(source, driving_video),
             folder,
             name,
             suffix=suffix,
@@ -139,7 +139,7 @@ def animate_files(
     with VideoWriter(output, info.fps, *size) as writer:
         animated = animator.animate(picture, frames)
         for frame in tqdm(animated, total=info.num_frames, desc="animate", unit="frame"):
-            writer.write(frame.prediction)
+            writer.write(frame)
 
 
 def _frames_until_damage(path: str) -> Iterator[np.ndarray]:

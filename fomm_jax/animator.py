@@ -1,50 +1,43 @@
-"""Animation: one source picture by the motion of many driving frames.
+"""Animation: a source picture in place of the one who moves in a video.
 
-The source is encoded once; driving frames go through in batches of one size, so that one
-compilation serves videos of any length and memory does not grow with it.
+The way of the data: frames → keypoints (`Animator.detect`) → what they moved, added to those of the
+source → the picture of each (`Animator.animate_keypoints`). All of it is lazy and goes in batches
+of one size, so that one compilation serves videos of any length and memory does not grow with it.
+Several sources may share the keypoints of a video, and several videos an encoded source.
 """
 
 import dataclasses
+import importlib.resources
 import itertools
-import math
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Self, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from scipy.spatial import ConvexHull, QhullError
 
-from fomm_jax import geometry
-from fomm_jax.config import NormalizationConfig
-from fomm_jax.errors import InputError
+from fomm_jax.compiled import CompiledOnce
+from fomm_jax.config import Config, NormalizationConfig
+from fomm_jax.config_validation import check_frame_size
+from fomm_jax.errors import InputError, naming
+from fomm_jax.motion_transfer import (
+    EncodedSource,
+    generate,
+    movement_scale,
+    normalize_keypoints,
+)
 from fomm_jax.networks import Networks
-from fomm_jax.types import Keypoints
+from fomm_jax.pretrained import load_config, load_pretrained
+from fomm_jax.types import FrameKeypoints, Keypoints
 
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class EncodedSource:
-    """All that an animation needs of its source."""
-
-    frame: jax.Array  # (1, h, w, c) in [0, 1]
-    keypoints: Keypoints  # of batch 1
-    features: jax.Array  # (1, h', w', c') of the generator's encoder
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class AnimatedFrames:
-    """Driving frames and what the source looks like in their place."""
-
-    prediction: jax.Array  # (t, h, w, c) in [0, 1]
-    driving_keypoints: Keypoints  # of batch t, as detected
-    normalized_keypoints: Keypoints  # of batch t, as carried over to the source
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
 class AnimatedFrame:
-    """One frame of an animation, on the host."""
+    """One frame of an animation beside the one that drives it, on the host."""
 
     driving: np.ndarray  # (h, w, c) uint8
     prediction: np.ndarray  # (h, w, c) uint8, truncated as the original's PNGs are
@@ -52,160 +45,254 @@ class AnimatedFrame:
     l1: float  # mean |prediction - driving| on [0, 1], before the truncation
 
 
-def encode_source(networks: Networks, source: jax.Array) -> EncodedSource:
-    """Keypoints and features of a source picture (1, h, w, c) in [0, 1]."""
-    return EncodedSource(
-        frame=source,
-        keypoints=networks.kp_detector(source, train=False),
-        features=networks.generator.encode(source, train=False),
-    )
-
-
-def animate_frames(
-    networks: Networks,
-    source: EncodedSource,
-    driving: jax.Array,
-    initial: Keypoints,
-    movement_scale: jax.Array,
-    config: NormalizationConfig,
-) -> AnimatedFrames:
-    """The source in place of driving frames.
-
-    Args:
-      networks: trained; their running statistics are used.
-      source: from `encode_source`.
-      driving: (t, h, w, c) in [0, 1].
-      initial: keypoints of the driving video's first frame, of batch 1.
-      movement_scale: (), from `movement_scale`.
-      config: how keypoints are carried over.
-    """
-    detected = networks.kp_detector(driving, train=False)
-    normalized = normalize_keypoints(source.keypoints, detected, initial, movement_scale, config)
-    motion = networks.generator.dense_motion_network(
-        source.frame, source.keypoints, normalized, train=False
-    )
-    prediction = networks.generator.decode(source.features, motion, train=False)
-    return AnimatedFrames(prediction, detected, normalized)
-
-
-def normalize_keypoints(
-    source: Keypoints,
-    driving: Keypoints,
-    initial: Keypoints,
-    movement_scale: jax.Array,
-    config: NormalizationConfig,
-) -> Keypoints:
-    """Carry driving keypoints over to the source (section 3.4, "relative motion transfer").
-
-    Relative movement adds to the source's keypoints what the driving ones moved since the initial
-    frame, times the scale; relative jacobians are J_driving J_initial⁻¹ J_source.
-    """
-    if not config.use_relative_movement:
-        return driving
-    value = movement_scale * (driving.value - initial.value) + source.value
-    jacobian = driving.jacobian
-    if (
-        config.use_relative_jacobian
-        and jacobian is not None
-        and initial.jacobian is not None
-        and source.jacobian is not None
-    ):
-        change = geometry.multiply_2x2(jacobian, geometry.invert_2x2(initial.jacobian))
-        jacobian = geometry.multiply_2x2(change, source.jacobian)
-    return Keypoints(value, jacobian)
-
-
-def movement_scale(source: Keypoints, initial: Keypoints, config: NormalizationConfig) -> float:
-    """Square root of the ratio of the areas of the keypoints' convex hulls; 1 where not asked for.
-
-    Args:
-      source, initial: of batch 1.
-      config: `adapt_movement_scale` asks for it.
-
-    Raises:
-      InputError: the keypoints lie on a line, so that there is no area.
-    """
-    if not config.adapt_movement_scale:
-        return 1.0
-    try:
-        source_area, initial_area = (
-            ConvexHull(np.asarray(keypoints.value[0])).volume for keypoints in (source, initial)
-        )
-    except QhullError as error:
-        raise InputError(
-            "config.animate.normalization.adapt_movement_scale: the keypoints lie on a line and"
-            " have no area to compare; expected keypoints of a trained model"
-        ) from error
-    return math.sqrt(source_area) / math.sqrt(initial_area)
-
-
 class Animator:
-    """Trained networks with their compiled functions."""
+    """A trained model that animates pictures.
 
-    def __init__(self, networks: Networks, motion: NormalizationConfig, batch_size: int):
-        """Prepare to animate `batch_size` frames a call; compilation waits for the first."""
-        definition, state = nnx.split(networks)
-        self._state = state
-        self._motion = motion
-        self._batch_size = batch_size
+    Pictures and frames are (h, w, 3) uint8. Height and width may be any that the networks can
+    halve, and are best those of `config.dataset.frame_shape`, which the model was trained with;
+    `picture_io.fit_frame` brings a picture to them. Each size is compiled once, when it is first
+    met.
 
-        @jax.jit
-        def detect(state: nnx.State, frame: jax.Array) -> Keypoints:
-            return nnx.merge(definition, state).kp_detector(_to_float(frame), train=False)
+    Methods may be called from several threads. What they return are iterators for one thread each,
+    which work when they are asked for a frame.
 
-        @jax.jit
-        def encode(state: nnx.State, source: jax.Array) -> EncodedSource:
-            return encode_source(nnx.merge(definition, state), _to_float(source))
+    Attributes:
+      config: of the model; `config.animate.normalization` is how motion is carried over where a
+        call does not say it.
+      batch_size: frames a call of the networks.
+    """
 
-        @jax.jit
-        def animate(
-            state: nnx.State,
-            source: EncodedSource,
-            frames: jax.Array,
-            initial: Keypoints,
-            scale: jax.Array,
-        ) -> tuple[jax.Array, jax.Array, jax.Array]:
-            driving = _to_float(frames)
-            networks = nnx.merge(definition, state)
-            animated = animate_frames(networks, source, driving, initial, scale, motion)
-            prediction = animated.prediction
-            l1 = jnp.mean(jnp.abs(prediction - driving), axis=(1, 2, 3))
-            truncated = jnp.floor(255 * prediction).astype(jnp.uint8)
-            return truncated, animated.driving_keypoints.value, l1
-
-        self._detect, self._encode, self._animate = detect, encode, animate
-
-    def animate(self, source: np.ndarray, frames: Iterable[np.ndarray]) -> Iterator[AnimatedFrame]:
-        """Animate a source by driving frames, lazily.
+    def __init__(self, networks: Networks, config: Config, *, batch_size: int | None = None):
+        """Animate with trained networks.
 
         Args:
-          source: (h, w, c) uint8.
-          frames: (h, w, c) uint8 each; motion is relative to the first, where it is relative.
+          networks: trained; the discriminator is not kept.
+          config: theirs.
+          batch_size: frames that are read, animated and given out together. More are faster on an
+            accelerator; 1 gives each frame as soon as it comes. Default: the config's.
+        """
+        self.config = config
+        self.batch_size = batch_size or config.animate.batch_size
+        detector, self._detector = nnx.split(networks.kp_detector)
+        generator, self._generator = nnx.split(networks.generator)
+
+        def detect(state: nnx.State, frames: jax.Array) -> Keypoints:
+            return nnx.merge(detector, state)(_to_float(frames), train=False)
+
+        def encode(state: nnx.State, source: jax.Array, keypoints: Keypoints) -> EncodedSource:
+            frame = _to_float(source)
+            features = nnx.merge(generator, state).encode(frame, train=False)
+            return EncodedSource(frame, keypoints, features)
+
+        def paint(
+            state: nnx.State, source: EncodedSource, keypoints: Keypoints
+        ) -> tuple[jax.Array, jax.Array]:
+            prediction = generate(nnx.merge(generator, state), source, keypoints)
+            return prediction, jnp.floor(255 * prediction).astype(jnp.uint8)
+
+        self._detect = CompiledOnce(detect)
+        self._encode = CompiledOnce(encode)
+        self._paint = CompiledOnce(paint)
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        path: str | os.PathLike[str],
+        config: Config | None = None,
+        *,
+        batch_size: int | None = None,
+    ) -> Self:
+        """Animate with the networks of a checkpoint.
+
+        Args:
+          path: a workdir, a folder of checkpoints, of which the newest is taken, one checkpoint,
+            weights that `save_weights` wrote (.npz), or a file of the original (.pth.tar).
+          config: of the model. It is needed with files of the original, and with checkpoints from
+            before they carried it.
+          batch_size: as in `Animator`.
+
+        Raises:
+          InputError: there is no checkpoint, it is damaged or of another architecture, or its
+            configuration is needed.
+        """
+        config = config or load_config(path)
+        return cls(load_pretrained(path, config), config, batch_size=batch_size)
+
+    @classmethod
+    def demo(cls, *, batch_size: int | None = None) -> Self:
+        """Animate with the small model that comes with the package (docs/demo_model.md).
+
+        Raises:
+          InputError: this installation lacks it.
+        """
+        weights = importlib.resources.files("fomm_jax") / "demo_model" / "weights.npz"
+        if not weights.is_file():
+            raise InputError(f"{weights}: the demo model is not there; expected it in the package")
+        with importlib.resources.as_file(weights) as path:
+            return cls.from_checkpoint(path, batch_size=batch_size)
+
+    def animate(
+        self,
+        source: np.ndarray | EncodedSource,
+        frames: Iterable[np.ndarray],
+        *,
+        normalization: NormalizationConfig | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Animate a source by driving frames.
+
+        Args:
+          source: a picture, or one that was encoded before.
+          frames: all of one size, which need not be the source's. Motion is relative to the first,
+            where it is relative.
+          normalization: how motion is carried over.
+
+        Yields:
+          For each driving frame the source in its place, of the size of the source, uint8.
+
+        Raises:
+          InputError: a picture is of another form, or as `animate_keypoints`.
+        """
+        return self.animate_keypoints(source, self.detect(frames), normalization=normalization)
+
+    def detect(self, frames: Iterable[np.ndarray]) -> Iterator[FrameKeypoints]:
+        """Find the keypoints of frames of one size.
+
+        Yields:
+          Those of each frame, float32 on the host: value (k, 2), jacobian (k, 2, 2) or None.
+
+        Raises:
+          InputError: a frame is of another form.
+        """
+        for batch in _batches(self._checked(frames), self.batch_size):
+            filled = np.stack(_filled(batch, self.batch_size))
+            found = jax.device_get(self._detect(self._detector, filled))
+            for i in range(len(batch)):
+                jacobian = None if found.jacobian is None else found.jacobian[i]
+                yield FrameKeypoints(found.value[i], jacobian)
+
+    def encode(self, source: np.ndarray) -> EncodedSource:
+        """Keypoints and features of a source picture, for any number of animations.
+
+        Raises:
+          InputError: the picture is of another form.
+        """
+        source = np.asarray(source)
+        with naming("source"):
+            (keypoints,) = self.detect([source])
+        return self._encode(self._generator, source[np.newaxis], _of_batch([keypoints]))
+
+    def animate_keypoints(
+        self,
+        source: np.ndarray | EncodedSource,
+        keypoints: Iterable[FrameKeypoints],
+        *,
+        initial: FrameKeypoints | None = None,
+        normalization: NormalizationConfig | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Animate a source by keypoints of driving frames.
+
+        Args:
+          source: a picture, or one that was encoded before.
+          keypoints: of each frame, as from `detect`.
+          initial: those that relative motion starts from; default: the first.
+          normalization: how motion is carried over.
+
+        Yields:
+          As `animate`.
 
         Raises:
           InputError: see `movement_scale`.
         """
-        frames = iter(frames)
-        batch = list(itertools.islice(frames, self._batch_size))
-        if not batch:
-            return
-        encoded = self._encode(self._state, source[None])
-        initial = self._detect(self._state, batch[0][None])
-        scale = movement_scale(encoded.keypoints, initial, self._motion)
-        while batch:
-            # A last batch that is not full is filled up, since a new size would compile anew.
-            filled = np.stack(batch + batch[-1:] * (self._batch_size - len(batch)))
-            outputs = self._animate(self._state, encoded, filled, initial, jnp.asarray(scale))
-            predictions, keypoints, l1 = jax.device_get(outputs)
-            for i, driving in enumerate(batch):
-                yield AnimatedFrame(driving, predictions[i], keypoints[i], float(l1[i]))
-            batch = list(itertools.islice(frames, self._batch_size))
+        for batch, _, pictures in self._painted(source, keypoints, initial, normalization):
+            yield from np.array(pictures)[: len(batch)]
 
-    def detect_keypoints(self, frame: np.ndarray) -> np.ndarray:
-        """The keypoints (k, 2) of a frame (h, w, c) uint8, (x, y) on [-1, 1]."""
-        return np.asarray(self._detect(self._state, frame[None]).value[0])
+    def compare(
+        self,
+        source: np.ndarray,
+        frames: Iterable[np.ndarray],
+        *,
+        normalization: NormalizationConfig | None = None,
+    ) -> Iterator[AnimatedFrame]:
+        """As `animate`, with what the driving frames were and how far from them the result is.
+
+        The frames are of the size of the source.
+        """
+        frames, beside = itertools.tee(frames)
+        painted = self._painted(source, self.detect(frames), None, normalization)
+        for batch, predictions, pictures in painted:
+            driving = list(itertools.islice(beside, len(batch)))
+            filled = np.stack(_filled(driving, self.batch_size))
+            l1 = np.asarray(_l1(predictions, filled))
+            rows = zip(driving, np.array(pictures), batch, l1, strict=False)
+            for frame, picture, keypoints, distance in rows:
+                yield AnimatedFrame(frame, picture, np.asarray(keypoints.value), float(distance))
+
+    def _painted(
+        self,
+        source: np.ndarray | EncodedSource,
+        keypoints: Iterable[FrameKeypoints],
+        initial: FrameKeypoints | None,
+        normalization: NormalizationConfig | None,
+    ) -> Iterator[tuple[list[FrameKeypoints], jax.Array, jax.Array]]:
+        """Batches of keypoints with what is painted of them, as [0, 1] and as uint8."""
+        config = normalization or self.config.animate.normalization
+        keypoints = iter(keypoints)
+        first = next(keypoints, None)
+        if first is None:
+            return
+        encoded = source if isinstance(source, EncodedSource) else self.encode(source)
+        start = _of_batch([initial or first])
+        scale = np.float32(movement_scale(encoded.keypoints, start, config))
+        for batch in _batches(itertools.chain([first], keypoints), self.batch_size):
+            driving = _of_batch(_filled(batch, self.batch_size))
+            carried = _normalize(encoded.keypoints, driving, start, scale, config)
+            yield batch, *self._paint(self._generator, encoded, carried)
+
+    def _checked(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Frames, all of one form, which the networks can take."""
+        size = None
+        for number, frame in enumerate(map(np.asarray, frames)):
+            channels = self.config.model.num_channels
+            if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != channels:
+                raise InputError(
+                    f"frame {number} is {frame.dtype}{frame.shape}; expected (height, width,"
+                    f" {channels}) uint8"
+                )
+            if size is None:
+                size = frame.shape[:2]
+                check_frame_size(self.config, *size)
+            if frame.shape[:2] != size:
+                raise InputError(
+                    f"frame {number} is of size {frame.shape[:2]}; expected {size}, as the first"
+                )
+            yield frame
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    items = iter(items)
+    while batch := list(itertools.islice(items, size)):
+        yield batch
+
+
+def _filled(batch: Sequence[T], size: int) -> list[T]:
+    """A batch with its last item again until it is full, since a new size would compile anew."""
+    return [*batch, *[batch[-1]] * (size - len(batch))]
+
+
+def _of_batch(keypoints: list[FrameKeypoints]) -> Keypoints:
+    value = jnp.asarray(np.stack([frame.value for frame in keypoints]))
+    jacobians = [frame.jacobian for frame in keypoints if frame.jacobian is not None]
+    return Keypoints(value, jnp.asarray(np.stack(jacobians)) if jacobians else None)
 
 
 def _to_float(pictures: jax.Array) -> jax.Array:
     """uint8 to [0, 1] in JAX's default float."""
     return pictures.astype(jnp.zeros(()).dtype) / 255
+
+
+_normalize = jax.jit(normalize_keypoints, static_argnames="config")
+
+
+@jax.jit
+def _l1(predictions: jax.Array, frames: jax.Array) -> jax.Array:
+    return jnp.mean(jnp.abs(predictions - _to_float(frames)), axis=(1, 2, 3))

@@ -1,10 +1,10 @@
 """Checkpoints of training: the networks, their optimisers and the loader's position, together.
 
 A checkpoint holds `params`, `statistics`, `optimizers`, `step` and, where training kept them,
-`averages` of the params, so that an animation reads two of these alone; epoch and position in the
-data, which are the same for every process, are in its metadata. Orbax writes under a temporary name
-and renames, so that a checkpoint that can be seen was whole; checksums of its files tell whether it
-still is.
+`averages` of the params, so that an animation reads two of these alone; configuration, epoch and
+position in the data, which are the same for every process, are in its metadata. Orbax writes under
+a temporary name and renames, so that a checkpoint that can be seen was whole; checksums of its
+files tell whether it still is.
 """
 
 import contextlib
@@ -23,7 +23,9 @@ from flax import nnx
 from orbax.checkpoint import v1 as ocp
 
 from fomm_jax.checksums import find_damage, write_checksums
-from fomm_jax.errors import InputError
+from fomm_jax.config import Config
+from fomm_jax.config_dict import from_json, to_json
+from fomm_jax.errors import InputError, naming
 from fomm_jax.networks import Networks
 from fomm_jax.train_state import TrainState, begin_averages, merge_networks, split_networks
 
@@ -37,17 +39,26 @@ class DamagedCheckpointError(InputError):
 class Checkpoints:
     """The checkpoints of a run, newest last. A context manager; leaving it waits for the writer."""
 
-    def __init__(self, workdir: str | os.PathLike[str], *, keep: int, keep_best: int = 0):
+    def __init__(
+        self,
+        workdir: str | os.PathLike[str],
+        *,
+        keep: int,
+        keep_best: int = 0,
+        config: Config | None = None,
+    ):
         """Open or create the checkpoints of `workdir`.
 
         Args:
           workdir: of the run.
           keep: the number of newest checkpoints that stay.
           keep_best: the number of those that stay for having been saved with the lowest losses.
+          config: of the run, which each checkpoint then carries.
 
         Raises:
           InputError: the folder cannot be written.
         """
+        self._config = {} if config is None else {"config": to_json(config)}
         self.folder = pathlib.Path(workdir).absolute() / FOLDER
         policies = ocp.training.preservation_policies
         best = policies.BestN(
@@ -126,7 +137,7 @@ class Checkpoints:
                 overwrite=True,
                 force=True,
                 metrics=None if loss is None else {"loss": loss},
-                custom_metadata={"epoch": epoch} | position,
+                custom_metadata={"epoch": epoch} | position | self._config,
             )
         assert response is not None, "force saves always"
         path = self.folder / str(step)
@@ -203,6 +214,17 @@ def restore_state(path: pathlib.Path, abstract: TrainState, data: Any = None) ->
 def restore_epoch(path: pathlib.Path) -> int:
     """The epochs that a checkpoint had done."""
     return ocp.checkpointables_metadata(path).custom_metadata["epoch"]
+
+
+def restore_config(path: pathlib.Path) -> Config | None:
+    """The configuration that a checkpoint carries; None where it is older than that.
+
+    Raises:
+      InputError: this version knows no such configuration.
+    """
+    text = (ocp.checkpointables_metadata(path).custom_metadata or {}).get("config")
+    with naming(path):
+        return None if text is None else from_json(text)
 
 
 def restore_networks(folder: str | os.PathLike[str], networks: Networks) -> Networks:

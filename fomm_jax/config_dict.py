@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import functools
+import json
 import math
 from collections.abc import Iterator, Mapping
 from types import NoneType
@@ -41,6 +42,26 @@ def parse(values: Mapping[str, Any]) -> Config:
       InputError: on an unknown key or a value of the wrong type.
     """
     return _parse_section(Config, values, "config")
+
+
+def to_json(config: Config) -> str:
+    """The configuration as text, every field of it."""
+    return json.dumps(dataclasses.asdict(config))
+
+
+def from_json(text: str) -> Config:
+    """The inverse of `to_json`, checked as by `from_config_dict`.
+
+    Raises:
+      InputError: the text is no JSON, or as `from_config_dict`.
+    """
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"config: expected JSON ({error})") from error
+    config = parse(values)
+    validate(config)
+    return config
 
 
 def check_field(path: str) -> None:

@@ -95,6 +95,12 @@ def validate(config: Config) -> None:
         raise InputError(f"config.{message}")
 
 
+def check_frame_size(config: Config, height: int, width: int) -> None:
+    """Raise an `InputError` where the networks of a valid config cannot take such frames."""
+    for message in _frame_size(config, f"frames of {height} x {width} pixels", (height, width)):
+        raise InputError(f"{message}; the model was trained with {config.dataset.frame_shape[:2]}")
+
+
 def _ranges(config: Config) -> Iterator[str]:
     for field, minimum in MINIMA.items():
         value = attrgetter(field)(config)
@@ -144,24 +150,28 @@ def _augmentation(augmentation: AugmentationConfig) -> Iterator[str]:
 
 def _frame_sizes(config: Config) -> Iterator[str]:
     """Whether the networks can halve test frames, and training frames after the augmentation."""
-    sizes = {"dataset.frame_shape": config.dataset.frame_shape[:2]}
-    if config.dataset.augmentation.crop_size:
-        sizes["dataset.augmentation.crop_size"] = config.dataset.augmentation.crop_size
+    yield from _frame_size(config, "dataset.frame_shape", config.dataset.frame_shape[:2])
+    if crop := config.dataset.augmentation.crop_size:
+        yield from _frame_size(config, "dataset.augmentation.crop_size", crop)
+
+
+def _frame_size(config: Config, name: str, size: tuple[int, int]) -> Iterator[str]:
+    """Whether they can halve frames of a (height, width), which the lines call `name`."""
     detector = config.model.kp_detector
-    for (field, size), axis in itertools.product(sizes.items(), (0, 1)):
+    for axis in (0, 1):
         pixels = size[axis]
         length = f"{('height', 'width')[axis]} {pixels}"
         for blocks, (scale, times) in _halvings(config).items():
             shrunk = _shrunk(pixels, scale)
             if not _can_be_halved(shrunk, times):
                 yield (
-                    f"{field}: {length} at scale {scale:g} is {shrunk}, which cannot be halved"
+                    f"{name}: {length} at scale {scale:g} is {shrunk}, which cannot be halved"
                     f" {times} times without remainder (config.{blocks})"
                 )
         heatmap = _shrunk(pixels, detector.scale_factor) + 2 * detector.pad - HEAD_SIZE + 1
         if heatmap < 2:
             yield (
-                f"{field}: {length} leaves a heatmap of {max(heatmap, 0)}, expected at least 2"
+                f"{name}: {length} leaves a heatmap of {max(heatmap, 0)}, expected at least 2"
                 " (config.model.kp_detector.scale_factor and pad)"
             )
 

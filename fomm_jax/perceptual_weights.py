@@ -13,8 +13,6 @@ normalises by (2x - 1 - shift) / scale with shift -0.030, -0.088, -0.188 and sca
 
 import os
 import pathlib
-import zipfile
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +22,7 @@ from fomm_jax.atomic_files import replacing
 from fomm_jax.config import PerceptualConfig
 from fomm_jax.errors import InputError, naming
 from fomm_jax.lpips_weights import read_arrays
+from fomm_jax.npz_files import read_npz
 from fomm_jax.perceptual import VggWeights
 
 BLOCK_WIDTHS = (64, 128, 256, 512, 512)  # channels; the blocks are parted by pooling
@@ -110,13 +109,8 @@ def _from_file(network: str, path: str) -> VggWeights:
             f"https://download.pytorch.org/models/{download} and convert it by `python "
             f"convert_torch_weights.py --perceptual={network} --input={download} --output={path}`"
         )
-    try:
-        with source.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = dict(archive)
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(
-            f"config.perceptual.weights: {source} is not a whole and readable .npz file"
-        ) from error
+    with naming("config.perceptual.weights"):
+        arrays = read_npz(source)
     keys = {name: _npz_keys(name) for name, _ in VGG_LAYERS[network]}
     with naming(f"config.perceptual.weights: {source}"):
         weights = _gather(network, arrays, keys)

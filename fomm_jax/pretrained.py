@@ -1,11 +1,17 @@
-"""Trained networks from wherever they are: a checkpoint of ours, or a file of the original."""
+"""Trained networks from wherever they are: a checkpoint of ours, or a file of either project."""
 
 import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from fomm_jax.checkpoints import find_checkpoint, restore_networks, restore_state
+from fomm_jax import weights_file
+from fomm_jax.checkpoints import (
+    find_checkpoint,
+    restore_config,
+    restore_networks,
+    restore_state,
+)
 from fomm_jax.config import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.networks import Networks, abstract_networks
@@ -26,8 +32,8 @@ def load_pretrained(path: str | os.PathLike[str], config: Config) -> Networks:
     """Networks of a checkpoint.
 
     Args:
-      path: a file of the original's (`.pth.tar`), a checkpoint of ours, or a folder of these, of
-        which the newest is taken.
+      path: a file of the original's (`.pth.tar`), weights of ours (`.npz`), a checkpoint of ours,
+        or a folder of these, of which the newest is taken.
       config: the architecture.
 
     Raises:
@@ -35,9 +41,33 @@ def load_pretrained(path: str | os.PathLike[str], config: Config) -> Networks:
     """
     if not pathlib.Path(path).is_file():
         return restore_networks(path, abstract_networks(config))
+    if weights_file.is_weights_file(path):
+        return weights_file.load_weights(path, config)
     checkpoint = read_original(path)
     with naming(path):
         return load_networks(config, checkpoint)
+
+
+def load_config(path: str | os.PathLike[str]) -> Config:
+    """The configuration that a checkpoint or weights of ours carry.
+
+    Args:
+      path: as in `load_pretrained`.
+
+    Raises:
+      InputError: there is no checkpoint, or it carries no configuration.
+    """
+    config = None
+    if weights_file.is_weights_file(path):
+        config = weights_file.load_config(path)
+    elif not pathlib.Path(path).is_file():
+        config = restore_config(find_checkpoint(path))
+    if config is None:
+        raise InputError(
+            f"{path}: carries no configuration; expected the model's beside it, such as"
+            " configs/vox_256.py"
+        )
+    return config
 
 
 def load_state(

@@ -1,6 +1,7 @@
 """Reconstruction: test videos from their first frame, and how far off they are."""
 
 import csv
+import itertools
 import json
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +13,14 @@ from tqdm import tqdm
 from fomm_jax.animate import output_names, write_animation
 from fomm_jax.animator import AnimatedFrame, Animator
 from fomm_jax.atomic_files import replacing
-from fomm_jax.config import VisualizeConfig
+from fomm_jax.config import NormalizationConfig, VisualizeConfig
 from fomm_jax.evaluators import Evaluator
 from fomm_jax.measurement import Meter, summarize
 from fomm_jax.metrics import jitter
 from fomm_jax.reconstruction_page import write_reconstruction_page
 from fomm_jax.types import Video
+
+ABSOLUTE = NormalizationConfig(use_relative_movement=False, use_relative_jacobian=False)
 
 
 def reconstruct(
@@ -40,7 +43,7 @@ def reconstruct(
     every frame alike, as the original does.
 
     Args:
-      animator: with a config of absolute motion.
+      animator: of the model.
       videos: at least one.
       folder: made where it is missing.
       suffix: of the films, `.mp4` or `.gif`.
@@ -65,7 +68,7 @@ def reconstruct(
         watched = _Watched(animator, meter)
         l1 = write_animation(
             source,
-            watched.pass_on(animator.animate(source, video)),
+            watched.pass_on(animator.compare(source, video, normalization=ABSOLUTE)),
             folder,
             name,
             suffix=suffix,
@@ -116,9 +119,11 @@ class _Watched:
         self._real_keypoints: list[np.ndarray] = []
 
     def pass_on(self, frames: Iterator[AnimatedFrame]) -> Iterator[AnimatedFrame]:
-        for frame in frames:
+        frames, again = itertools.tee(frames)
+        keypoints = self._animator.detect(frame.prediction for frame in again)
+        for frame, generated in zip(frames, keypoints, strict=True):
             self._figures.append(self._meter.measure(frame.prediction, frame.driving))
-            self._generated_keypoints.append(self._animator.detect_keypoints(frame.prediction))
+            self._generated_keypoints.append(np.asarray(generated.value))
             self._real_keypoints.append(frame.driving_keypoints)
             yield frame
 

@@ -11,10 +11,10 @@ import numpy as np
 from flax import nnx
 
 from fomm_jax import recordings
-from fomm_jax.animator import AnimatedFrames, animate_frames, encode_source, movement_scale
 from fomm_jax.comparison import Comparison, Findings, Frames, StepLosses, compare
 from fomm_jax.config import NormalizationConfig
 from fomm_jax.errors import InputError
+from fomm_jax.motion_transfer import AnimatedFrames, animate_frames, encode_source, movement_scale
 from fomm_jax.recordings import Arrays, Recording, Step, Trainer, to_nhwc
 from fomm_jax.train_state import TrainState
 

@@ -96,7 +96,10 @@ def train(
     with (
         only_run_in(workdir) if jax.process_index() == 0 else contextlib.nullcontext(),
         Checkpoints(
-            workdir, keep=settings.checkpoints_to_keep, keep_best=settings.keep_best
+            workdir,
+            keep=settings.checkpoints_to_keep,
+            keep_best=settings.keep_best,
+            config=config,
         ) as checkpoints,
         noticing_sigterm() as terminated,
     ):

@@ -28,10 +28,18 @@ class Batch:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Keypoints:
-    """Keypoints of a frame, with the local affine transformation from the reference frame."""
+    """Keypoints of frames, with the local affine transformation from the reference frame."""
 
     value: jax.Array  # (b, k, 2) in (x, y) order on [-1, 1]
     jacobian: jax.Array | None = None  # (b, k, 2, 2); None in the zero-order model
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameKeypoints:
+    """The same of one frame, on the host."""
+
+    value: np.ndarray  # (k, 2)
+    jacobian: np.ndarray | None = None  # (k, 2, 2)
 
 
 @jax.tree_util.register_dataclass

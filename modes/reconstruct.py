@@ -3,10 +3,9 @@
 import pathlib
 
 from fomm_jax.animator import Animator
-from fomm_jax.config import Config, NormalizationConfig
+from fomm_jax.config import Config
 from fomm_jax.evaluators import EVALUATORS
 from fomm_jax.event_files import read_curves
-from fomm_jax.pretrained import load_pretrained
 from fomm_jax.reconstruct import reconstruct
 from input_pipeline.evaluation import open_test_videos
 
@@ -14,10 +13,8 @@ from input_pipeline.evaluation import open_test_videos
 def run(config: Config, workdir: pathlib.Path, checkpoint: str | None) -> None:
     """Reconstruct with the networks of `checkpoint` or of `workdir`; write into `workdir`."""
     settings, folder = config.reconstruct, workdir / "reconstruction"
-    absolute = NormalizationConfig(use_relative_movement=False)
-    networks = load_pretrained(checkpoint or workdir, config)
     report = reconstruct(
-        Animator(networks, absolute, settings.batch_size),
+        Animator.from_checkpoint(checkpoint or workdir, config, batch_size=settings.batch_size),
         open_test_videos(config.dataset, settings.num_videos),
         folder,
         suffix=settings.format,

@@ -13,6 +13,7 @@ from fomm_jax.config import VisualizeConfig
 from fomm_jax.errors import InputError
 from fomm_jax.picture_io import read_picture, write_picture
 from fomm_jax.reconstruct import reconstruct
+from fomm_jax.types import FrameKeypoints
 from fomm_jax.video_io import iterate_frames
 
 SIZE = 16
@@ -22,13 +23,18 @@ class BrightenedSource:
     """In place of an `Animator`: the source, brighter by 10 levels a frame."""
 
     def animate(self, source, frames):
+        for i, _ in enumerate(frames):
+            yield source + np.uint8(10 * i)
+
+    def compare(self, source, frames, normalization=None):
         for i, driving in enumerate(frames):
             prediction = source + np.uint8(10 * i)
             l1 = float(np.abs(prediction / 255 - driving / 255).mean())
             yield AnimatedFrame(driving, prediction, np.zeros((2, 2)), l1)
 
-    def detect_keypoints(self, frame):
-        return np.zeros((2, 2))
+    def detect(self, frames):
+        for _ in frames:
+            yield FrameKeypoints(np.zeros((2, 2)))
 
 
 class GreyVideo:

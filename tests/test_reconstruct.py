@@ -17,6 +17,7 @@ from fomm_jax.config import VisualizeConfig
 from fomm_jax.lpips import load_lpips, lpips
 from fomm_jax.measurement import COUNTS, FIGURES, Meter, summarize
 from fomm_jax.reconstruct import reconstruct
+from fomm_jax.types import FrameKeypoints
 
 SIZE = 16
 
@@ -36,13 +37,14 @@ class Levels:
 class OffByFour:
     """In place of an `Animator`; keypoints of generated frames move by the square of the level."""
 
-    def animate(self, source, frames):
+    def compare(self, source, frames, normalization):
         for driving in frames:
             yield AnimatedFrame(driving, driving + np.uint8(4), np.zeros((3, 2)), 0.0155)
 
-    def detect_keypoints(self, frame):
-        x = ((frame.mean() - 4) / 10) ** 2
-        return np.array([[x, 0], [0, 0], [0, 0]])
+    def detect(self, frames):
+        for frame in frames:
+            x = ((frame.mean() - 4) / 10) ** 2
+            yield FrameKeypoints(np.array([[x, 0], [0, 0], [0, 0]]))
 
 
 class LevelEvaluator:
