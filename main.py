@@ -3,8 +3,7 @@
     python main.py --config=configs/actions_64.py --workdir=W --mode=train
     python main.py --config=configs/actions_64.py --workdir=W --mode=reconstruct
     python main.py --config=configs/actions_64.py --workdir=W --mode=animate
-    python main.py --config=configs/actions_64.py --workdir=W --mode=animate \\
-        --source=PICTURE --driving=VIDEO --output=OUT.mp4
+    python main.py --checkpoint=W --mode=animate --source=PICTURE --driving=VIDEO --output=OUT.mp4
     python main.py --mode=compare --reference=RECORDINGS
     python main.py --mode=compare --reference=CLONE_OF_THE_ORIGINAL \\
         --config=configs/vox_256.py --checkpoint=vox-cpk.pth.tar
@@ -20,9 +19,12 @@ import sys
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
+import animation_flags
 from fomm_jax.command_line import one_line_errors, parse_flags
 from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
+from fomm_jax.file_patterns import expand_patterns
+from fomm_jax.output_paths import PIPE
 
 config_flags.DEFINE_config_file(
     "config", None, "File with get_config(), such as those in configs/."
@@ -37,9 +39,19 @@ CHECKPOINT = flags.DEFINE_string(
     "Checkpoint, folder of them, or file of the original, to use in place of the workdir's newest;"
     " training in a new workdir goes on from it.",
 )
-SOURCE = flags.DEFINE_string("source", None, "Picture to animate.")
-DRIVING = flags.DEFINE_string("driving", None, "Video whose motion it gets.")
-OUTPUT = flags.DEFINE_string("output", None, "Film to write, .mp4 or .gif.")
+SOURCE = flags.DEFINE_multi_string(
+    "source", None, "Picture to animate, or a pattern such as '*.jpg'; may be given several times."
+)
+DRIVING = flags.DEFINE_multi_string(
+    "driving",
+    None,
+    "Video whose motion it gets, or - for raw frames from a pipe; as --source, one or several.",
+)
+OUTPUT = flags.DEFINE_string(
+    "output",
+    None,
+    "Film to write, .mp4 or .gif; a folder where there are several; or - for raw frames to a pipe.",
+)
 REFERENCE = flags.DEFINE_string(
     "reference", None, "What to compare with: recordings of the original, or a clone of it."
 )
@@ -93,16 +105,22 @@ def run(config_dict: ConfigDict | None) -> None:
         keep_compiled(pathlib.Path(COMPILATION_CACHE.value))
     if DISTRIBUTED.value and MODE.value != "train":
         raise InputError("--distributed: expected with --mode=train alone")
+    files = SOURCE.value, DRIVING.value, OUTPUT.value
+    animates_files = MODE.value == "animate" and any(files)
+    if not animates_files:
+        animation_flags.check_unused()
     match MODE.value:
         case None:
             raise InputError("--mode: expected train, reconstruct, animate or compare")
         case "compare":
             run_comparison(config_dict)
+        case "animate" if animates_files:
+            run_file_animation(config_dict)
         case _ if config_dict is None:
             raise InputError("--config: expected a file with get_config(), such as configs/tiny.py")
-        case "animate" if SOURCE.value and DRIVING.value and OUTPUT.value:
-            run_file_animation(config_dict, SOURCE.value, DRIVING.value, OUTPUT.value)
         case mode:
+            if any(files):
+                raise InputError("--source, --driving, --output: expected with --mode=animate")
             run_in_workdir(mode, config_dict)
 
 
@@ -114,31 +132,38 @@ def run_comparison(config_dict: ConfigDict | None) -> None:
         raise InputError("--reference: expected recordings of the original, or a clone of it")
     if OUTPUT.value is not None:
         raise InputError("--output: is of no use with --mode=compare, which writes to --workdir")
+    if len(SOURCE.value or []) > 1 or len(DRIVING.value or []) > 1:
+        raise InputError("--source, --driving: expected one of each with --mode=compare")
     compare.run(
         pathlib.Path(REFERENCE.value),
         config_dict,
         CHECKPOINT.value,
-        (SOURCE.value, DRIVING.value),
+        (SOURCE.value[0] if SOURCE.value else None, DRIVING.value[0] if DRIVING.value else None),
         pathlib.Path(WORKDIR.value or "."),
     )
 
 
-def run_file_animation(config_dict: ConfigDict, source: str, driving: str, output: str) -> None:
-    """Animate a picture by a video."""
+def run_file_animation(config_dict: ConfigDict | None) -> None:
+    """Animate pictures by videos."""
     from modes import animate
 
-    checkpoint = CHECKPOINT.value or WORKDIR.value
-    if checkpoint is None:
-        raise InputError("--workdir or --checkpoint: expected one of them, to find the networks")
-    config = from_config_dict(config_dict)
-    animate.run_files(config, checkpoint, source, driving, output)
+    if not (SOURCE.value and DRIVING.value and OUTPUT.value):
+        raise InputError("--source, --driving, --output: expected all three, or none of them")
+    animate.run_files(
+        config_dict and from_config_dict(config_dict),
+        CHECKPOINT.value or WORKDIR.value,
+        expand_patterns(SOURCE.value, "--source"),
+        expand_patterns(DRIVING.value, "--driving"),
+        OUTPUT.value,
+        animation_flags.read_options(),
+        raw_format=animation_flags.read_raw_format() if PIPE in DRIVING.value else None,
+        batch_size=animation_flags.BATCH_SIZE.value,
+    )
 
 
 def run_in_workdir(mode: str, config_dict: ConfigDict) -> None:
     """Do what a mode does with a config's data, in --workdir."""
     config = from_config_dict(config_dict)
-    if SOURCE.value or DRIVING.value or OUTPUT.value:
-        raise InputError("--source, --driving, --output: expected all three, with --mode=animate")
     if WORKDIR.value is None:
         raise InputError(f"--workdir: expected a folder for what --mode={mode} writes")
     workdir = pathlib.Path(WORKDIR.value)

@@ -1,8 +1,7 @@
-"""Animations to files: pairs of test videos, or a user's picture and video."""
+"""Animations of pairs of test videos, to files."""
 
 import pathlib
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -10,9 +9,9 @@ from tqdm import tqdm
 from fomm_jax.animator import AnimatedFrame, Animator
 from fomm_jax.config import VisualizeConfig
 from fomm_jax.errors import InputError
-from fomm_jax.picture_io import PICTURE_SUFFIXES, fit_frame, read_picture, write_picture
+from fomm_jax.picture_io import PICTURE_SUFFIXES, write_picture
 from fomm_jax.types import Video
-from fomm_jax.video_io import VIDEO_SUFFIXES, iterate_frames, probe_video
+from fomm_jax.video_io import VIDEO_SUFFIXES
 from fomm_jax.video_writer import VideoWriter
 from fomm_jax.visualize import GAP, draw_keypoints, side_by_side
 
@@ -108,49 +107,3 @@ def write_animation(
             l1.append(frame.l1)
     write_picture(folder / "png" / f"{name}.png", np.concatenate(predictions, axis=1))
     return l1
-
-
-def animate_files(
-    animator: Animator,
-    source: str,
-    driving: str,
-    output: str,
-    size: tuple[int, int],
-) -> None:
-    """Animate a user's picture by a user's video, frame by frame.
-
-    Both are cropped about the centre to the model's aspect and resized. The output has the rate
-    of the driving video; where that is damaged, it ends with the last whole frame, and a line on
-    stderr tells so.
-
-    Args:
-      animator: trained, with the motion that is wanted.
-      source: path of a picture.
-      driving: path of a video.
-      output: path of the film to write, `.mp4` or `.gif`.
-      size: height and width that the model was trained for.
-
-    Raises:
-      InputError: a file cannot be read or written.
-    """
-    picture = fit_frame(read_picture(source), *size)
-    info = probe_video(driving)
-    frames = (fit_frame(frame, *size) for frame in _frames_until_damage(driving))
-    with VideoWriter(output, info.fps, *size) as writer:
-        animated = animator.animate(picture, frames)
-        for frame in tqdm(animated, total=info.num_frames, desc="animate", unit="frame"):
-            writer.write(frame)
-
-
-def _frames_until_damage(path: str) -> Iterator[np.ndarray]:
-    """Yield frames as `iterate_frames`, but only warn of damage where some come before it."""
-    num_frames = 0
-    try:
-        for frame in iterate_frames(path):
-            num_frames += 1
-            yield frame
-    except InputError as error:
-        if num_frames == 0:
-            raise
-        # Through tqdm, so that the line and the bar do not run into each other.
-        tqdm.write(f"warning: {error}; the animation ends there", file=sys.stderr)

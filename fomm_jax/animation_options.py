@@ -1,7 +1,6 @@
 """What a user may ask of an animation, beside source, driving and output."""
 
 import dataclasses
-from typing import Literal
 
 from fomm_jax.config import NormalizationConfig
 from fomm_jax.cropping import Crop
@@ -18,21 +17,14 @@ class AnimationOptions:
     paste_back: bool = False
     # The result is the source, the driving frame with its keypoints, and the animation.
     side_by_side: bool = False
-    # Motion relative to the first or the best driving frame, or the driving keypoints as they are.
+    # Motion relative to the first driving frame, or the driving keypoints as they are.
     # None: as the model's configuration says.
     relative: bool | None = None
     # Movements grow or shrink by the ratio of the sizes of who moves. None: as the model's
     # configuration says.
     adapt_scale: bool | None = None
-    # Number of the driving frame, from 0, whose pose is that of the source: relative motion starts
-    # from it. "auto" looks for the most similar one.
-    best_frame: int | Literal["auto"] = 0
-    # Keypoints go through a One-Euro filter.
-    smooth: bool = False
     # The driving video's sound goes along. None: where it has one and the output can hold it.
     sound: bool | None = None
-    # File to write the driving motion to.
-    save_motion: str | None = None
 
     def normalization(self, default: NormalizationConfig) -> NormalizationConfig:
         """How keypoints are carried over, given what the model's configuration says."""

@@ -1,10 +1,18 @@
-"""Animate pairs of test videos, or a user's picture by a user's video."""
+"""Animate pairs of test videos, or a user's pictures by a user's videos."""
 
+import contextlib
 import pathlib
+import sys
+from collections.abc import Sequence
 
-from fomm_jax.animate import animate_files, animate_pairs
+from fomm_jax.animate import animate_pairs
+from fomm_jax.animate_files import Pipes, animate_files
+from fomm_jax.animation_options import AnimationOptions
 from fomm_jax.animator import Animator
 from fomm_jax.config import Config
+from fomm_jax.errors import InputError
+from fomm_jax.output_paths import PIPE
+from fomm_jax.raw_frames import RawFormat
 from input_pipeline.evaluation import open_test_pairs
 
 
@@ -17,8 +25,43 @@ def run_pairs(config: Config, workdir: pathlib.Path, checkpoint: str | None) -> 
     print(f"Films and pictures of {len(pairs)} pairs are in {folder}")
 
 
-def run_files(config: Config, checkpoint: str, source: str, driving: str, output: str) -> None:
-    """Animate a picture by a video with the networks of `checkpoint`."""
-    animator = Animator.from_checkpoint(checkpoint, config)
-    animate_files(animator, source, driving, output, config.dataset.frame_shape[:2])
-    print(f"The animation is in {output}")
+def run_files(
+    config: Config | None,
+    checkpoint: str | None,
+    sources: Sequence[str],
+    drivings: Sequence[str],
+    output: str,
+    options: AnimationOptions,
+    *,
+    raw_format: RawFormat | None,
+    batch_size: int | None,
+) -> None:
+    """Animate each picture by each video.
+
+    Args:
+      config: of the model; None where the checkpoint carries it.
+      checkpoint: None is the demo model.
+      sources: paths of pictures.
+      drivings: paths of videos, or `PIPE`.
+      output: a film, a folder, or `PIPE`; see `output_paths`.
+      options: what is wanted.
+      raw_format: of the frames that come through standard input.
+      batch_size: frames a call; None as the config has it.
+    """
+    if checkpoint is not None:
+        animator = Animator.from_checkpoint(checkpoint, config, batch_size=batch_size)
+    elif config is not None:
+        raise InputError("--workdir or --checkpoint: expected one of them, to find the networks")
+    else:
+        animator = Animator.demo(batch_size=batch_size)
+        print(
+            "The demo model is used, which knows drawn figures alone; --checkpoint=PATH names"
+            " another one",
+            file=sys.stderr,
+        )
+    pipes = Pipes(sys.stdin.buffer, sys.stdout.buffer, raw_format)
+    # Where frames go to standard output, nothing else may.
+    with contextlib.redirect_stdout(sys.stderr) if output == PIPE else contextlib.nullcontext():
+        paths = animate_files(animator, sources, drivings, output, options, pipes)
+    if output != PIPE:
+        print("\n".join(f"The animation is in {path}" for path in paths))

@@ -1,17 +1,15 @@
 """Which files animation and reconstruction write, whatever the networks make of the frames."""
 
 import json
-from fractions import Fraction
 
-import av
 import numpy as np
 import pytest
 
-from fomm_jax.animate import animate_files, animate_pairs
+from fomm_jax.animate import animate_pairs
 from fomm_jax.animator import AnimatedFrame
 from fomm_jax.config import VisualizeConfig
 from fomm_jax.errors import InputError
-from fomm_jax.picture_io import read_picture, write_picture
+from fomm_jax.picture_io import read_picture
 from fomm_jax.reconstruct import reconstruct
 from fomm_jax.types import FrameKeypoints
 from fomm_jax.video_io import iterate_frames
@@ -21,10 +19,6 @@ SIZE = 16
 
 class BrightenedSource:
     """In place of an `Animator`: the source, brighter by 10 levels a frame."""
-
-    def animate(self, source, frames):
-        for i, _ in enumerate(frames):
-            yield source + np.uint8(10 * i)
 
     def compare(self, source, frames, normalization=None):
         for i, driving in enumerate(frames):
@@ -102,51 +96,3 @@ def test_videos_that_differ_in_the_suffix_alone_are_refused_before_any_work(tmp_
 def test_a_pair_may_be_listed_twice(tmp_path):
     run_pairs(tmp_path, ("a.png", "b.png"), ("a.png", "b.png"))
     assert files_in(tmp_path) == ["b-a.gif", "png/b-a.png"]
-
-
-@pytest.fixture
-def driving(tmp_path):
-    """A film of 12 frames whose index comes first, so that a cut one can still be played."""
-    path = tmp_path / "driving.mp4"
-    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=Fraction(25), options={"bf": "0"})
-        stream.height, stream.width, stream.pix_fmt = SIZE, SIZE, "yuv420p"
-        for i in range(12):
-            noise = np.random.default_rng(i).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(noise, "rgb24")))
-        container.mux(stream.encode(None))
-    return path
-
-
-def animate_to_gif(tmp_path, driving):
-    write_picture(tmp_path / "source.png", np.full((SIZE, SIZE, 3), 7, np.uint8))
-    output = tmp_path / "out.gif"
-    animate_files(
-        BrightenedSource(), str(tmp_path / "source.png"), str(driving), str(output), (SIZE, SIZE)
-    )
-    return list(iterate_frames(output))
-
-
-def warnings_in(stderr):
-    return [line for line in stderr.splitlines() if line.startswith("warning:")]
-
-
-def test_a_damaged_driving_video_is_told_and_used_as_far_as_it_goes(tmp_path, driving, capsys):
-    assert len(animate_to_gif(tmp_path, driving)) == 12
-    assert not warnings_in(capsys.readouterr().err)
-    with av.open(str(driving)) as container:
-        positions = [packet.pos for packet in container.demux(video=0) if packet.size]
-    driving.write_bytes(driving.read_bytes()[: positions[5] + 3])
-    frames = animate_to_gif(tmp_path, driving)
-    assert [frame.mean() for frame in frames] == [7, 17, 27, 37, 47]
-    (line,) = warnings_in(capsys.readouterr().err)
-    assert line == (f"warning: {driving}: is cut short after frame 5; the animation ends there")
-
-
-def test_a_driving_video_without_a_whole_frame_is_refused(tmp_path, driving):
-    with av.open(str(driving)) as container:
-        first = next(container.demux(video=0)).pos
-    driving.write_bytes(driving.read_bytes()[: first + 3])
-    with pytest.raises(InputError, match=r"driving\.mp4: has no frame"):
-        animate_to_gif(tmp_path, driving)
-    assert files_in(tmp_path) == ["driving.mp4", "source.png"]

@@ -1,5 +1,6 @@
 """main.py from its command line: what it writes, and how it refuses what it cannot use."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -196,6 +197,14 @@ def test_animation_of_files_by_the_config_of_a_yaml_file(workdir, tmp_path):
     assert info.fps == pytest.approx(12.5)
 
 
+FILES = (
+    "--mode=animate",
+    "--checkpoint=RUN",
+    "--source=DIR/good.png",
+    "--driving=DIR/good.mp4",
+    "--output=DIR/out.mp4",
+)
+
 # Arguments after DATA and a workdir, and what the line on stderr says. Of DIR, DATA and RUN the
 # test knows the paths.
 BAD_INPUT = {
@@ -259,7 +268,37 @@ BAD_INPUT = {
     "unknown flag": (["--mode=train", "--workdri=W"], "workdri"),
     "picture without film": (
         ["--mode=animate", "--source=DIR/a.png"],
-        "--source, --driving, --output",
+        "main.py: --source, --driving, --output: expected all three, or none of them",
+    ),
+    "picture to train with": (
+        ["--mode=train", "--source=DIR/a.png"],
+        "main.py: --source, --driving, --output: expected with --mode=animate",
+    ),
+    "crop without a picture": (
+        ["--mode=animate", "--crop=none"],
+        "main.py: --crop: expected with --mode=animate, --source, --driving and --output",
+    ),
+    "crop that is none": (
+        [*FILES, "--crop=1,2"],
+        "main.py: --crop=1,2: expected auto, face, none or x,y,width,height in whole pixels",
+    ),
+    "relative and absolute": (
+        [*FILES, "--relative", "--absolute"],
+        "main.py: --relative, --absolute: expected one of them",
+    ),
+    "no face": (
+        [*FILES, "--crop=face"],
+        "DIR/good.png: no face is found in it"
+        if importlib.util.find_spec("dlib")
+        else "--crop=face: faces are found by packages that are not installed",
+    ),
+    "pipe of an unknown size": (
+        ["--mode=animate", "--source=DIR/good.png", "--driving=-", "--output=DIR/out.mp4"],
+        "main.py: --pipe_size=: expected WIDTHxHEIGHT of the raw frames that are read",
+    ),
+    "pattern of nothing": (
+        ["--mode=animate", "--source=DIR/*.jpg", "--driving=DIR/good.mp4", "--output=DIR/out/"],
+        "main.py: --source=DIR/*.jpg: there is no such file",
     ),
     "no such data": (
         ["--mode=train", "--config.dataset.root_dir=DIR/none"],
