@@ -61,15 +61,25 @@ def test_a_damaged_end_is_told_once(tmp_path, capsys):
 
 
 def test_what_is_no_film_is_refused(tmp_path):
+    def message(name):
+        with pytest.raises(InputError) as error:
+            open_driving(str(tmp_path / name), "auto", SIZE)
+        return str(error.value).removeprefix(f"{tmp_path}/")
+
     write_picture(tmp_path / "a.png", np.zeros((32, 32, 3), np.uint8))
-    with pytest.raises(InputError, match=r"a\.png: is a picture, expected a video"):
-        open_driving(str(tmp_path / "a.png"), "auto", SIZE)
+    (tmp_path / "a.png").rename(tmp_path / "picture.mp4")
+    assert message("picture.mp4") == "picture.mp4: is a picture, expected a video"
+    (tmp_path / "zero.mp4").write_bytes(b"")
+    assert message("zero.mp4").startswith("zero.mp4: cannot be read as a video (.mp4, ")
     with av.open(str(tmp_path / "empty.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=25)
         stream.height = stream.width = 32
         container.start_encoding()
-    with pytest.raises(InputError, match=r"empty\.mp4: "):
-        open_driving(str(tmp_path / "empty.mp4"), "auto", SIZE)
+    assert message("empty.mp4") == "empty.mp4: has no picture track that can be decoded"
+    write_film(tmp_path / "codec.mp4", None)
+    unknown = (tmp_path / "codec.mp4").read_bytes().replace(b"avc1", b"none")
+    (tmp_path / "codec.mp4").write_bytes(unknown)
+    assert message("codec.mp4") == "codec.mp4: has no picture track that can be decoded"
 
 
 def test_frames_from_a_pipe():

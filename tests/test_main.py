@@ -2,11 +2,13 @@
 
 import importlib.util
 import json
+import shlex
 import subprocess
 import sys
 from unittest import mock
 
 import grain  # noqa: F401  # its flags would be forgotten by flagsaver if they came later
+import imageio_ffmpeg
 import numpy as np
 import pytest
 import yaml
@@ -21,6 +23,7 @@ from input_pipeline.figures import write_dataset
 # From ml_collections, which reads the file of --config in a way that importlib gives up.
 pytestmark = pytest.mark.filterwarnings(r"ignore:the load_module\(\) method:DeprecationWarning")
 
+MAIN = main.__file__
 SIZE, NUM_FRAMES = 32, 5
 DATA = "--config=configs/tiny.py", "--config.train.batch_size=8", "--config.train.num_repeats=2"
 
@@ -195,6 +198,54 @@ def test_animation_of_files_by_the_config_of_a_yaml_file(workdir, tmp_path):
     info = probe_video(tmp_path / "made" / "film.mp4")
     assert (info.height, info.width, info.num_frames) == (SIZE, SIZE, 7)
     assert info.fps == pytest.approx(12.5)
+
+
+def test_animation_of_several_files_by_a_checkpoint_alone(workdir, tmp_path, capsys):
+    for name, level in (("a.png", 50), ("b.png", 100)):
+        write_picture(tmp_path / name, np.full((50, 80, 3), level, np.uint8))
+    write_film(tmp_path / "driving.mp4", 40, 60)
+    status = run_main(
+        f"--checkpoint={workdir}",
+        "--mode=animate",
+        f"--source={tmp_path}/?.png",
+        f"--driving={tmp_path}/driving.mp4",
+        f"--output={tmp_path}/made",
+        "--crop=10,0,40,40",
+        "--paste_back",
+        "--absolute",
+        "--batch_size=2",  # the config's, which is compiled already
+    )
+    assert status == 0
+    paths = [f"{tmp_path}/made/driving-{name}.mp4" for name in "ab"]
+    assert capsys.readouterr().out == "".join(f"The animation is in {path}\n" for path in paths)
+    for path, level in zip(paths, (50, 100), strict=True):
+        frames = list(iterate_frames(path))
+        assert len(frames) == 7
+        assert frames[-1].shape == (50, 80, 3)
+        assert np.abs(frames[-1][:, 60:].astype(int) - level).max() <= 3
+        assert np.abs(frames[-1][10:30, 20:40].astype(int) - level).max() > 10  # untrained
+
+
+@pytest.mark.slow
+def test_ffmpeg_at_both_ends(workdir, tmp_path):
+    """The line of docs/animation.md, in processes of their own."""
+    write_picture(tmp_path / "a.png", np.full((SIZE, SIZE, 3), 50, np.uint8))
+    write_film(tmp_path / "driving.mp4", 40, 60)
+    ffmpeg = f"{shlex.quote(imageio_ffmpeg.get_ffmpeg_exe())} -loglevel error"
+    command = (
+        f"{ffmpeg} -i driving.mp4 -f rawvideo -pix_fmt rgb24 -"
+        f" | {sys.executable} {MAIN} --mode=animate --checkpoint={workdir} --source=a.png"
+        " --driving=- --pipe_size=60x40 --output=-"
+        f" | {ffmpeg} -f rawvideo -pix_fmt rgb24 -s {SIZE}x{SIZE} -r 12.5 -i - piped.mp4"
+    )
+    subprocess.run(["bash", "-o", "pipefail", "-c", command], check=True, cwd=tmp_path, timeout=300)
+    assert len(list(iterate_frames(tmp_path / "piped.mp4"))) == 7
+    shown = [frame.mean() for frame in iterate_frames(tmp_path / "piped.mp4")]
+    files = f"--source={tmp_path}/a.png", f"--driving={tmp_path}/driving.mp4"
+    output = tmp_path / "direct.mp4"
+    arguments = f"--checkpoint={workdir}", "--mode=animate", *files, f"--output={output}"
+    assert run_main(*arguments) == 0
+    np.testing.assert_allclose([frame.mean() for frame in iterate_frames(output)], shown, atol=4)
 
 
 FILES = (
