@@ -59,5 +59,5 @@ $(VENV)/for-use: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/for-development: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[dev,vgg16,torch,evaluation]'
+	$(INSTALL) --editable '.[dev,vgg16,torch,evaluation,c2pa]'
 	@touch $@ $(VENV)/for-use

@@ -7,6 +7,7 @@
     python main.py --mode=compare --reference=RECORDINGS
     python main.py --mode=compare --reference=CLONE_OF_THE_ORIGINAL \\
         --config=configs/vox_256.py --checkpoint=vox-cpk.pth.tar
+    python main.py --mode=verify --input=FILM_OR_PICTURE
 
 Any field of the configuration is overridden as --config.train.num_steps=10.
 """
@@ -30,7 +31,7 @@ config_flags.DEFINE_config_file(
     "config", None, "File with get_config(), such as those in configs/."
 )
 MODE = flags.DEFINE_enum(
-    "mode", None, ["train", "reconstruct", "animate", "compare"], "What to do."
+    "mode", None, ["train", "reconstruct", "animate", "compare", "verify"], "What to do."
 )
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints and all outputs.")
 CHECKPOINT = flags.DEFINE_string(
@@ -55,6 +56,7 @@ OUTPUT = flags.DEFINE_string(
 REFERENCE = flags.DEFINE_string(
     "reference", None, "What to compare with: recordings of the original, or a clone of it."
 )
+INPUT = flags.DEFINE_string("input", None, "Film or picture whose marks --mode=verify reads.")
 COMPILATION_CACHE = flags.DEFINE_string(
     "compilation_cache",
     None,
@@ -111,7 +113,9 @@ def run(config_dict: ConfigDict | None) -> None:
         animation_flags.check_unused()
     match MODE.value:
         case None:
-            raise InputError("--mode: expected train, reconstruct, animate or compare")
+            raise InputError("--mode: expected train, reconstruct, animate, compare or verify")
+        case "verify":
+            run_verification()
         case "compare":
             run_comparison(config_dict)
         case "animate" if animates_files:
@@ -141,6 +145,15 @@ def run_comparison(config_dict: ConfigDict | None) -> None:
         (SOURCE.value[0] if SOURCE.value else None, DRIVING.value[0] if DRIVING.value else None),
         pathlib.Path(WORKDIR.value or "."),
     )
+
+
+def run_verification() -> None:
+    """Read the marks of --input."""
+    from modes import verify
+
+    if INPUT.value is None:
+        raise InputError("--input: expected the film or picture to look at")
+    verify.run(INPUT.value)
 
 
 def run_file_animation(config_dict: ConfigDict | None) -> None:

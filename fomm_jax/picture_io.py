@@ -5,12 +5,17 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from fomm_jax.atomic_files import replacing
+from fomm_jax.content_credentials import sign_file
 from fomm_jax.errors import InputError
+from fomm_jax.marking import Marking
+from fomm_jax.xmp import write_xmp
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
@@ -26,7 +31,7 @@ _pillow_limit_lock = threading.Lock()
 def is_picture(path: str | os.PathLike) -> bool:
     """Tell whether the content of the file begins as a picture's does, whatever its name."""
     try:
-        with _open(path):
+        with open_picture(path):
             return True
     except (OSError, SyntaxError, ValueError):
         return False
@@ -47,7 +52,7 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"{path}: there is no such file, expected a picture")
     try:
-        with _open(path) as image:
+        with open_picture(path) as image:
             if 3 * image.width * image.height > MAX_BYTES:
                 raise InputError(
                     f"{path}: tells of {image.width} x {image.height} pixels,"
@@ -65,8 +70,12 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _open(path: str | os.PathLike) -> Iterator[Image.Image]:
-    """Open as Pillow does, decoding nothing, but however many pixels the header tells of."""
+def open_picture(path: str | os.PathLike) -> Iterator[Image.Image]:
+    """Open as Pillow does, decoding nothing, but however many pixels the header tells of.
+
+    Raises:
+      OSError, SyntaxError, ValueError: it is no picture, in Pillow's words.
+    """
     # Pillow would take the frames of a long video side by side for an attack. It has one limit
     # for the whole program, which looks at headers only, so it is lifted for no longer than that.
     with _pillow_limit_lock:
@@ -112,7 +121,9 @@ def fit_frame(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.array(image)
 
 
-def write_picture(path: str | os.PathLike, picture: np.ndarray) -> None:
+def write_picture(
+    path: str | os.PathLike, picture: np.ndarray, *, marking: Marking | None = None
+) -> None:
     """Write a picture in the format of the suffix; PNG is lossless.
 
     The file takes its name when it is complete; missing folders are made.
@@ -120,14 +131,33 @@ def write_picture(path: str | os.PathLike, picture: np.ndarray) -> None:
     Args:
       path: with one of `PICTURE_SUFFIXES`.
       picture: (h, w, 3) or (h, w) uint8.
+      marking: what the file says of how it was made.
 
     Raises:
-      InputError: the suffix is unknown or the file cannot be written.
+      InputError: the suffix is unknown, of a format that cannot be marked, or the file cannot be
+        written.
     """
     path = Path(path)
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise InputError(f"{path}: expected a name that ends in {', '.join(PICTURE_SUFFIXES)}")
+    suffix = path.suffix.lower()
+    if marking and suffix == ".bmp":
+        raise InputError(f"{path}: BMP cannot say that a model made it; expected .png")
     with replacing(path) as unfinished:
         Image.fromarray(picture).save(
-            unfinished, Image.registered_extensions()[path.suffix.lower()]
+            unfinished,
+            Image.registered_extensions()[suffix],
+            **(_metadata(suffix, marking) if marking else {}),
         )
+        if marking and marking.credentials:
+            sign_file(unfinished, suffix, marking)
+
+
+def _metadata(suffix: str, marking: Marking) -> dict[str, Any]:
+    """How Pillow takes the marks, which no decoder of pixels looks at."""
+    if suffix != ".png":
+        return {"xmp": write_xmp(marking), "comment": marking.comment}
+    chunks = PngInfo()
+    chunks.add_itxt("XML:com.adobe.xmp", write_xmp(marking).decode())
+    chunks.add_text("Comment", marking.comment)
+    return {"pnginfo": chunks}

@@ -1,6 +1,7 @@
 """Frames to a video file, one at a time."""
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator
 from fractions import Fraction
@@ -17,7 +18,10 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from fomm_jax.atomic_files import replacing
+from fomm_jax.content_credentials import sign_file
 from fomm_jax.errors import InputError
+from fomm_jax.film_marks import append_mp4_xmp, insert_gif_marks
+from fomm_jax.marking import Marking
 from fomm_jax.sound import copy_sound
 
 WRITABLE_SUFFIXES = (".mp4", ".gif")
@@ -43,6 +47,7 @@ class VideoWriter:
         for those after them.
       sound_from: a video whose sound, if it has any, goes into the `.mp4`, as long as its frames
         last; see `sound.SoundCopy`.
+      marking: what the file says of how it was made.
 
     Raises:
       InputError: the suffix is unknown, `fps` is not above 0, the file cannot be written, cannot
@@ -59,6 +64,7 @@ class VideoWriter:
         keyframe_every: int | None = None,
         times: np.ndarray | None = None,
         sound_from: str | os.PathLike | None = None,
+        marking: Marking | None = None,
     ):
         self._path = Path(path)
         if self._path.suffix.lower() not in WRITABLE_SUFFIXES:
@@ -74,6 +80,7 @@ class VideoWriter:
         self._keyframe_every = keyframe_every
         self._times = times
         self._sound_from = sound_from
+        self._marking = marking
         self._num_frames = 0
         self._last_pts = -1
 
@@ -81,8 +88,12 @@ class VideoWriter:
         """Open the file under a temporary name."""
         with contextlib.ExitStack() as stack, self._refusing():
             unfinished = stack.enter_context(replacing(self._path))
+            if self._marking is not None:  # when the container is closed
+                stack.push(functools.partial(self._mark, unfinished, self._marking))
             container = av.open(f"file:{unfinished}", "w", format="gif" if self._is_gif else "mp4")
             self._container = stack.enter_context(container)
+            if self._marking is not None:
+                self._container.metadata["comment"] = self._marking.comment
             if self._is_gif:
                 self._stream = _add_gif_stream(self._container, self._rate, *self._shape[:2])
             else:
@@ -137,6 +148,18 @@ class VideoWriter:
             self._container.mux(self._stream.encode(None))
             if self._sound is not None:
                 self._sound.mux_until(self._time_of(self._num_frames - 1) + 1 / self._rate)
+
+    def _mark(
+        self, path: Path, marking: Marking, kind: type[BaseException] | None, *_: object
+    ) -> None:
+        if kind is not None:
+            return
+        if self._is_gif:
+            insert_gif_marks(path, marking)
+        else:
+            append_mp4_xmp(path, marking)
+        if marking.credentials is not None:
+            sign_file(path, self._path.suffix.lower(), marking)
 
     @contextlib.contextmanager
     def _refusing(self) -> Iterator[None]:
