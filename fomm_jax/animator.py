@@ -11,25 +11,22 @@ import importlib.resources
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
-from fomm_jax.compiled import CompiledOnce
+from fomm_jax.best_frame import FaceWatcher, choose_frame
+from fomm_jax.compiled_model import CompiledModel, l1, normalize
 from fomm_jax.config import Config, NormalizationConfig
 from fomm_jax.config_validation import check_frame_size
 from fomm_jax.errors import InputError, naming
-from fomm_jax.motion_transfer import (
-    EncodedSource,
-    generate,
-    movement_scale,
-    normalize_keypoints,
-)
+from fomm_jax.motion import Motion
+from fomm_jax.motion_transfer import EncodedSource, movement_scale
 from fomm_jax.networks import Networks
 from fomm_jax.pretrained import load_config, load_pretrained
+from fomm_jax.smoothing import OneEuro, smooth_keypoints
 from fomm_jax.types import FrameKeypoints, Keypoints
 
 T = TypeVar("T")
@@ -72,27 +69,10 @@ class Animator:
             accelerator; 1 gives each frame as soon as it comes. Default: the config's.
         """
         self.config = config
-        self.batch_size = batch_size or config.animate.batch_size
-        detector, self._detector = nnx.split(networks.kp_detector)
-        generator, self._generator = nnx.split(networks.generator)
-
-        def detect(state: nnx.State, frames: jax.Array) -> Keypoints:
-            return nnx.merge(detector, state)(_to_float(frames), train=False)
-
-        def encode(state: nnx.State, source: jax.Array, keypoints: Keypoints) -> EncodedSource:
-            frame = _to_float(source)
-            features = nnx.merge(generator, state).encode(frame, train=False)
-            return EncodedSource(frame, keypoints, features)
-
-        def paint(
-            state: nnx.State, source: EncodedSource, keypoints: Keypoints
-        ) -> tuple[jax.Array, jax.Array]:
-            prediction = generate(nnx.merge(generator, state), source, keypoints)
-            return prediction, jnp.floor(255 * prediction).astype(jnp.uint8)
-
-        self._detect = CompiledOnce(detect)
-        self._encode = CompiledOnce(encode)
-        self._paint = CompiledOnce(paint)
+        self.batch_size = config.animate.batch_size if batch_size is None else batch_size
+        if self.batch_size < 1:
+            raise InputError(f"batch_size: expected at least 1, got {batch_size}")
+        self._model = CompiledModel(networks)
 
     @classmethod
     def from_checkpoint(
@@ -134,25 +114,83 @@ class Animator:
     def animate(
         self,
         source: np.ndarray | EncodedSource,
-        frames: Iterable[np.ndarray],
+        driving: Iterable[np.ndarray] | Motion,
         *,
         normalization: NormalizationConfig | None = None,
+        best_frame: int | Literal["auto", "face"] | None = None,
+        smooth: OneEuro | None = None,
     ) -> Iterator[np.ndarray]:
-        """Animate a source by driving frames.
+        """Animate a source by a video.
 
         Args:
           source: a picture, or one that was encoded before.
-          frames: all of one size, which need not be the source's. Motion is relative to the first,
-            where it is relative.
+          driving: frames of one size, which need not be the source's; or a motion that was
+            recorded with this model.
           normalization: how motion is carried over.
+          best_frame: the driving frame that relative motion starts from: its number, or that whose
+            keypoints ("auto") or facial landmarks ("face", which needs fomm_jax[evaluation]) have
+            the shape most like the source's. With it the keypoints of all frames are found, and
+            kept, before the first picture comes. Default: the first, or the motion's own.
+          smooth: how the driving keypoints are smoothed over time.
 
         Yields:
-          For each driving frame the source in its place, of the size of the source, uint8.
+          For each driving frame the source in its place, (h, w, 3) uint8 of the source's size.
 
         Raises:
-          InputError: a picture is of another form, or as `animate_keypoints`.
+          InputError: a picture is of another form, the motion is another model's, `best_frame`
+            cannot be found, or as `animate_keypoints`.
         """
-        return self.animate_keypoints(source, self.detect(frames), normalization=normalization)
+        faces = FaceWatcher() if best_frame == "face" else None
+        keypoints: Iterable[FrameKeypoints]
+        if not isinstance(driving, Motion):
+            keypoints = self.detect(faces.watch(driving) if faces else driving)
+        elif faces:
+            raise InputError("best_frame: face expects driving frames, and a motion has none")
+        else:
+            self.check_motion(driving)
+            keypoints = driving
+            best_frame = driving.initial if best_frame is None else best_frame
+        if smooth:
+            keypoints = smooth_keypoints(keypoints, smooth)
+        encoded = source if isinstance(source, EncodedSource) else self.encode(source)
+        initial = None
+        if best_frame is not None:
+            keypoints = list(keypoints)
+            if faces:
+                best_frame = faces.best_frame(_to_picture(encoded.frame))
+            initial = choose_frame(best_frame, keypoints, encoded.keypoints)
+        yield from self.animate_keypoints(
+            encoded, keypoints, initial=initial, normalization=normalization
+        )
+
+    def record(self, frames: Iterable[np.ndarray], *, fps: float) -> Motion:
+        """Keep the motion of a video, `fps` frames a second, for `animate`.
+
+        Raises:
+          InputError: there is no frame, or one is of another form.
+        """
+        return Motion.from_keypoints(self.detect(frames), fps, model=self.fingerprint)
+
+    def check_motion(self, motion: Motion) -> None:
+        """Raise an `InputError` where another model found a motion: its keypoints are others."""
+        expected = self.config.model.num_kp, self.config.model.estimate_jacobian
+        found = motion.value.shape[1], motion.jacobian is not None
+        if found != expected:
+            descriptions = (
+                f"{number} keypoints {'with' if jacobian else 'without'} jacobians"
+                for number, jacobian in (found, expected)
+            )
+            raise InputError("the motion has {}; the model has {}".format(*descriptions))
+        if motion.model and motion.model != self.fingerprint:
+            raise InputError(
+                f"the motion was recorded with another model ({motion.model}), whose keypoints are"
+                f" others; expected one of this model ({self.fingerprint})"
+            )
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that tell the keypoint detectors of models apart."""
+        return self._model.fingerprint
 
     def detect(self, frames: Iterable[np.ndarray]) -> Iterator[FrameKeypoints]:
         """Find the keypoints of frames of one size.
@@ -165,7 +203,7 @@ class Animator:
         """
         for batch in _batches(self._checked(frames), self.batch_size):
             filled = np.stack(_filled(batch, self.batch_size))
-            found = jax.device_get(self._detect(self._detector, filled))
+            found = jax.device_get(self._model.detect(filled))
             for i in range(len(batch)):
                 jacobian = None if found.jacobian is None else found.jacobian[i]
                 yield FrameKeypoints(found.value[i], jacobian)
@@ -179,7 +217,7 @@ class Animator:
         source = np.asarray(source)
         with naming("source"):
             (keypoints,) = self.detect([source])
-        return self._encode(self._generator, source[np.newaxis], _of_batch([keypoints]))
+        return self._model.encode(source[np.newaxis], _of_batch([keypoints]))
 
     def animate_keypoints(
         self,
@@ -215,15 +253,19 @@ class Animator:
     ) -> Iterator[AnimatedFrame]:
         """As `animate`, with what the driving frames were and how far from them the result is.
 
-        The frames are of the size of the source.
+        Raises:
+          InputError: the frames are not of the size of the source, or as `animate`.
         """
         frames, beside = itertools.tee(frames)
         painted = self._painted(source, self.detect(frames), None, normalization)
         for batch, predictions, pictures in painted:
             driving = list(itertools.islice(beside, len(batch)))
             filled = np.stack(_filled(driving, self.batch_size))
-            l1 = np.asarray(_l1(predictions, filled))
-            rows = zip(driving, np.array(pictures), batch, l1, strict=False)
+            if filled.shape != predictions.shape:
+                sizes = f"{filled.shape[1:3]}, the source of {predictions.shape[1:3]}"
+                raise InputError(f"frames are of size {sizes}; expected one size")
+            distances = np.asarray(l1(predictions, filled))
+            rows = zip(driving, np.array(pictures), batch, distances, strict=False)
             for frame, picture, keypoints, distance in rows:
                 yield AnimatedFrame(frame, picture, np.asarray(keypoints.value), float(distance))
 
@@ -245,8 +287,8 @@ class Animator:
         scale = np.float32(movement_scale(encoded.keypoints, start, config))
         for batch in _batches(itertools.chain([first], keypoints), self.batch_size):
             driving = _of_batch(_filled(batch, self.batch_size))
-            carried = _normalize(encoded.keypoints, driving, start, scale, config)
-            yield batch, *self._paint(self._generator, encoded, carried)
+            carried = normalize(encoded.keypoints, driving, start, scale, config)
+            yield batch, *self._model.paint(encoded, carried)
 
     def _checked(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Frames, all of one form, which the networks can take."""
@@ -285,14 +327,6 @@ def _of_batch(keypoints: list[FrameKeypoints]) -> Keypoints:
     return Keypoints(value, jnp.asarray(np.stack(jacobians)) if jacobians else None)
 
 
-def _to_float(pictures: jax.Array) -> jax.Array:
-    """uint8 to [0, 1] in JAX's default float."""
-    return pictures.astype(jnp.zeros(()).dtype) / 255
-
-
-_normalize = jax.jit(normalize_keypoints, static_argnames="config")
-
-
-@jax.jit
-def _l1(predictions: jax.Array, frames: jax.Array) -> jax.Array:
-    return jnp.mean(jnp.abs(predictions - _to_float(frames)), axis=(1, 2, 3))
+def _to_picture(frame: jax.Array) -> np.ndarray:
+    """The picture (h, w, c) uint8 that became (1, h, w, c) in [0, 1]."""
+    return np.rint(255 * np.asarray(frame[0])).astype(np.uint8)

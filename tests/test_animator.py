@@ -1,14 +1,17 @@
 """Animation: against the original's recordings, and frame by frame on the host."""
 
+import dataclasses
 import itertools
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import reference
+from flax import nnx
 from scipy.spatial import ConvexHull
 
 import fomm_jax
@@ -18,8 +21,10 @@ from fomm_jax.config import NormalizationConfig
 from fomm_jax.errors import InputError
 from fomm_jax.generator import Generator
 from fomm_jax.keypoint_detector import KeypointDetector
+from fomm_jax.motion import Motion
 from fomm_jax.motion_transfer import movement_scale, normalize_keypoints
 from fomm_jax.recorded_comparison import animate_clip
+from fomm_jax.smoothing import OneEuro, smooth_keypoints
 from fomm_jax.types import Keypoints
 
 RECORDING = reference.Recording(reference.IN_REPOSITORY / "tiny_first_order")
@@ -305,3 +310,86 @@ def test_the_package_gives_the_animator_without_loading_jax_for_other_modules():
         _ = fomm_jax.Animated
     code = "import sys, fomm_jax.errors, fomm_jax.video_io; sys.exit('jax' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_motion_that_was_saved_gives_the_frames_of_the_video(animator, source, frames, tmp_path):
+    motion = animator.record(frames[:5], fps=25.0)
+    motion.save(tmp_path / "motion.npz")
+    loaded = Motion.load(tmp_path / "motion.npz")
+    expected = list(animator.animate(source, frames[:5]))
+    np.testing.assert_array_equal(list(animator.animate(source, loaded)), expected)
+    later = list(animator.animate(source, frames[:5], best_frame=3))
+    started = dataclasses.replace(loaded, initial=3)
+    np.testing.assert_array_equal(list(animator.animate(source, started)), later)
+    assert (later[0] != expected[0]).any()
+
+
+def test_a_motion_of_another_model_is_refused(animator, networks, source, frames):
+    motion = animator.record(frames[:2], fps=25.0)
+
+    def message(**changes):
+        with pytest.raises(InputError) as error:
+            next(animator.animate(source, dataclasses.replace(motion, **changes)))
+        return str(error.value)
+
+    assert message(jacobian=None) == (
+        "the motion has 4 keypoints without jacobians; the model has 4 keypoints with jacobians"
+    )
+    assert "has 3 keypoints" in message(value=motion.value[:, :3])
+    assert "recorded with another model (ffff)" in message(model="ffff")
+    next(animator.animate(source, dataclasses.replace(motion, model="")))  # made by hand
+    definition, state = nnx.split(networks)
+    again = nnx.merge(definition, jax.tree.map(jnp.copy, state))
+    assert Animator(again, RECORDING.config).fingerprint == animator.fingerprint
+    bias = again.kp_detector.kp.bias
+    bias.set_value(bias.get_value().at[0].add(1e-6))
+    assert Animator(again, RECORDING.config).fingerprint != animator.fingerprint
+
+
+def test_the_best_frame_by_keypoints(animator, source, frames):
+    # The source itself is among the frames, and no other has its shape.
+    driving = [*frames[:4], source, *frames[4:6]]
+    found = list(animator.animate(source, iter(driving), best_frame="auto"))
+    np.testing.assert_array_equal(found, list(animator.animate(source, driving, best_frame=4)))
+    assert (found[0] != next(animator.animate(source, driving))).any()
+    assert list(animator.animate(source, [], best_frame="auto")) == []
+
+
+def test_smoothing_is_part_of_the_way(animator, source, frames):
+    settings = OneEuro(fps=25.0)
+    smoothed = smooth_keypoints(animator.detect(frames[:5]), settings)
+    expected = list(animator.animate_keypoints(source, smoothed))
+    found = list(animator.animate(source, frames[:5], smooth=settings))
+    np.testing.assert_array_equal(found, expected)
+    assert (found[4] != list(animator.animate(source, frames[:5]))[4]).any()
+
+
+def test_the_face_that_is_most_like_the_source(animator, source, frames, monkeypatch):
+    landmarks = {picture.tobytes(): None for picture in frames[:5]}
+    triangle = np.array([[0.0, 0], [1, 0], [0, 1]])
+    landmarks |= {frames[1].tobytes(): triangle[::-1], frames[3].tobytes(): 3 * triangle}
+
+    class Evaluator:
+        def keypoints(self, picture):
+            return landmarks.get(picture.tobytes())
+
+    monkeypatch.setattr("fomm_jax.best_frame.DlibFaceEvaluator", Evaluator)
+    with pytest.raises(InputError, match="no face is found in the source"):
+        list(animator.animate(source, frames[:5], best_frame="face"))
+    landmarks[source.tobytes()] = triangle
+    expected = list(animator.animate(source, frames[:5], best_frame=3))
+    for given in (source, animator.encode(source)):
+        found = list(animator.animate(given, iter(frames[:5]), best_frame="face"))
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(InputError, match="face expects driving frames"):
+        list(animator.animate(source, animator.record(frames, fps=25.0), best_frame="face"))
+
+
+def test_other_arguments_that_cannot_be_used(animator, networks, source, frames):
+    with pytest.raises(InputError, match=r"^batch_size: expected at least 1, got 0"):
+        Animator(networks, RECORDING.config, batch_size=0)
+    wide = np.zeros((32, 64, 3), np.uint8)
+    with pytest.raises(
+        InputError, match=r"^frames are of size \(32, 64\), the source of \(32, 32\)"
+    ):
+        list(animator.compare(source, [wide]))

@@ -1,0 +1,87 @@
+"""Keypoints of a video without their trembling by the One-Euro filter, and how much they tremble.
+
+Casiez, Roussel and Vogel, "1€ Filter: A Simple Speed-based Low-pass Filter for Noisy Input in
+Interactive Systems", CHI 2012. It is causal: a frame is smoothed by those before it alone.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from fomm_jax.metrics import jitter
+from fomm_jax.types import FrameKeypoints
+
+
+@dataclasses.dataclass(frozen=True)
+class OneEuro:
+    """How much is smoothed; frequencies in Hz."""
+
+    fps: float  # frames a second of the video
+    min_cutoff: float = 1.0  # of what rests; lower is calmer
+    beta: float = 16.0  # more for each unit a second of speed; higher follows quick moves closer
+    speed_cutoff: float = 1.0  # of the speed itself
+
+
+def smooth_keypoints(
+    keypoints: Iterable[FrameKeypoints], settings: OneEuro
+) -> Iterator[FrameKeypoints]:
+    """Smooth a stream of keypoints as it comes, each coordinate and matrix element on its own."""
+    value, jacobian = OneEuroFilter(settings), OneEuroFilter(settings)
+    for frame in keypoints:
+        yield FrameKeypoints(
+            value(frame.value), None if frame.jacobian is None else jacobian(frame.jacobian)
+        )
+
+
+class OneEuroFilter:
+    """The filter of one signal, an array at each frame.
+
+    The smoothed x̂ follows x by an exponential filter, x̂ ← x̂ + a (x - x̂), with the share
+    a(f) = 1 / (1 + fps / (2π f)) of the cutoff frequency f = min_cutoff + beta |v̂|. The speed v̂ is
+    (x - x̂) fps, smoothed in the same way with f = speed_cutoff. The first frame stays as it is.
+    """
+
+    def __init__(self, settings: OneEuro):
+        self._settings = settings
+        self._smoothed: np.ndarray | None = None  # float64
+        self._speed: np.ndarray | float = 0.0
+
+    def __call__(self, signal: np.ndarray) -> np.ndarray:
+        """Smooth the signal of the next frame; the result has its dtype."""
+        settings = self._settings
+        if self._smoothed is None:
+            self._smoothed = signal.astype(np.float64)
+        difference = signal - self._smoothed
+        speed = difference * settings.fps
+        self._speed += self._share(settings.speed_cutoff) * (speed - self._speed)
+        cutoff = settings.min_cutoff + settings.beta * np.abs(self._speed)
+        self._smoothed = self._smoothed + self._share(cutoff) * difference
+        return self._smoothed.astype(signal.dtype)
+
+    def _share(self, cutoff: np.ndarray | float) -> np.ndarray | float:
+        return 1 / (1 + self._settings.fps / (2 * math.pi * cutoff))
+
+
+class JitterMeter:
+    """Measures `metrics.jitter` of keypoints that pass by; memory does not grow with them."""
+
+    def __init__(self) -> None:
+        self._last: list[np.ndarray] = []  # of the two frames before
+        self._sum, self._count = 0.0, 0
+
+    @property
+    def mean(self) -> float | None:
+        """The mean over the frames, in the unit of the coordinates; None of less than three."""
+        return self._sum / self._count if self._count else None
+
+    def watch(self, keypoints: Iterable[FrameKeypoints]) -> Iterator[FrameKeypoints]:
+        """Pass keypoints on."""
+        for frame in keypoints:
+            self._last.append(frame.value)
+            if len(self._last) == 3:
+                self._sum += float(jitter(np.stack(self._last))[0])
+                self._count += 1
+                del self._last[0]
+            yield frame
