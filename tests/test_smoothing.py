@@ -92,10 +92,10 @@ def test_keypoints_and_jacobians_tremble_less_and_stay_near_their_course():
     assert after.mean == pytest.approx(jitter(smooth).mean())
     assert after.mean < 0.6 * before.mean
     assert np.abs(smooth - course)[25:].mean() < 2 / 255  # a pixel of 256, lag included
-    spread = [
+    raw, smooth = (
         np.std([frame.jacobian for frame in frames], axis=0).mean() for frames in (keypoints, found)
-    ]
-    assert spread[1] < 0.5 * spread[0]
+    )
+    assert smooth < 0.7 * raw
 
 
 def test_smoothing_is_causal_and_keeps_step_with_the_stream():
