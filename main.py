@@ -21,6 +21,7 @@ from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
 import animation_flags
+import marking_flags
 from fomm_jax.command_line import one_line_errors, parse_flags
 from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
@@ -111,6 +112,10 @@ def run(config_dict: ConfigDict | None) -> None:
     animates_files = MODE.value == "animate" and any(files)
     if not animates_files:
         animation_flags.check_unused()
+    if MODE.value not in ("animate", "reconstruct"):
+        marking_flags.check_unused()
+    if INPUT.value is not None and MODE.value != "verify":
+        raise InputError("--input: expected with --mode=verify")
     match MODE.value:
         case None:
             raise InputError("--mode: expected train, reconstruct, animate, compare or verify")
@@ -162,15 +167,17 @@ def run_file_animation(config_dict: ConfigDict | None) -> None:
 
     if not (SOURCE.value and DRIVING.value and OUTPUT.value):
         raise InputError("--source, --driving, --output: expected all three, or none of them")
+    checkpoint = CHECKPOINT.value or WORKDIR.value
     animate.run_files(
         config_dict and from_config_dict(config_dict),
-        CHECKPOINT.value or WORKDIR.value,
+        checkpoint,
         expand_patterns(SOURCE.value, "--source"),
         expand_patterns(DRIVING.value, "--driving"),
         OUTPUT.value,
         animation_flags.read_options(),
         raw_format=animation_flags.read_raw_format() if PIPE in DRIVING.value else None,
         batch_size=animation_flags.BATCH_SIZE.value,
+        marking=marking_flags.read_marking(checkpoint),
     )
 
 
@@ -190,11 +197,13 @@ def run_in_workdir(mode: str, config_dict: ConfigDict) -> None:
         case "reconstruct":
             from modes import reconstruct
 
-            reconstruct.run(config, workdir, CHECKPOINT.value)
+            marking = marking_flags.read_marking(CHECKPOINT.value or WORKDIR.value)
+            reconstruct.run(config, workdir, CHECKPOINT.value, marking)
         case "animate":
             from modes import animate
 
-            animate.run_pairs(config, workdir, CHECKPOINT.value)
+            marking = marking_flags.read_marking(CHECKPOINT.value or WORKDIR.value)
+            animate.run_pairs(config, workdir, CHECKPOINT.value, marking)
 
 
 def main(_: list[str]) -> None:

@@ -1,5 +1,6 @@
 """Animations of pairs of test videos, to files."""
 
+import dataclasses
 import pathlib
 from collections.abc import Iterable, Sequence
 
@@ -9,6 +10,7 @@ from tqdm import tqdm
 from fomm_jax.animator import AnimatedFrame, Animator
 from fomm_jax.config import VisualizeConfig
 from fomm_jax.errors import InputError
+from fomm_jax.marking import Marking, SourceType
 from fomm_jax.picture_io import PICTURE_SUFFIXES, write_picture
 from fomm_jax.types import Video
 from fomm_jax.video_io import VIDEO_SUFFIXES
@@ -23,6 +25,7 @@ def animate_pairs(
     *,
     suffix: str,
     visualize: VisualizeConfig,
+    marking: Marking | None,
 ) -> None:
     """Animate the first frame of a video by the motion of another, for each (source, driving).
 
@@ -46,6 +49,7 @@ def animate_pairs(
             suffix=suffix,
             fps=driving_video.fps,
             visualize=visualize,
+            marking=marking,
         )
 
 
@@ -86,18 +90,26 @@ def write_animation(
     suffix: str,
     fps: float,
     visualize: VisualizeConfig,
+    marking: Marking | None,
 ) -> list[float]:
     """Write an animation as a film and as a lossless picture.
 
     The film shows source, driving frame with its keypoints, and prediction; `png/NAME.png` holds
-    the predictions side by side, a form that can be read as a video again.
+    the predictions side by side, a form that can be read as a video again. Both say of how they
+    were made what `marking` tells, and what of it they show.
 
     Returns:
       Each frame's L1 between prediction and driving frame.
     """
     predictions, l1 = [], []
     height, width = source.shape[:2]
-    with VideoWriter(folder / f"{name}{suffix}", fps, height, 3 * width + 2 * GAP) as writer:
+    with VideoWriter(
+        folder / f"{name}{suffix}",
+        fps,
+        height,
+        3 * width + 2 * GAP,
+        marking=marking and dataclasses.replace(marking, source_type=SourceType.COMPOSITE),
+    ) as writer:
         for frame in frames:
             driving = draw_keypoints(
                 frame.driving / 255, frame.driving_keypoints, visualize.kp_size, visualize.colormap
@@ -105,5 +117,6 @@ def write_animation(
             writer.write(side_by_side([source, driving, frame.prediction]))
             predictions.append(frame.prediction)
             l1.append(frame.l1)
-    write_picture(folder / "png" / f"{name}.png", np.concatenate(predictions, axis=1))
+    strip = np.concatenate(predictions, axis=1)
+    write_picture(folder / "png" / f"{name}.png", strip, marking=marking)
     return l1

@@ -18,6 +18,7 @@ from fomm_jax.cropping import Crop, choose_framing
 from fomm_jax.driving import Driving, open_driving, open_driving_pipe
 from fomm_jax.errors import InputError
 from fomm_jax.framing import cut_frame
+from fomm_jax.marking import Marking
 from fomm_jax.motion_transfer import EncodedSource
 from fomm_jax.output_paths import PIPE, output_paths
 from fomm_jax.picture_io import read_picture
@@ -54,6 +55,8 @@ def animate_files(
     output: str,
     options: AnimationOptions,
     pipes: Pipes,
+    *,
+    marking: Marking | None,
 ) -> list[str]:
     """Animate each picture by each video.
 
@@ -68,6 +71,8 @@ def animate_files(
       output: a film, a folder for several, or `PIPE`; see `output_paths`.
       options: what is wanted.
       pipes: for `PIPE`.
+      marking: what films say of how they were made, but for what is told by `options` and by the
+        pair; None is nothing.
 
     Returns:
       The files that were written.
@@ -92,10 +97,16 @@ def animate_files(
         moments = _moments(animator, driving, options, is_kept=len(pictures) > 1)
         for source_path, source in pictures.items():
             path, sound = paths[source_path, driving_path], sounds[source_path, driving_path]
+            mark = marking and dataclasses.replace(
+                marking,
+                source_type=source.view.source_type,
+                source=source_path,
+                driving=None if driving.is_live else driving_path,
+            )
             frames = _result(animator, source, moments(), options)
             name = "animate" if path == PIPE else pathlib.Path(path).name
             try:
-                with _open_output(path, source.view, driving, sound, pipes) as writer:
+                with _open_output(path, source.view, driving, sound, mark, pipes) as writer:
                     for frame in tqdm(frames, name, driving.num_frames, unit="frame"):
                         writer.write(frame)
             except BrokenPipeError:
@@ -185,7 +196,12 @@ def _sound_from(driving: Driving, output: str, wanted: bool | None) -> str | Non
 
 
 def _open_output(
-    path: str, view: View, driving: Driving, sound_from: str | None, pipes: Pipes
+    path: str,
+    view: View,
+    driving: Driving,
+    sound_from: str | None,
+    marking: Marking | None,
+    pipes: Pipes,
 ) -> VideoWriter | RawWriter:
     if path != PIPE:
         return VideoWriter(
@@ -195,7 +211,10 @@ def _open_output(
             view.width,
             times=driving.times,
             sound_from=sound_from,
+            marking=marking,
         )
     size = f"{view.width}x{view.height}"
     print(f"standard output: RGB24 frames of {size}, {driving.fps:g} a second", file=sys.stderr)
+    if marking is not None:
+        print("standard output: raw frames cannot say that a model made them", file=sys.stderr)
     return RawWriter(pipes.output)

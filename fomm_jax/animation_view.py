@@ -8,6 +8,7 @@ import numpy as np
 from fomm_jax.animation_options import AnimationOptions
 from fomm_jax.config import VisualizeConfig
 from fomm_jax.framing import Framing, PasteBack, cut_shown, shown_size
+from fomm_jax.marking import SourceType
 from fomm_jax.visualize import GAP, draw_keypoints, side_by_side
 
 # From a prediction, the driving frame (both of the model's size; None is black) and its keypoints
@@ -23,6 +24,7 @@ class View:
     width: int
     draw: Draw
     shows_driving: bool = False  # else driving frame and keypoints are not looked at
+    source_type: SourceType = SourceType.CREATED
 
 
 def choose_view(
@@ -44,7 +46,12 @@ def choose_view(
     height, width = frame.shape[:2]
     if options.paste_back:
         paste = PasteBack(picture, framing)
-        return View(picture.shape[0], picture.shape[1], lambda prediction, *_: paste(prediction))
+        return View(
+            picture.shape[0],
+            picture.shape[1],
+            lambda prediction, *_: paste(prediction),
+            source_type=SourceType.EDITED,
+        )
     if options.side_by_side:
 
         def draw(
@@ -54,6 +61,12 @@ def choose_view(
             marked = draw_keypoints(behind, keypoints, visualize.kp_size, visualize.colormap)
             return side_by_side([frame, marked, prediction])
 
-        return View(height, 3 * width + 2 * GAP, draw, shows_driving=True)
+        return View(
+            height,
+            3 * width + 2 * GAP,
+            draw,
+            shows_driving=True,
+            source_type=SourceType.COMPOSITE,
+        )
     shown = shown_size(framing, (height, width))
     return View(*shown, lambda prediction, *_: cut_shown(prediction, framing))

@@ -15,6 +15,7 @@ from fomm_jax.animator import AnimatedFrame, Animator
 from fomm_jax.atomic_files import replacing
 from fomm_jax.config import NormalizationConfig, VisualizeConfig
 from fomm_jax.evaluators import Evaluator
+from fomm_jax.marking import Marking
 from fomm_jax.measurement import Meter, summarize
 from fomm_jax.metrics import jitter
 from fomm_jax.reconstruction_page import write_reconstruction_page
@@ -32,6 +33,7 @@ def reconstruct(
     visualize: VisualizeConfig,
     evaluator: Evaluator | None = None,
     curves: Mapping[str, Mapping[int, float]] | None = None,
+    marking: Marking | None,
 ) -> dict[str, Any]:
     """Reconstruct videos by absolute motion, write what came out, and measure it.
 
@@ -50,6 +52,7 @@ def reconstruct(
       visualize: how keypoints are drawn.
       evaluator: for AKD, MKR and AED; without it they are left out.
       curves: of the training run, {name: {step: value}}, for the page.
+      marking: what films and pictures say of how they were made; None is nothing.
 
     Returns:
       The contents of `metrics.json`.
@@ -74,6 +77,7 @@ def reconstruct(
             suffix=suffix,
             fps=video.fps,
             visualize=visualize,
+            marking=marking,
         )
         measured.append({"l1": l1} | watched.values())
         rows.append({"video": video.name, "frames": len(l1)} | summarize(measured[-1:]))

@@ -11,17 +11,27 @@ from fomm_jax.animation_options import AnimationOptions
 from fomm_jax.animator import Animator
 from fomm_jax.config import Config
 from fomm_jax.errors import InputError
+from fomm_jax.marking import Marking
 from fomm_jax.output_paths import PIPE
 from fomm_jax.raw_frames import RawFormat
 from input_pipeline.evaluation import open_test_pairs
 
 
-def run_pairs(config: Config, workdir: pathlib.Path, checkpoint: str | None) -> None:
+def run_pairs(
+    config: Config, workdir: pathlib.Path, checkpoint: str | None, marking: Marking | None
+) -> None:
     """Animate pairs of test videos with the networks of `checkpoint` or of `workdir`."""
     settings, folder = config.animate, workdir / "animation"
     pairs = open_test_pairs(config.dataset, settings.num_pairs)
     animator = Animator.from_checkpoint(checkpoint or workdir, config)
-    animate_pairs(animator, pairs, folder, suffix=settings.format, visualize=config.visualize)
+    animate_pairs(
+        animator,
+        pairs,
+        folder,
+        suffix=settings.format,
+        visualize=config.visualize,
+        marking=marking,
+    )
     print(f"Films and pictures of {len(pairs)} pairs are in {folder}")
 
 
@@ -35,6 +45,7 @@ def run_files(
     *,
     raw_format: RawFormat | None,
     batch_size: int | None,
+    marking: Marking | None,
 ) -> None:
     """Animate each picture by each video.
 
@@ -47,6 +58,7 @@ def run_files(
       options: what is wanted.
       raw_format: of the frames that come through standard input.
       batch_size: frames a call; None as the config has it.
+      marking: of the films; None is none.
     """
     if checkpoint is not None:
         animator = Animator.from_checkpoint(checkpoint, config, batch_size=batch_size)
@@ -62,6 +74,6 @@ def run_files(
     pipes = Pipes(sys.stdin.buffer, sys.stdout.buffer, raw_format)
     # Where frames go to standard output, nothing else may.
     with contextlib.redirect_stdout(sys.stderr) if output == PIPE else contextlib.nullcontext():
-        paths = animate_files(animator, sources, drivings, output, options, pipes)
+        paths = animate_files(animator, sources, drivings, output, options, pipes, marking=marking)
     if output != PIPE:
         print("\n".join(f"The animation is in {path}" for path in paths))

@@ -9,9 +9,11 @@ from fomm_jax.animate import animate_pairs
 from fomm_jax.animator import AnimatedFrame
 from fomm_jax.config import VisualizeConfig
 from fomm_jax.errors import InputError
+from fomm_jax.marking import Marking, SourceType
 from fomm_jax.picture_io import read_picture
 from fomm_jax.reconstruct import reconstruct
 from fomm_jax.types import FrameKeypoints
+from fomm_jax.verification import read_marks
 from fomm_jax.video_io import iterate_frames
 
 SIZE = 16
@@ -51,13 +53,25 @@ def files_in(folder):
 def run_reconstruct(folder, *names):
     videos = [GreyVideo(name) for name in names]
     return reconstruct(
-        BrightenedSource(), videos, folder, suffix=".gif", visualize=VisualizeConfig()
+        BrightenedSource(),
+        videos,
+        folder,
+        suffix=".gif",
+        visualize=VisualizeConfig(),
+        marking=Marking("model"),
     )
 
 
-def run_pairs(folder, *names):
+def run_pairs(folder, *names, marking=None):
     pairs = [(GreyVideo(source, (7,)), GreyVideo(driving)) for source, driving in names]
-    animate_pairs(BrightenedSource(), pairs, folder, suffix=".gif", visualize=VisualizeConfig())
+    animate_pairs(
+        BrightenedSource(),
+        pairs,
+        folder,
+        suffix=".gif",
+        visualize=VisualizeConfig(),
+        marking=marking,
+    )
 
 
 def test_reconstruction_measures_and_writes_every_video(tmp_path):
@@ -74,6 +88,20 @@ def test_reconstruction_measures_and_writes_every_video(tmp_path):
     assert len(film) == 2
     left, gap, _, _, right = np.split(film[1], [SIZE, SIZE + 4, 2 * SIZE + 4, 2 * SIZE + 8], axis=1)
     assert [left.mean(), gap.mean(), right.mean()] == [0, 255, 10]
+
+
+def test_films_and_pictures_are_marked(tmp_path):
+    run_reconstruct(tmp_path / "reconstruction", "a.png")
+    run_pairs(tmp_path / "pairs", ("a.png", "b.png"), marking=Marking("model"))
+    for film, strip in (("reconstruction/a.gif", "a.png"), ("pairs/b-a.gif", "b-a.png")):
+        # The film shows real frames too, the strip does not.
+        assert read_marks(tmp_path / film).source_type is SourceType.COMPOSITE
+        strip_marks = read_marks((tmp_path / film).parent / "png" / strip)
+        assert strip_marks.source_type is SourceType.CREATED
+        assert strip_marks.xmp.maker.endswith("weights model")
+    run_pairs(tmp_path / "unmarked", ("a.png", "b.png"))
+    for name in ("b-a.gif", "png/b-a.png"):
+        assert read_marks(tmp_path / "unmarked" / name).source_type is None
 
 
 def test_folders_whose_names_have_dots_keep_their_outputs_apart(tmp_path):

@@ -1,5 +1,6 @@
 """A user's pictures by a user's videos: which frames are written where, whatever a model makes."""
 
+import dataclasses
 import importlib.util
 import io
 import pathlib
@@ -15,9 +16,11 @@ from fomm_jax.animate_files import Pipes, animate_files
 from fomm_jax.animation_options import AnimationOptions
 from fomm_jax.config import Config, DatasetConfig, NormalizationConfig
 from fomm_jax.errors import InputError
+from fomm_jax.marking import Credentials, Marking, SourceType
 from fomm_jax.picture_io import write_picture
 from fomm_jax.raw_frames import RawFormat
 from fomm_jax.types import FrameKeypoints
+from fomm_jax.verification import read_marks
 from fomm_jax.video_io import iterate_frames, probe_video
 from fomm_jax.video_writer import VideoWriter
 
@@ -60,7 +63,7 @@ class Brightener:
             yield np.rint(source + moved).clip(0, 255).astype(np.uint8)
 
 
-def animate(sources, drivings, output, options=DEFAULT, *, animator=None, pipes=None):
+def animate(sources, drivings, output, options=DEFAULT, *, animator=None, pipes=None, marking=None):
     return animate_files(
         animator or Brightener(),
         [str(path) for path in sources],
@@ -68,6 +71,7 @@ def animate(sources, drivings, output, options=DEFAULT, *, animator=None, pipes=
         str(output),
         options,
         pipes or Pipes(io.BytesIO(), io.BytesIO()),
+        marking=marking,
     )
 
 
@@ -352,3 +356,53 @@ def test_a_long_film_needs_no_more_memory_than_a_short_one(tmp_path, source):
     ).stdout
     short, long = (int(line) / 1024 for line in printed.split())
     assert long - short < 20
+
+
+@pytest.mark.parametrize(
+    ("options", "source_type"),
+    [
+        (DEFAULT, SourceType.CREATED),
+        (AnimationOptions(paste_back=True), SourceType.EDITED),
+        (AnimationOptions(side_by_side=True), SourceType.COMPOSITE),
+    ],
+)
+def test_film_says_what_of_it_is_generated(tmp_path, source, options, source_type):
+    write_film(tmp_path / "a.mp4", seconds=1)
+    (output,) = animate(
+        [source], [tmp_path / "a.mp4"], tmp_path / "film.mp4", options, marking=Marking("model")
+    )
+    marks = read_marks(output)
+    assert marks.found == {"comment": source_type, "XMP": source_type}
+    assert len(beeps(output)) == 2  # sound is there too
+    animate([source], [tmp_path / "a.mp4"], output, options)
+    assert read_marks(output).found == {}
+
+
+def test_pair_is_told_to_the_manifest(tmp_path, source, monkeypatch):
+    """Each film of several is marked with its own picture and video, and a pipe with no file."""
+    marked = {}
+
+    def record(path, fps, height, width, *, marking, **_):
+        marked[pathlib.Path(path).name] = marking
+        return VideoWriter(path, fps, height, width)
+
+    monkeypatch.setattr("fomm_jax.animate_files.VideoWriter", record)
+    other, driving = grey(tmp_path / "other.png", 80), ramp(tmp_path / "d.mp4", [10, 20])
+    marking = Marking("model", credentials=Credentials("certificate", "key", "es256"))
+    animate([source, other], [driving], tmp_path / "made", marking=marking)
+    pipes = Pipes(io.BytesIO(bytes(3 * SIZE * SIZE)), io.BytesIO(), RawFormat(SIZE, SIZE))
+    animate([source], ["-"], tmp_path / "made" / "piped.mp4", pipes=pipes, marking=marking)
+    assert marked == {
+        "d-source.mp4": dataclasses.replace(marking, source=str(source), driving=str(driving)),
+        "d-other.mp4": dataclasses.replace(marking, source=str(other), driving=str(driving)),
+        "piped.mp4": dataclasses.replace(marking, source=str(source)),
+    }
+
+
+def test_raw_frames_cannot_be_marked(tmp_path, source, capsys):
+    driving = ramp(tmp_path / "driving.mp4", [10, 20])
+    for marking, count in ((Marking("model"), 1), (None, 0)):
+        pipes = Pipes(io.BytesIO(), io.BytesIO())
+        animate([source], [driving], "-", pipes=pipes, marking=marking)
+        assert len(pipes.output.getvalue()) == 2 * 3 * SIZE * SIZE
+        assert capsys.readouterr().err.count("raw frames cannot say that a model made") == count

@@ -1,5 +1,6 @@
 """main.py from its command line: what it writes, and how it refuses what it cannot use."""
 
+import hashlib
 import importlib.util
 import json
 import shlex
@@ -15,6 +16,7 @@ import yaml
 from absl.testing import flagsaver
 
 import main
+from fomm_jax import content_credentials
 from fomm_jax.picture_io import read_picture, write_picture
 from fomm_jax.video_io import iterate_frames, probe_video
 from fomm_jax.video_writer import VideoWriter
@@ -158,7 +160,7 @@ def test_reconstruction(data, workdir, tmp_path, capsys):
         assert film[0].shape[1] >= 3 * SIZE  # source, driving frame, result
 
 
-def test_animation_of_pairs(data, workdir, tmp_path):
+def test_animation_of_pairs(data, workdir, tmp_path, capsys):
     pairs = tmp_path / "pairs.csv"
     pairs.write_text("source,driving\n0000.png,0001.png\n0001.png,0001.png\n")
     status = run_main(
@@ -173,6 +175,8 @@ def test_animation_of_pairs(data, workdir, tmp_path):
     assert status == 0
     names = sorted(path.name for path in (tmp_path / "animation").iterdir())
     assert names == ["0001-0000.gif", "0001-0001.gif", "png"]
+    for name in ("0001-0000.gif", "png/0001-0000.png"):
+        assert verify(tmp_path / "animation" / name, capsys)[0] == 0
 
 
 def write_film(path, height, width, num_frames=7, fps=12.5):
@@ -182,11 +186,25 @@ def write_film(path, height, width, num_frames=7, fps=12.5):
             writer.write(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
-def test_animation_of_files_by_the_config_of_a_yaml_file(workdir, tmp_path):
+def verify(path, capsys):
+    """Exit status and words of --mode=verify."""
+    capsys.readouterr()
+    status = run_main("--mode=verify", f"--input={path}")
+    return status, capsys.readouterr().out
+
+
+def test_animation_of_files_by_the_config_of_a_yaml_file(workdir, tmp_path, capsys):
     write_picture(tmp_path / "source.png", np.full((50, 40, 3), 99, np.uint8))
     write_film(tmp_path / "driving.mp4", 40, 60)
     (tmp_path / "model.yaml").write_text(yaml.safe_dump(TINY_YAML))
+    signing = []
+    if content_credentials.is_installed():
+        from certificates import write_certificate  # it needs what comes with c2pa-python
+
+        certificate, key = write_certificate(tmp_path / "pem")
+        signing = [f"--c2pa_certificate={certificate}", f"--c2pa_key={key}"]
     status = run_main(
+        *signing,
         f"--config=configs/from_yaml.py:{tmp_path / 'model.yaml'}",
         f"--checkpoint={workdir}",
         "--mode=animate",
@@ -198,6 +216,12 @@ def test_animation_of_files_by_the_config_of_a_yaml_file(workdir, tmp_path):
     info = probe_video(tmp_path / "made" / "film.mp4")
     assert (info.height, info.width, info.num_frames) == (SIZE, SIZE, 7)
     assert info.fps == pytest.approx(12.5)
+    status, told = verify(tmp_path / "made" / "film.mp4", capsys)
+    assert status == 0
+    assert f"made with: fomm_jax (First Order Motion Model), weights {workdir.name}\n" in told
+    for name in ("source.png", "driving.mp4") if signing else ():
+        digest = hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+        assert f"made of: {name.partition('.')[0]}, SHA-256 of the file: {digest}\n" in told
 
 
 def test_animation_of_several_files_by_a_checkpoint_alone(workdir, tmp_path, capsys):
@@ -214,10 +238,17 @@ def test_animation_of_several_files_by_a_checkpoint_alone(workdir, tmp_path, cap
         "--paste_back",
         "--absolute",
         "--batch_size=2",  # the config's, which is compiled already
+        "--nomark",
     )
     assert status == 0
     paths = [f"{tmp_path}/made/driving-{name}.mp4" for name in "ab"]
-    assert capsys.readouterr().out == "".join(f"The animation is in {path}\n" for path in paths)
+    printed = capsys.readouterr()
+    assert printed.out == "".join(f"The animation is in {path}\n" for path in paths)
+    assert "--nomark: outputs will not say that a generative model made them\n" in printed.err
+    for path in paths:
+        status, told = verify(path, capsys)
+        assert status == 1
+        assert told.startswith(f"{path}: no mark found")
     for path, level in zip(paths, (50, 100), strict=True):
         frames = list(iterate_frames(path))
         assert len(frames) == 7
@@ -320,6 +351,27 @@ BAD_INPUT = {
     "picture without film": (
         ["--mode=animate", "--source=DIR/a.png"],
         "main.py: --source, --driving, --output: expected all three, or none of them",
+    ),
+    "marks where nothing is generated": (
+        ["--mode=train", "--nomark"],
+        "main.py: --mark: expected with --mode=animate or --mode=reconstruct",
+    ),
+    "certificate without a key": (
+        [*FILES, "--c2pa_certificate=DIR/none.pem"],
+        "main.py: --c2pa_certificate, --c2pa_key: expected both or neither",
+    ),
+    "signature without marks": (
+        [*FILES, "--nomark", "--c2pa_certificate=DIR/none.pem", "--c2pa_key=DIR/none.pem"],
+        "main.py: --nomark, --c2pa_certificate: expected one of them",
+    ),
+    "nothing to verify": (["--mode=verify"], "main.py: --input: expected the film or picture"),
+    "no film to verify": (
+        ["--mode=verify", "--input=DIR/model.yaml"],
+        "main.py: DIR/model.yaml: cannot be read as a picture or film",
+    ),
+    "input to train with": (
+        ["--mode=train", "--input=DIR/a.png"],
+        "main.py: --input: expected with --mode=verify",
     ),
     "picture to train with": (
         ["--mode=train", "--source=DIR/a.png"],

@@ -77,6 +77,7 @@ def folder(tmp_path_factory):
         visualize=VisualizeConfig(),
         evaluator=LevelEvaluator(),
         curves={"perceptual": {1: 2.0, 2: 1.0}, "pairs_per_second": {1: 9.0}},
+        marking=None,
     )
     return folder
 
@@ -163,6 +164,7 @@ def page_with(curves, folder):
         suffix=".gif",
         visualize=VisualizeConfig(),
         curves=curves,
+        marking=None,
     )
     return (folder / "report.html").read_text(encoding="utf-8")
 
@@ -193,7 +195,14 @@ def test_an_evaluator_is_asked_for_both_of_a_frame_in_turn():
 
 
 def test_without_an_evaluator_its_figures_are_left_out(tmp_path):
-    report = reconstruct(OffByFour(), VIDEOS, tmp_path, suffix=".gif", visualize=VisualizeConfig())
+    report = reconstruct(
+        OffByFour(),
+        VIDEOS,
+        tmp_path,
+        suffix=".gif",
+        visualize=VisualizeConfig(),
+        marking=None,
+    )
     assert report["evaluator"] is None
     assert not {"akd_distance", "mkr", "aed_distance", *COUNTS} & report.keys()
     assert any("reconstruct.evaluator is not set" in reason for reason in report["left_out"])
