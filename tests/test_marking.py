@@ -2,6 +2,8 @@
 
 import errno
 import io
+import json
+import shutil
 import struct
 import subprocess
 import sys
@@ -224,6 +226,21 @@ def test_verification_in_words(tmp_path, suffix, uri, capsys):
         f"  made with: {MAKER}",
         "  C2PA: no manifest",
     ]
+
+
+@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+def test_exiftool_reads_the_marks_without_a_warning(tmp_path):
+    for suffix in (".mp4", ".gif"):
+        write(tmp_path / f"a{suffix}", Marking(MODEL))
+    write_picture(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8), marking=Marking(MODEL))
+    program = ["exiftool", "-json", "-charset", "utf8", *map(str, sorted(tmp_path.iterdir()))]
+    told = json.loads(subprocess.run(program, capture_output=True, check=True).stdout)
+    assert len(told) == 3
+    for tags in told:
+        assert "Warning" not in tags
+        assert tags["DigitalSourceType"] == VOCABULARY + "trainedAlgorithmicMedia"
+        assert tags["AISystemUsed"] == MAKER
+        assert tags["Comment"].startswith("Made with generative AI: fomm_jax")
 
 
 def test_comment_outlives_another_program(tmp_path):
