@@ -26,7 +26,7 @@ SIDE_BY_SIDE = flags.DEFINE_boolean(
 RELATIVE = flags.DEFINE_boolean(
     "relative",
     None,
-    "Motion relative to the first driving frame; default: as the model's configuration"
+    "Motion relative to the driving frame of --best_frame; default: as the model's configuration"
     " says, which is so as a rule.",
 )
 ABSOLUTE = flags.DEFINE_boolean(
@@ -37,6 +37,19 @@ ADAPT_SCALE = flags.DEFINE_boolean(
     None,
     "Movements grow or shrink by the ratio of the sizes of source and driving; default: as the"
     " model's configuration says.",
+)
+BEST_FRAME = flags.DEFINE_string(
+    "best_frame",
+    None,
+    "Driving frame that relative motion starts from, since it shows the pose of the picture: its"
+    " number from 0; face, that whose face is most like the picture's; or auto, by faces where the"
+    " evaluator is installed and finds them, else by keypoints. Default: the first.",
+)
+SMOOTH = flags.DEFINE_boolean(
+    "smooth", False, "Smooth the driving keypoints over time, and tell how much they shook."
+)
+SAVE_MOTION = flags.DEFINE_string(
+    "save_motion", None, "File to keep the driving motion in, for --motion."
 )
 SOUND = flags.DEFINE_boolean(
     "sound",
@@ -77,6 +90,11 @@ def read_options() -> AnimationOptions:
     """
     if ABSOLUTE.value and RELATIVE.value:
         raise InputError("--relative, --absolute: expected one of them")
+    best_frame: int | str | None = BEST_FRAME.value
+    if isinstance(best_frame, str) and best_frame.isdecimal():
+        best_frame = int(best_frame)
+    elif best_frame not in (None, "auto", "face"):
+        raise InputError(f"--best_frame={best_frame}: expected auto, face or the number of a frame")
     return AnimationOptions(
         crop=parse_crop(CROP.value, "--crop"),
         crop_driving=parse_crop(CROP_DRIVING.value, "--crop_driving"),
@@ -84,7 +102,10 @@ def read_options() -> AnimationOptions:
         side_by_side=SIDE_BY_SIDE.value,
         relative=False if ABSOLUTE.value else RELATIVE.value,
         adapt_scale=ADAPT_SCALE.value,
+        best_frame=best_frame,
+        smooth=SMOOTH.value,
         sound=SOUND.value,
+        save_motion=SAVE_MOTION.value,
     )
 
 

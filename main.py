@@ -49,6 +49,9 @@ DRIVING = flags.DEFINE_multi_string(
     None,
     "Video whose motion it gets, or - for raw frames from a pipe; as --source, one or several.",
 )
+MOTION = flags.DEFINE_multi_string(
+    "motion", None, "In place of --driving: a file of --save_motion; several and patterns as well."
+)
 OUTPUT = flags.DEFINE_string(
     "output",
     None,
@@ -108,7 +111,7 @@ def run(config_dict: ConfigDict | None) -> None:
         keep_compiled(pathlib.Path(COMPILATION_CACHE.value))
     if DISTRIBUTED.value and MODE.value != "train":
         raise InputError("--distributed: expected with --mode=train alone")
-    files = SOURCE.value, DRIVING.value, OUTPUT.value
+    files = SOURCE.value, DRIVING.value, MOTION.value, OUTPUT.value
     animates_files = MODE.value == "animate" and any(files)
     if not animates_files:
         animation_flags.check_unused()
@@ -165,17 +168,21 @@ def run_file_animation(config_dict: ConfigDict | None) -> None:
     """Animate pictures by videos."""
     from modes import animate
 
-    if not (SOURCE.value and DRIVING.value and OUTPUT.value):
-        raise InputError("--source, --driving, --output: expected all three, or none of them")
+    drivings, motions = DRIVING.value or [], MOTION.value or []
+    if not (SOURCE.value and (drivings or motions) and OUTPUT.value):
+        raise InputError(
+            "--source, --driving (or --motion), --output: expected all three, or none of them"
+        )
     checkpoint = CHECKPOINT.value or WORKDIR.value
     animate.run_files(
         config_dict and from_config_dict(config_dict),
         checkpoint,
         expand_patterns(SOURCE.value, "--source"),
-        expand_patterns(DRIVING.value, "--driving"),
+        expand_patterns(drivings, "--driving"),
+        expand_patterns(motions, "--motion"),
         OUTPUT.value,
         animation_flags.read_options(),
-        raw_format=animation_flags.read_raw_format() if PIPE in DRIVING.value else None,
+        raw_format=animation_flags.read_raw_format() if PIPE in drivings else None,
         batch_size=animation_flags.BATCH_SIZE.value,
         marking=marking_flags.read_marking(checkpoint),
     )

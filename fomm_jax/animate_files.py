@@ -4,27 +4,23 @@ import dataclasses
 import itertools
 import pathlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 import numpy as np
 from tqdm import tqdm
 
 from fomm_jax.animation_options import AnimationOptions
-from fomm_jax.animation_view import View, choose_view
+from fomm_jax.animation_source import Source, open_source
+from fomm_jax.animation_view import View
 from fomm_jax.animator import Animator
 from fomm_jax.atomic_files import check_can_write
-from fomm_jax.cropping import Crop, choose_framing
-from fomm_jax.driving import Driving, open_driving, open_driving_pipe
-from fomm_jax.errors import InputError
-from fomm_jax.framing import cut_frame
+from fomm_jax.driving import Driving, open_driving, open_driving_motion, open_driving_pipe
+from fomm_jax.driving_keypoints import KeptKeypoints, find_keypoints, keep_keypoints
+from fomm_jax.errors import InputError, naming
 from fomm_jax.marking import Marking
-from fomm_jax.motion_transfer import EncodedSource
 from fomm_jax.output_paths import PIPE, output_paths
-from fomm_jax.picture_io import read_picture
 from fomm_jax.raw_frames import RawFormat, RawWriter
-from fomm_jax.types import FrameKeypoints
-from fomm_jax.video_io import probe_video
 from fomm_jax.video_writer import VideoWriter
 
 
@@ -37,37 +33,29 @@ class Pipes:
     form: RawFormat | None = None  # of the raw frames that come in
 
 
-_Moment = tuple[
-    FrameKeypoints, np.ndarray | None
-]  # of a driving frame, and that itself if it is shown
-
-
-@dataclasses.dataclass(frozen=True)
-class _Source:
-    encoded: EncodedSource
-    view: View
-
-
 def animate_files(
     animator: Animator,
     sources: Sequence[str],
     drivings: Sequence[str],
+    motions: Sequence[str],
     output: str,
     options: AnimationOptions,
     pipes: Pipes,
     *,
     marking: Marking | None,
 ) -> list[str]:
-    """Animate each picture by each video.
+    """Animate each picture by each video or motion.
 
     All inputs are looked at before the first is animated. Frames are read, animated and written as
-    they come; memory does not grow with the length of a video. Of a video for several pictures the
-    keypoints, some hundred bytes a frame, are found once and kept.
+    they come; memory does not grow with the length of a video. Of a video that is gone over twice
+    (for several pictures, `best_frame` or `save_motion`) the keypoints, some hundred bytes a frame,
+    are found once and kept.
 
     Args:
       animator: trained.
       sources: paths of pictures.
       drivings: paths of videos; `PIPE` is raw frames from `pipes.input`.
+      motions: paths of motions that were kept.
       output: a film, a folder for several, or `PIPE`; see `output_paths`.
       options: what is wanted.
       pipes: for `PIPE`.
@@ -80,30 +68,32 @@ def animate_files(
     Raises:
       InputError: a file cannot be read or written, or an option does not go with the others.
     """
-    if options.paste_back and options.side_by_side:
-        raise InputError("--paste_back, --side_by_side: expected one of them")
-    paths = output_paths(sources, drivings, output)
-    for path in paths.values():
-        if path != PIPE:
+    is_kept = options.best_frame is not None or options.save_motion or len(set(sources)) > 1
+    _check_options(options, [*drivings, *motions], bool(is_kept))
+    paths = output_paths(sources, [*drivings, *motions], output)
+    for path in [*paths.values(), options.save_motion]:
+        if path not in (PIPE, None):
             check_can_write(path)
-    size = animator.config.dataset.frame_shape[:2]
-    pictures = {path: _open_source(animator, path, options) for path in sources}
-    videos = {path: _open_driving(path, options.crop_driving, size, pipes) for path in drivings}
+    pictures = {path: open_source(animator, path, options) for path in sources}
+    opened = {path: _open_video(animator, path, options, pipes) for path in drivings}
+    opened |= {path: _open_motion(animator, path) for path in motions}
     sounds = {
-        (source, driving): _sound_from(videos[driving], path, options.sound)
+        (source, driving): _sound_from(opened[driving], path, options.sound)
         for (source, driving), path in paths.items()
     }
-    for driving_path, driving in videos.items():
-        moments = _moments(animator, driving, options, is_kept=len(pictures) > 1)
+    for driving_path, driving in opened.items():
+        kept = None
+        if is_kept or driving.motion:
+            kept = keep_keypoints(animator, driving, list(pictures.values()), options)
         for source_path, source in pictures.items():
             path, sound = paths[source_path, driving_path], sounds[source_path, driving_path]
             mark = marking and dataclasses.replace(
                 marking,
                 source_type=source.view.source_type,
                 source=source_path,
-                driving=None if driving.is_live else driving_path,
+                driving=driving_path if driving.frames and not driving.is_live else None,
             )
-            frames = _result(animator, source, moments(), options)
+            frames = _animate(animator, source, driving, kept, options)
             name = "animate" if path == PIPE else pathlib.Path(path).name
             try:
                 with _open_output(path, source.view, driving, sound, mark, pipes) as writer:
@@ -114,67 +104,63 @@ def animate_files(
     return list(paths.values())
 
 
-def _moments(
-    animator: Animator, driving: Driving, options: AnimationOptions, is_kept: bool
-) -> Callable[[], Iterator[_Moment]]:
-    """All that a driving video tells, frame by frame, each time anew."""
-
-    def detect() -> Iterator[_Moment]:
-        # The detector takes a batch of frames at once, so many wait beside it.
-        frames, beside = itertools.tee(driving.frames())
-        yield from zip(animator.detect(frames), beside, strict=False)
-
-    if not is_kept:
-        return detect
-    if driving.is_live and options.side_by_side:
-        raise InputError("--side_by_side: expected one --source with --driving=-")
-    name = f"keypoints of {pathlib.Path(driving.name).name}"
-    found = tqdm(detect(), name, driving.num_frames, unit="frame")
-    kept = [keypoints for keypoints, _ in found]
-    frames = driving.frames if options.side_by_side else lambda: itertools.repeat(None)
-    return lambda: zip(kept, frames(), strict=False)
-
-
-def _result(
-    animator: Animator, source: _Source, moments: Iterator[_Moment], options: AnimationOptions
+def _animate(
+    animator: Animator,
+    source: Source,
+    driving: Driving,
+    kept: KeptKeypoints | None,
+    options: AnimationOptions,
 ) -> Iterator[np.ndarray]:
-    """Frames as they are shown."""
-    moments, beside = itertools.tee(moments)
+    """Yield frames as they are shown."""
+    if kept is None:
+        initial = None
+        moments = find_keypoints(animator, driving, options.smooth)
+    else:
+        initial = kept.motion[kept.starts[source.name]]
+        beside: Iterator[np.ndarray | None] = itertools.repeat(None)
+        if options.side_by_side and driving.frames is not None:
+            beside = driving.frames()
+        moments = zip(kept.motion, beside, strict=False)
+    moments, shown = itertools.tee(moments)
     predictions = animator.animate_keypoints(
         source.encoded,
         (keypoints for keypoints, _ in moments),
+        initial=initial,
         normalization=options.normalization(animator.config.animate.normalization),
     )
-    for prediction, (keypoints, frame) in zip(predictions, beside, strict=False):
+    for prediction, (keypoints, frame) in zip(predictions, shown, strict=False):
         yield source.view.draw(prediction, frame, keypoints.value)
 
 
-def _open_source(animator: Animator, path: str, options: AnimationOptions) -> _Source:
-    picture = _read_still(path)
+def _check_options(options: AnimationOptions, drivings: Sequence[str], is_kept: bool) -> None:
+    """Raise an InputError where options do not go together."""
+    if options.paste_back and options.side_by_side:
+        raise InputError("--paste_back, --side_by_side: expected one of them")
+    if options.side_by_side and is_kept and PIPE in drivings:
+        raise InputError(
+            "--side_by_side: would need the frames of --driving=- twice; expected one --source, and"
+            " neither --best_frame nor --save_motion"
+        )
+    if options.save_motion and len(set(drivings)) > 1:
+        raise InputError(f"--save_motion: expected one video, got {len(set(drivings))}")
+
+
+def _open_video(animator: Animator, path: str, options: AnimationOptions, pipes: Pipes) -> Driving:
     size = animator.config.dataset.frame_shape[:2]
-    framing = choose_framing(options.crop, [picture], size, path)
-    frame = cut_frame(picture, framing, size)
-    view = choose_view(picture, frame, framing, options, animator.config.visualize)
-    return _Source(animator.encode(frame), view)
-
-
-def _read_still(path: str) -> np.ndarray:
-    try:
-        return read_picture(path)
-    except InputError as error:
-        try:
-            probe_video(path)
-        except InputError:
-            raise error from None
-        raise InputError(f"{path}: is a video, expected a picture") from error
-
-
-def _open_driving(path: str, crop: Crop, size: tuple[int, int], pipes: Pipes) -> Driving:
     if path != PIPE:
-        return open_driving(path, crop, size)
+        return open_driving(path, options.crop_driving, size)
     if pipes.form is None:
         raise InputError("--pipe_size: expected WIDTHxHEIGHT of the frames that --driving=- reads")
+    crop = options.crop_driving
     return open_driving_pipe(pipes.input, pipes.form, crop, size, "standard input")
+
+
+def _open_motion(animator: Animator, path: str) -> Driving:
+    driving = open_driving_motion(path)
+    if driving.motion:
+        with naming(path):
+            animator.check_motion(driving.motion)
+    return driving
 
 
 def _sound_from(driving: Driving, output: str, wanted: bool | None) -> str | None:

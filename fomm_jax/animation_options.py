@@ -17,14 +17,23 @@ class AnimationOptions:
     paste_back: bool = False
     # The result is the source, the driving frame with its keypoints, and the animation.
     side_by_side: bool = False
-    # Motion relative to the first driving frame, or the driving keypoints as they are.
+    # Motion relative to the first or best driving frame, or the driving keypoints as they are.
     # None: as the model's configuration says.
     relative: bool | None = None
     # Movements grow or shrink by the ratio of the sizes of who moves. None: as the model's
     # configuration says.
     adapt_scale: bool | None = None
+    # Driving frame that relative motion starts from, since it shows the pose of the source: its
+    # number from 0, or that whose face ("face") or keypoints are most like the source's. "auto" is
+    # by faces where the evaluator is installed and finds them, else by keypoints. None: the first,
+    # or the one that a kept motion says.
+    best_frame: int | str | None = None
+    # The keypoints go through a One-Euro filter.
+    smooth: bool = False
     # The driving video's sound goes along. None: where it has one and the output can hold it.
     sound: bool | None = None
+    # File to keep the driving motion in, as it was after smoothing.
+    save_motion: str | None = None
 
     def normalization(self, default: NormalizationConfig) -> NormalizationConfig:
         """How keypoints are carried over, given what the model's configuration says."""

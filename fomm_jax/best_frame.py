@@ -96,6 +96,10 @@ class FaceWatcher:
             self._landmarks.append(self._evaluator.keypoints(np.asarray(frame)))
             yield frame
 
+    def sees(self, picture: np.ndarray) -> bool:
+        """Tell whether there is a face in a picture (h, w, 3) uint8."""
+        return self._evaluator.keypoints(picture) is not None
+
     def best_frame(self, source: np.ndarray) -> int:
         """The number of the frame that was watched whose face is most like the source's.
 

@@ -1,4 +1,4 @@
-"""Where the frames of a driving video come from, cut to the model's frame."""
+"""What drives an animation: a video, cut to the model's frame, or a motion that was kept."""
 
 import dataclasses
 import itertools
@@ -12,6 +12,7 @@ from tqdm import tqdm
 from fomm_jax.cropping import Crop, choose_framing, spread_frames
 from fomm_jax.errors import InputError
 from fomm_jax.framing import cut_frame
+from fomm_jax.motion import Motion
 from fomm_jax.raw_frames import RawFormat, read_raw_frames
 from fomm_jax.sound import has_sound
 from fomm_jax.video_io import frame_times, iterate_frames, probe_video
@@ -19,11 +20,12 @@ from fomm_jax.video_io import frame_times, iterate_frames, probe_video
 
 @dataclasses.dataclass(frozen=True)
 class Driving:
-    """A driving video."""
+    """A driving video or motion."""
 
     name: str  # for messages
-    frames: Callable[[], Iterator[np.ndarray]]  # anew: (h, w, 3) uint8 of the model's size
     fps: float
+    frames: Callable[[], Iterator[np.ndarray]] | None = None  # anew: (h, w, 3) uint8, model's size
+    motion: Motion | None = None  # in place of frames
     num_frames: int | None = None  # about; None where nobody knows
     times: np.ndarray | None = None  # as `video_io.frame_times`
     sound_from: str | None = None  # a video file that has sound
@@ -65,8 +67,8 @@ def open_driving(path: str, crop: Crop, size: tuple[int, int]) -> Driving:
 
     return Driving(
         name=path,
-        frames=frames,
         fps=info.fps,
+        frames=frames,
         num_frames=info.num_frames,
         times=frame_times(path),
         sound_from=path if has_sound(path) else None,
@@ -96,4 +98,14 @@ def open_driving_pipe(
         for frame in itertools.chain([first], raw):
             yield cut_frame(frame, framing, size)
 
-    return Driving(name=name, frames=frames, fps=form.fps, is_live=True)
+    return Driving(name=name, fps=form.fps, frames=frames, is_live=True)
+
+
+def open_driving_motion(path: str) -> Driving:
+    """Read a motion that `Motion.save` wrote.
+
+    Raises:
+      InputError: it is none.
+    """
+    motion = Motion.load(path)
+    return Driving(name=path, fps=motion.fps, motion=motion, num_frames=len(motion))

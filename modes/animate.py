@@ -40,6 +40,7 @@ def run_files(
     checkpoint: str | None,
     sources: Sequence[str],
     drivings: Sequence[str],
+    motions: Sequence[str],
     output: str,
     options: AnimationOptions,
     *,
@@ -47,13 +48,14 @@ def run_files(
     batch_size: int | None,
     marking: Marking | None,
 ) -> None:
-    """Animate each picture by each video.
+    """Animate each picture by each video or motion.
 
     Args:
       config: of the model; None where the checkpoint carries it.
       checkpoint: None is the demo model.
       sources: paths of pictures.
       drivings: paths of videos, or `PIPE`.
+      motions: paths of motions that were kept.
       output: a film, a folder, or `PIPE`; see `output_paths`.
       options: what is wanted.
       raw_format: of the frames that come through standard input.
@@ -74,6 +76,8 @@ def run_files(
     pipes = Pipes(sys.stdin.buffer, sys.stdout.buffer, raw_format)
     # Where frames go to standard output, nothing else may.
     with contextlib.redirect_stdout(sys.stderr) if output == PIPE else contextlib.nullcontext():
-        paths = animate_files(animator, sources, drivings, output, options, pipes, marking=marking)
+        paths = animate_files(
+            animator, sources, drivings, motions, output, options, pipes, marking=marking
+        )
     if output != PIPE:
         print("\n".join(f"The animation is in {path}" for path in paths))

@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 import io
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -17,9 +18,11 @@ from fomm_jax.animation_options import AnimationOptions
 from fomm_jax.config import Config, DatasetConfig, NormalizationConfig
 from fomm_jax.errors import InputError
 from fomm_jax.marking import Credentials, Marking, SourceType
+from fomm_jax.motion import Motion
+from fomm_jax.motion_transfer import EncodedSource
 from fomm_jax.picture_io import write_picture
 from fomm_jax.raw_frames import RawFormat
-from fomm_jax.types import FrameKeypoints
+from fomm_jax.types import FrameKeypoints, Keypoints
 from fomm_jax.verification import read_marks
 from fomm_jax.video_io import iterate_frames, probe_video
 from fomm_jax.video_writer import VideoWriter
@@ -37,37 +40,54 @@ def without_detector(monkeypatch):
 class Brightener:
     """In place of an `Animator`: the source, brighter by what the driving frame is since the first.
 
-    The mean level of a frame stands for its keypoints.
+    The mean level of a frame stands for its keypoints: by that much a triangle has moved.
     """
 
     config = Config(dataset=DatasetConfig(frame_shape=(SIZE, SIZE, 3)))
+    fingerprint = "brightener"
 
     def __init__(self):
         self.num_detected = 0
         self.normalizations = []
 
     def encode(self, picture):
-        return picture
+        (keypoints,) = self.detect([picture])
+        return EncodedSource(picture, Keypoints(keypoints.value[None]), None)
 
     def detect(self, frames):
         for frame in frames:
             self.num_detected += 1
-            yield FrameKeypoints(np.full((1, 2), frame.mean() / 127.5 - 1))
+            moved = np.float32(frame.mean() / 255)
+            yield FrameKeypoints(np.array([[0, 0], [0, 1], [1 + moved, 0]], np.float32))
 
-    def animate_keypoints(self, source, keypoints, *, normalization):
+    def check_motion(self, motion):
+        if motion.model != self.fingerprint:
+            raise InputError("the motion was recorded with another model")
+
+    def animate_keypoints(self, source, keypoints, *, initial, normalization):
         self.normalizations.append(normalization)
-        initial = None
         for found in keypoints:
-            initial = found.value if initial is None else initial
-            moved = 127.5 * (found.value - initial)[0, 0]
-            yield np.rint(source + moved).clip(0, 255).astype(np.uint8)
+            initial = found if initial is None else initial
+            moved = 255 * (found.value - initial.value)[2, 0]
+            yield np.rint(source.frame + moved).clip(0, 255).astype(np.uint8)
 
 
-def animate(sources, drivings, output, options=DEFAULT, *, animator=None, pipes=None, marking=None):
+def animate(
+    sources,
+    drivings,
+    output,
+    options=DEFAULT,
+    *,
+    motions=(),
+    animator=None,
+    pipes=None,
+    marking=None,
+):
     return animate_files(
         animator or Brightener(),
         [str(path) for path in sources],
         [str(path) for path in drivings],
+        [str(path) for path in motions],
         str(output),
         options,
         pipes or Pipes(io.BytesIO(), io.BytesIO()),
@@ -144,7 +164,7 @@ def test_all_pairs_of_several(tmp_path):
     assert list(found) == list(expected)
     for name, levels in expected.items():
         np.testing.assert_allclose(found[name], levels, atol=2)
-    assert animator.num_detected == 3 + 2  # of each video once
+    assert animator.num_detected == 2 + 3 + 2  # of each picture and of each video once
 
 
 def test_several_side_by_side(tmp_path):
@@ -199,6 +219,91 @@ def test_motion_is_carried_over_as_wanted(tmp_path, source, options, expected):
     driving = ramp(tmp_path / "c.mp4", [0, 50])
     animate([source], [driving], tmp_path / "o.mp4", AnimationOptions(**options), animator=animator)
     assert animator.normalizations == [NormalizationConfig(*expected)]
+
+
+@pytest.mark.parametrize(
+    ("best_frame", "levels"),
+    [(None, [50, 60, 90, 70]), (2, [10, 20, 50, 30]), (3, [30, 40, 70, 50])],
+)
+def test_motion_starts_from_the_frame_that_is_wanted(tmp_path, source, best_frame, levels):
+    driving = ramp(tmp_path / "c.mp4", [10, 20, 50, 30])
+    options = AnimationOptions(best_frame=best_frame)
+    (output,) = animate([source], [driving], tmp_path / "o.mp4", options)
+    np.testing.assert_allclose(levels_of(output), levels, atol=2)
+
+
+def test_the_best_frame_is_that_of_the_same_shape(tmp_path, capsys):
+    sources = [grey(tmp_path / "a.png", 50), grey(tmp_path / "b.png", 19)]
+    driving = ramp(tmp_path / "c.mp4", [10, 20, 50, 30])
+    options = AnimationOptions(best_frame="auto")
+    outputs = animate(sources, [driving], tmp_path, options)
+    np.testing.assert_allclose(levels_of(outputs[0]), [10, 20, 50, 30], atol=2)
+    np.testing.assert_allclose(levels_of(outputs[1]), [9, 19, 49, 29], atol=2)
+    told = [line for line in capsys.readouterr().err.splitlines() if "starts" in line]
+    assert told == [
+        f"{driving}: motion starts from frame 2, most like {sources[0]} by its keypoints",
+        f"{driving}: motion starts from frame 1, most like {sources[1]} by its keypoints",
+    ]
+
+
+def test_a_frame_that_is_not_there(tmp_path, source):
+    driving = ramp(tmp_path / "c.mp4", [10, 20])
+    with pytest.raises(InputError, match=r"^--best_frame=2: expected less, .*c\.mp4 has 2 frames"):
+        animate([source], [driving], tmp_path / "o.mp4", AnimationOptions(best_frame=2))
+    with pytest.raises(InputError, match=r"^--best_frame=face: .*\[evaluation\]"):
+        animate([source], [driving], tmp_path / "o.mp4", AnimationOptions(best_frame="face"))
+    assert not (tmp_path / "o.mp4").exists()
+
+
+def test_a_motion_goes_without_its_video(tmp_path, source):
+    driving = ramp(tmp_path / "c.mp4", [10, 20, 50, 30], fps=12.5)
+    motion = tmp_path / "kept" / "c.motion"
+    options = AnimationOptions(best_frame="auto", save_motion=str(motion))
+    animate([source], [driving], tmp_path / "o.mp4", options)
+    kept = Motion.load(motion)
+    assert (len(kept), kept.fps, kept.initial, kept.model) == (4, 12.5, 2, "brightener")
+    driving.unlink()
+    (output,) = animate([source], [], tmp_path / "again.mp4", motions=[motion])
+    assert (tmp_path / "again.mp4").read_bytes() == (tmp_path / "o.mp4").read_bytes()
+    side = AnimationOptions(side_by_side=True, best_frame=0)
+    (output,) = animate([source], [], tmp_path / "side.mp4", side, motions=[motion])
+    for frame, level in zip(iterate_frames(output), [50, 60, 90, 70], strict=True):
+        assert frame[6:-2, -SIZE + 6 : -6].mean() == pytest.approx(level, abs=6)
+        assert frame[:4, SIZE + 12 : SIZE + 16].max() < 60  # no driving frame, away from keypoints
+    faces = AnimationOptions(best_frame="face")
+    with pytest.raises(InputError, match=r"^--best_frame=face: .*c\.motion shows no faces"):
+        animate([source], [], tmp_path / "face.mp4", faces, motions=[motion])
+
+
+def test_motions_that_cannot_be_used(tmp_path, source):
+    driving = ramp(tmp_path / "c.mp4", [10, 20])
+    keep = AnimationOptions(save_motion=str(tmp_path / "m"))
+    other = Brightener()
+    other.fingerprint = "other"
+    animate([source], [driving], tmp_path / "o.mp4", keep, animator=other)
+    with pytest.raises(InputError, match=r"/m: the motion was recorded with another model"):
+        animate([source], [], tmp_path / "p.mp4", motions=[tmp_path / "m"])
+    with pytest.raises(InputError, match=r"c\.mp4: "):
+        animate([source], [], tmp_path / "p.mp4", motions=[driving])
+    second = ramp(tmp_path / "d.mp4", [10, 20])
+    with pytest.raises(InputError, match=r"^--save_motion: expected one video, got 2"):
+        animate([source], [driving, second], tmp_path / "out", keep)
+    nowhere = AnimationOptions(save_motion=str(tmp_path / "o.mp4" / "m"))
+    with pytest.raises(InputError, match=r"/o\.mp4/m: cannot be written"):
+        animate([source], [driving], tmp_path / "p.mp4", nowhere)
+
+
+def test_smoothing_calms_and_tells(tmp_path, source, capsys):
+    driving = ramp(tmp_path / "c.mp4", [100, 110] * 10)
+    animate([source], [driving], tmp_path / "rough.mp4")
+    assert "jitter" not in capsys.readouterr().err
+    (output,) = animate([source], [driving], tmp_path / "o.mp4", AnimationOptions(smooth=True))
+    assert np.ptp(levels_of(output)[5:]) < 0.5 * np.ptp(levels_of(tmp_path / "rough.mp4")[5:])
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "jitter" in line]
+    before, after = re.search(r"of the keypoints ([.\d]+), smoothed ([.\d]+)$", line).groups()
+    shaking = np.abs(np.diff(levels_of(driving), 2)).mean() / 255
+    assert float(before) == pytest.approx(shaking / 3, abs=1e-5)  # one of three points moves
+    assert float(after) < float(before) / 2
 
 
 def test_a_damaged_end_is_told_and_what_comes_before_is_used(tmp_path, source, capsys):
@@ -268,9 +373,7 @@ def test_pipes_go_with_several_pictures_too(tmp_path):
     np.testing.assert_allclose(levels_of(outputs[1]), [100, 130], atol=2)
     assert probe_video(outputs[1]).fps == 10
     pipes = Pipes(io.BytesIO(frames), io.BytesIO(), RawFormat(SIZE, SIZE))
-    with pytest.raises(
-        InputError, match=r"^--side_by_side: expected one --source with --driving=-"
-    ):
+    with pytest.raises(InputError, match=r"^--side_by_side: would need .*; expected one --source"):
         animate(sources, ["-"], tmp_path / "o", AnimationOptions(side_by_side=True), pipes=pipes)
 
 
