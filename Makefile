@@ -3,7 +3,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-MAIN := $(BIN)/python main.py --config=configs/demo_48.py --workdir=demo/run
 
 # Versions are those of constraints.txt, torch's among them: on Linux pip's own choice of torch comes
 # with CUDA, unless PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS shows it a build without.
@@ -16,7 +15,7 @@ PYTEST := JAX_COMPILATION_CACHE_DIR=$(VENV)/xla $(BIN)/pytest
 help:
 	@echo "make test        lint, types and tests, as the CI does"
 	@echo "make slow        the tests that take too long for it"
-	@echo "make demo        draw moving figures, train a small model on them, animate them"
+	@echo "make demo        animate drawn figures with the model that comes with the project"
 	@echo "make benchmarks  time a step of training and the animation at 256x256"
 	@echo "make clean       remove what these targets have made"
 
@@ -30,16 +29,7 @@ slow: $(VENV)/for-development
 	$(PYTEST) -m slow
 
 demo: $(VENV)/for-use
-	rm -rf demo/data demo/run
-	$(BIN)/python -m input_pipeline.figures --output=demo/data --size=48 --videos=100 --frames=24
-	$(MAIN) --mode=train
-	$(MAIN) --mode=reconstruct
-	$(MAIN) --mode=animate
-	@echo
-	@echo "Held-out figures, each film: source, driving frame with keypoints, result"
-	@echo "  rebuilt from their first frame       demo/run/reconstruction/*.mp4"
-	@echo "  animated by one another              demo/run/animation/*.mp4"
-	@echo "What the model saw in training         demo/run/pictures/*.png"
+	$(BIN)/python main.py --mode=demo
 
 benchmarks: $(VENV)/for-use
 	$(BIN)/python -m benchmarks.train_step --batch=2
@@ -59,5 +49,5 @@ $(VENV)/for-use: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/for-development: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[dev,vgg16,torch,evaluation,c2pa]'
+	$(INSTALL) --editable '.[dev,vgg16,torch,evaluation,c2pa,app]'
 	@touch $@ $(VENV)/for-use

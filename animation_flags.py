@@ -10,9 +10,9 @@ from fomm_jax.raw_frames import RawFormat, parse_raw_format
 CROP = flags.DEFINE_string(
     "crop",
     "auto",
-    "Part of the pictures to animate: x,y,width,height in pixels; none (all of it); face (fails"
-    " where there is none); or auto, a face where a detector is installed and finds one, else the"
-    " middle.",
+    "Part of the pictures to animate: x,y,width,height in pixels; none (all of it); centre; face"
+    " (fails where there is none); or auto, a face where the model is one of faces, a detector is"
+    " installed and finds one, else the centre.",
 )
 CROP_DRIVING = flags.DEFINE_string(
     "crop_driving", "auto", "Part of the driving videos, the same in all their frames; as --crop."

@@ -28,12 +28,12 @@ from fomm_jax.errors import InputError
 from fomm_jax.file_patterns import expand_patterns
 from fomm_jax.output_paths import PIPE
 
+MODES = ["train", "reconstruct", "animate", "compare", "verify", "demo", "app"]
+
 config_flags.DEFINE_config_file(
     "config", None, "File with get_config(), such as those in configs/."
 )
-MODE = flags.DEFINE_enum(
-    "mode", None, ["train", "reconstruct", "animate", "compare", "verify"], "What to do."
-)
+MODE = flags.DEFINE_enum("mode", None, MODES, "What to do.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints and all outputs.")
 CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
@@ -61,6 +61,9 @@ REFERENCE = flags.DEFINE_string(
     "reference", None, "What to compare with: recordings of the original, or a clone of it."
 )
 INPUT = flags.DEFINE_string("input", None, "Film or picture whose marks --mode=verify reads.")
+PORT = flags.DEFINE_integer(
+    "port", None, "Of localhost, for --mode=app; default: the first free one from 7860 on."
+)
 COMPILATION_CACHE = flags.DEFINE_string(
     "compilation_cache",
     None,
@@ -115,17 +118,29 @@ def run(config_dict: ConfigDict | None) -> None:
     animates_files = MODE.value == "animate" and any(files)
     if not animates_files:
         animation_flags.check_unused()
-    if MODE.value not in ("animate", "reconstruct"):
+    if MODE.value not in ("animate", "reconstruct", "demo", "app"):
         marking_flags.check_unused()
     if INPUT.value is not None and MODE.value != "verify":
         raise InputError("--input: expected with --mode=verify")
     match MODE.value:
         case None:
-            raise InputError("--mode: expected train, reconstruct, animate, compare or verify")
+            raise InputError(f"--mode: expected one of {', '.join(MODES)}")
         case "verify":
             run_verification()
         case "compare":
             run_comparison(config_dict)
+        case "demo":
+            from modes import demo
+
+            workdir = pathlib.Path(WORKDIR.value or "demo")
+            demo.run(workdir, marking_flags.read_marking(checkpoint=None))
+        case "app":
+            from modes import app as page
+
+            config = None if config_dict is None else from_config_dict(config_dict)
+            checkpoint = CHECKPOINT.value or WORKDIR.value
+            marking = marking_flags.read_marking(checkpoint)
+            page.run(config, checkpoint, marking, PORT.value)
         case "animate" if animates_files:
             run_file_animation(config_dict)
         case _ if config_dict is None:

@@ -31,7 +31,9 @@ def check_unused() -> None:
     """
     for flag in flags.FLAGS.get_flags_for_module(__name__):
         if flag.present:
-            raise InputError(f"--{flag.name}: expected with --mode=animate or --mode=reconstruct")
+            raise InputError(
+                f"--{flag.name}: expected with --mode=animate, reconstruct, demo or app"
+            )
 
 
 def read_marking(checkpoint: str | None) -> Marking | None:

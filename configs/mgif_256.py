@@ -26,4 +26,5 @@ def get_config() -> ConfigDict:
         batch_size=36,
         checkpoint_freq=100,
     )
+    config.animate.crop_faces = False
     return config

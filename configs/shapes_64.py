@@ -18,4 +18,5 @@ def get_config() -> ConfigDict:
     config.dataset.root_dir = "../shared/data/shapes"
     # 1,200 videos x 5 in batches of 8 are 750 steps an epoch.
     config.train.update(num_epochs=14, num_repeats=5)
+    config.animate.crop_faces = False
     return config

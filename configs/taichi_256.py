@@ -27,4 +27,5 @@ def get_config() -> ConfigDict:
         checkpoint_freq=50,
     )
     config.train.loss_weights.generator_gan = 0
+    config.animate.crop_faces = False
     return config

@@ -68,6 +68,7 @@ def animate_files(
     Raises:
       InputError: a file cannot be read or written, or an option does not go with the others.
     """
+    options = options.for_model(animator.config.animate)
     is_kept = options.best_frame is not None or options.save_motion or len(set(sources)) > 1
     _check_options(options, [*drivings, *motions], bool(is_kept))
     paths = output_paths(sources, [*drivings, *motions], output)

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from fomm_jax.config import NormalizationConfig
+from fomm_jax.config import AnimateConfig, NormalizationConfig
 from fomm_jax.cropping import Crop
 
 
@@ -34,6 +34,16 @@ class AnimationOptions:
     sound: bool | None = None
     # File to keep the driving motion in, as it was after smoothing.
     save_motion: str | None = None
+
+    def for_model(self, config: AnimateConfig) -> "AnimationOptions":
+        """The options for a model, of which only one of faces looks for them unasked."""
+        if config.crop_faces:
+            return self
+        return dataclasses.replace(
+            self,
+            crop="centre" if self.crop == "auto" else self.crop,
+            crop_driving="centre" if self.crop_driving == "auto" else self.crop_driving,
+        )
 
     def normalization(self, default: NormalizationConfig) -> NormalizationConfig:
         """How keypoints are carried over, given what the model's configuration says."""

@@ -199,6 +199,7 @@ class AnimateConfig:
     num_pairs: int = 50
     format: str = ".mp4"
     batch_size: int = 16  # frames a call
+    crop_faces: bool = True  # --crop=auto looks for faces; False for models of something else
     normalization: NormalizationConfig = NormalizationConfig()
 
 

@@ -15,7 +15,7 @@ from fomm_jax.face_detector import HeadDetector
 from fomm_jax.framing import Box, Framing, frame_box, frame_centre, frame_inside
 from fomm_jax.video_io import index_frames, iterate_frames, read_frames
 
-Crop = Literal["auto", "face", "none"] | tuple[int, int, int, int]  # x, y, width, height
+Crop = Literal["auto", "face", "centre", "none"] | tuple[int, int, int, int]  # x, y, width, height
 
 # What is added about a head on either side, in shares of its longer side: room to move in, and
 # about as much as the clips of VoxCeleb have.
@@ -33,15 +33,15 @@ def parse_crop(text: str, flag: str) -> Crop:
     Raises:
       InputError: it is none.
     """
-    if text in ("auto", "face", "none"):
+    if text in ("auto", "face", "centre", "none"):
         return text  # type: ignore[return-value]
     if match := re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", text):
         x, y, width, height = map(int, match.groups())
         if width and height:
             return x, y, width, height
     raise InputError(
-        f"{flag}={text}: expected auto, face, none or x,y,width,height in whole pixels from the"
-        " upper left corner"
+        f"{flag}={text}: expected auto, face, centre, none or x,y,width,height in whole pixels from"
+        " the upper left corner"
     )
 
 
@@ -52,8 +52,8 @@ def choose_framing(
 
     Args:
       crop: `"face"` is a head with a margin; `"auto"` is so too where dlib is installed and finds
-        one, and else as much of the middle as the model's aspect takes; `"none"` is all of it; a
-        box is that alone. The last two are framed with their own aspect kept.
+        one, and else `"centre"`, as much of the middle as the model's aspect takes; `"none"` is all
+        of it; a box is that alone. The last two are framed with their own aspect kept.
       frames: (h, w, 3) uint8 of one size, at least one. More than the first are taken only where a
         face is looked for; the choice then holds all places of the largest face.
       size: height and width of the model's frame.
@@ -75,7 +75,7 @@ def choose_framing(
                 f" {x},{y},{crop_width},{crop_height}"
             )
         return frame_box((x, y, x + crop_width, y + crop_height), picture, size)
-    if crop == "auto" and importlib.util.find_spec("dlib") is None:
+    if crop == "centre" or (crop == "auto" and importlib.util.find_spec("dlib") is None):
         return frame_centre(picture, size)
     with naming(f"--crop={crop}"):
         detect = HeadDetector(_SMALLEST_HEAD * min(picture))

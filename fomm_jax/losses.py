@@ -36,7 +36,8 @@ def perceptual(
             for pictures in (generated, jax.lax.stop_gradient(real))
         )
         for weight, a, b in zip(weights, ours, theirs, strict=True):
-            total += weight * _mean_distance(a, b)
+            if weight:  # else the layers behind the last tap are left out too
+                total += weight * _mean_distance(a, b)
     return total
 
 

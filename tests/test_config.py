@@ -171,11 +171,15 @@ def test_models_have_the_values_of_the_original(name):
 @pytest.mark.parametrize("name", ORIGINAL_FACTS)
 def test_models_equal_the_yaml_files_of_the_original(name):
     path = Path(ORIGINAL) / "config" / f"{name.replace('_', '-')}.yaml"
-    assert from_config_dict(from_yaml.get_config(str(path))) == load(name)
+    found = from_config_dict(from_yaml.get_config(str(path)))
+    ours = load(name)
+    # Of which the original knows nothing.
+    faces = dataclasses.replace(found.animate, crop_faces=ours.animate.crop_faces)
+    assert dataclasses.replace(found, animate=faces) == ours
 
 
 def test_every_model_states_its_command_and_cost():
-    ours = {"actions_64", "shapes_64", "demo_48", "tiny"}
+    ours = {"actions_64", "shapes_64", "figures_64", "tiny"}
     assert set(ORIGINAL_FACTS) | ours == set(MODELS) - {"base"}
     for name in set(MODELS) - {"base"}:
         text = importlib.import_module(f"configs.{name}").__doc__

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from fomm_jax import cropping
+from fomm_jax.animation_options import AnimationOptions
+from fomm_jax.config import AnimateConfig
 from fomm_jax.cropping import choose_framing, largest_head, parse_crop, spread_frames
 from fomm_jax.errors import InputError
 from fomm_jax.picture_io import read_picture
@@ -24,7 +26,9 @@ def test_values_of_the_flag():
 
 @pytest.mark.parametrize("text", ["", "centre", "1,2,3", "1,2,3,4,5", "-1,2,3,4", "1,2,0,4", "a,b"])
 def test_other_values_are_refused(text):
-    with pytest.raises(InputError, match=f"^--crop_driving={text}: expected auto, face, none or x"):
+    with pytest.raises(
+        InputError, match=f"^--crop_driving={text}: expected auto, face, centre, none or x"
+    ):
         parse_crop(text, "--crop_driving")
 
 
@@ -112,3 +116,10 @@ def test_a_face_is_found_in_a_photo(shared):
     assert left < 270 < 440 < right  # cheeks, chin and brow, as seen by eye
     assert top < 200 < 410 < bottom
     assert right - left < 550
+
+
+def test_only_a_model_of_faces_looks_for_them_unasked():
+    options = AnimationOptions(crop_driving="face")
+    assert options.for_model(AnimateConfig(crop_faces=True)) == options
+    other = options.for_model(AnimateConfig(crop_faces=False))
+    assert (other.crop, other.crop_driving) == ("centre", "face")

@@ -1,5 +1,6 @@
 """The drawn data set."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 
 from fomm_jax.errors import InputError
-from input_pipeline.figures import draw_video, write_dataset
+from input_pipeline.figure_drawing import JOINTS, draw_frame, find_joints
+from input_pipeline.figures import Scene, random_scene, write_dataset
 from input_pipeline.sources import open_video
 
 
@@ -29,8 +31,7 @@ def test_command_draws_a_data_set_and_says_where(tmp_path):
     ]
     video = open_video(videos["0003.png"], (32, 32, 3))
     assert len(video) == 5
-    expected = draw_video(32, 5, np.random.default_rng([0, 3]))
-    np.testing.assert_array_equal(np.concatenate(list(video), axis=1), expected)
+    np.testing.assert_array_equal(np.stack(list(video)), random_scene(32, 0, 3).frames(5))
     again = draw(tmp_path / "data", *options)
     assert again.returncode == 2
     assert again.stderr.splitlines()[-1].endswith(
@@ -42,8 +43,7 @@ def test_command_draws_a_data_set_and_says_where(tmp_path):
 @pytest.mark.parametrize("number", range(8))
 def test_figures_move_smoothly_over_a_still_background(number):
     size, num_frames = 64, 32
-    picture = draw_video(size, num_frames, np.random.default_rng([0, number]))
-    frames = picture.reshape(size, num_frames, size, 3).swapaxes(0, 1).astype(float)
+    frames = random_scene(size, 0, number).frames(num_frames).astype(float)
     moved = np.abs(np.diff(frames, axis=0)).mean((1, 2, 3))
     from_first = np.abs(frames - frames[0]).mean((1, 2, 3))
     assert moved.min() > 0.2
@@ -54,6 +54,64 @@ def test_figures_move_smoothly_over_a_still_background(number):
     changed = (frames != frames[0]).any((0, 3))
     assert changed[rim].mean() < 0.15
     assert 0.05 < changed.mean() < 0.7
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_joints_lie_in_the_parts_that_they_join(number):
+    """Paint each part in a colour of its own, and look at what is there."""
+    size, scene = 128, random_scene(128, 3, number)
+    colors = dict(zip(("body", "head", "arms", "legs"), np.eye(4)[:, :3], strict=True))
+
+    def coat(part, name):
+        return dataclasses.replace(part, pattern=0, color=colors[name])
+
+    looks = scene.appearance
+    looks = dataclasses.replace(
+        looks,
+        body=coat(looks.body, "body"),
+        head=coat(looks.head, "head"),
+        arms=tuple(coat(arm, "arms") for arm in looks.arms),
+        legs=tuple(coat(leg, "legs") for leg in looks.legs),
+    )
+    for time in (0.0, 0.3, 0.7):
+        pose = scene.motion.at(time)
+        frame = draw_frame(looks, np.full((size, size, 3), 0.5), pose)
+        places = dict(zip(JOINTS, find_joints(looks, pose), strict=True))
+        for joint, part in {
+            "head": "head",
+            **{
+                f"{side} {joint}": "arms"
+                for side in ("left", "right")
+                for joint in ("elbow", "hand")
+            },
+            "left foot": "legs",
+            "right foot": "legs",
+        }.items():
+            x, y = np.floor(places[joint] * size).astype(int)
+            seen = frame[y, x] / 255
+            # The arms, drawn after it, may hide all but themselves, and the head hides everything.
+            hiding = {"head": [], "arms": ["head"], "legs": ["body", "arms", "head"]}[part]
+            assert any(np.allclose(seen, colors[name]) for name in [part, *hiding]), joint
+
+
+def test_another_figures_motion_changes_the_pose_and_nothing_else():
+    figure, mover = (random_scene(64, 0, number) for number in range(2))
+    answer = Scene(figure.appearance, figure.background, mover.motion)
+    pose = mover.motion.at(0.25)
+    np.testing.assert_array_equal(
+        answer.frames(4)[1], draw_frame(figure.appearance, figure.background, pose)
+    )
+    # The figures' bodies differ; the angles are the mover's.
+    ours, theirs = (find_joints(scene.appearance, pose) for scene in (figure, mover))
+    assert np.abs(ours - theirs).max() > 0.01
+    for start, end in (("hip", "neck"), ("left elbow", "left hand"), ("right thigh", "right knee")):
+        lines = [
+            joints[JOINTS.index(end)] - joints[JOINTS.index(start)] for joints in (ours, theirs)
+        ]
+        angles = [np.arctan2(*line) for line in lines]
+        assert angles[0] == pytest.approx(angles[1])
+    own = Scene(figure.appearance, figure.background, figure.motion)
+    np.testing.assert_array_equal(own.frames(3), figure.frames(3))
 
 
 def test_nothing_is_left_of_a_data_set_that_cannot_be_written(tmp_path, monkeypatch):

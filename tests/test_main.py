@@ -383,7 +383,7 @@ BAD_INPUT = {
     ),
     "crop that is none": (
         [*FILES, "--crop=1,2"],
-        "main.py: --crop=1,2: expected auto, face, none or x,y,width,height in whole pixels",
+        "main.py: --crop=1,2: expected auto, face, centre, none or x,y,width,height",
     ),
     "best frame that is none": (
         [*FILES, "--best_frame=-1"],
