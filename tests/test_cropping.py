@@ -18,13 +18,13 @@ PICTURE = np.zeros((100, 160, 3), np.uint8)
 
 
 def test_values_of_the_flag():
-    assert [parse_crop(text, "--crop") for text in ("auto", "face", "none")] == [
-        "auto", "face", "none"
+    assert [parse_crop(text, "--crop") for text in ("auto", "centre", "none")] == [
+        "auto", "centre", "none"
     ]  # fmt: skip
     assert parse_crop("3,4,50,60", "--crop") == (3, 4, 50, 60)
 
 
-@pytest.mark.parametrize("text", ["", "centre", "1,2,3", "1,2,3,4,5", "-1,2,3,4", "1,2,0,4", "a,b"])
+@pytest.mark.parametrize("text", ["", "middle", "1,2,3", "1,2,3,4,5", "-1,2,3,4", "1,2,0,4", "a,b"])
 def test_other_values_are_refused(text):
     with pytest.raises(
         InputError, match=f"^--crop_driving={text}: expected auto, face, centre, none or x"
