@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fomm_jax.marking import SourceType
 from fomm_jax.picture_io import write_picture
+from fomm_jax.verification import read_marks
 from fomm_jax.video_io import iterate_frames
 from fomm_jax.video_writer import VideoWriter
 
@@ -74,6 +76,9 @@ def test_an_example_is_animated_and_saved(page, tmp_path):
     frames = np.stack([*iterate_frames(tmp_path / "film.mp4")]).astype(int)
     assert frames.shape == (48, 64, 64, 3)
     assert np.abs(frames - frames[0]).mean(axis=(1, 2, 3)).max() > 3  # it moves
+    marks = read_marks(tmp_path / "film.mp4")
+    assert marks.found.keys() == {"comment", "XMP"}
+    assert marks.source_type is SourceType.CREATED
 
 
 @needs_browser

@@ -346,7 +346,7 @@ BAD_INPUT = {
         "DIR/none.yaml",
     ),
     "unknown mode": (["--mode=dream"], "dream"),
-    "no mode": ([], "--mode: expected train"),
+    "no mode": ([], "--mode: expected one of train"),
     "unknown flag": (["--mode=train", "--workdri=W"], "workdri"),
     "picture without film": (
         ["--mode=animate", "--source=DIR/a.png"],
@@ -354,7 +354,7 @@ BAD_INPUT = {
     ),
     "marks where nothing is generated": (
         ["--mode=train", "--nomark"],
-        "main.py: --mark: expected with --mode=animate or --mode=reconstruct",
+        "main.py: --mark: expected with --mode=animate, reconstruct, demo or app",
     ),
     "certificate without a key": (
         [*FILES, "--c2pa_certificate=DIR/none.pem"],
