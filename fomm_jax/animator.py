@@ -22,6 +22,7 @@ from fomm_jax.compiled_model import CompiledModel, l1, normalize
 from fomm_jax.config import Config, NormalizationConfig
 from fomm_jax.config_validation import check_frame_size
 from fomm_jax.errors import InputError, naming
+from fomm_jax.exporting import animation, write_onnx, write_stablehlo
 from fomm_jax.motion import Motion
 from fomm_jax.motion_transfer import EncodedSource, movement_scale
 from fomm_jax.networks import Networks
@@ -268,6 +269,35 @@ class Animator:
             rows = zip(driving, np.array(pictures), batch, distances, strict=False)
             for frame, picture, keypoints, distance in rows:
                 yield AnimatedFrame(frame, picture, np.asarray(keypoints.value), float(distance))
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        size: tuple[int, int] | None = None,
+        normalization: NormalizationConfig | None = None,
+    ) -> None:
+        """Write the animation as one function with its weights, which needs none of this code.
+
+        The function takes source (1, h, w, 3), driving (t, h, w, 3) and initial (1, h, w, 3), the
+        frame that relative motion starts from, and gives frames (t, h, w, 3), all uint8, for any
+        t. docs/animation.md shows how it is called.
+
+        Args:
+          path: of the file. With the suffix .onnx it is ONNX, which the package jax2onnx writes;
+            else a `jax.export` artefact (StableHLO) for CPU, CUDA and TPU.
+          size: height and width; default: those that the model was trained with.
+          normalization: how motion is carried over; without `adapt_movement_scale`.
+
+        Raises:
+          InputError: a package is missing, nothing can be written there, the networks cannot take
+            the size, or `adapt_movement_scale` is asked for.
+        """
+        size = size or self.config.dataset.frame_shape[:2]
+        check_frame_size(self.config, *size)
+        config = normalization or self.config.animate.normalization
+        write = write_onnx if os.fspath(path).endswith(".onnx") else write_stablehlo
+        write(path, animation(self._model, config), size)
 
     def _painted(
         self,

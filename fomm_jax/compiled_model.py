@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from fomm_jax.generator import Generator
+from fomm_jax.keypoint_detector import KeypointDetector
 from fomm_jax.motion_transfer import EncodedSource, generate, normalize_keypoints
 from fomm_jax.networks import Networks
 from fomm_jax.types import Array, Keypoints
@@ -25,6 +27,7 @@ class CompiledModel:
         """Compile when a size is first met; the discriminator is not kept."""
         detector, self._detector = nnx.split(networks.kp_detector)
         generator, self._generator = nnx.split(networks.generator)
+        self._definitions = detector, generator
 
         @_CompiledOnce
         def detect(state: nnx.State, frames: jax.Array) -> Keypoints:
@@ -56,6 +59,11 @@ class CompiledModel:
     def paint(self, source: EncodedSource, keypoints: Keypoints) -> tuple[jax.Array, jax.Array]:
         """The source with its keypoints moved: (b, h, w, c) in [0, 1], and as uint8."""
         return self._paint(self._generator, source, keypoints)
+
+    def networks(self) -> tuple[KeypointDetector, Generator]:
+        """The networks themselves, as they can be called inside of one traced function."""
+        detector, generator = self._definitions
+        return nnx.merge(detector, self._detector), nnx.merge(generator, self._generator)
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -69,7 +69,7 @@ class DenseMotionNetwork(nnx.Module):
         heatmaps = geometry.gaussian_heatmaps(
             driving.value, height, width, self.kp_variance
         ) - geometry.gaussian_heatmaps(source.value, height, width, self.kp_variance)
-        heatmaps = jnp.pad(heatmaps, ((0, 0), (0, 0), (0, 0), (1, 0)))
+        heatmaps = jnp.concatenate([jnp.zeros_like(heatmaps[..., :1]), heatmaps], axis=-1)
         motions = sparse_motions(source, driving, height, width)
         deformed = geometry.grid_sample(frame, motions, align_corners=self.align_corners)
         inputs = jnp.concatenate([heatmaps[..., None], deformed], axis=-1)

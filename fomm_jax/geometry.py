@@ -96,8 +96,6 @@ def grid_sample(
       (b, ..., c).
     """
     batch, height, width, channels = pictures.shape
-    if batch == 1 and len(grid) != 1:
-        return grid_sample(pictures, grid[None], align_corners=align_corners, padding=padding)[0]
     x = _to_pixels(grid[..., 0], width, align_corners).reshape(batch, -1)
     y = _to_pixels(grid[..., 1], height, align_corners).reshape(batch, -1)
     if padding == "reflection":

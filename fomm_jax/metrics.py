@@ -43,21 +43,6 @@ def ssim(generated: np.ndarray, real: np.ndarray) -> float:
     )
 
 
-def jitter(keypoints: np.ndarray) -> np.ndarray:
-    """How much keypoints shake: the norm of their second difference over time.
-
-    It is 0 where they rest or move evenly.
-
-    Args:
-      keypoints: (t, k, 2) of the frames in order.
-
-    Returns:
-      (max(t - 2, 0),) means over the keypoints, in the unit of the coordinates.
-    """
-    second_difference = keypoints[2:] - 2 * keypoints[1:-1] + keypoints[:-2]
-    return np.linalg.norm(second_difference, axis=-1).mean(axis=-1)
-
-
 def compare_keypoints(generated: np.ndarray | None, real: np.ndarray | None) -> dict[str, float]:
     """Average keypoint distance (AKD) and missing keypoint rate (MKR) of a frame.
 

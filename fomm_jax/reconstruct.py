@@ -17,8 +17,8 @@ from fomm_jax.config import NormalizationConfig, VisualizeConfig
 from fomm_jax.evaluators import Evaluator
 from fomm_jax.marking import Marking
 from fomm_jax.measurement import Meter, summarize
-from fomm_jax.metrics import jitter
 from fomm_jax.reconstruction_page import write_reconstruction_page
+from fomm_jax.smoothing import jitter
 from fomm_jax.types import Video
 
 ABSOLUTE = NormalizationConfig(use_relative_movement=False, use_relative_jacobian=False)

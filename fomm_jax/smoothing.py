@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from fomm_jax.metrics import jitter
 from fomm_jax.types import FrameKeypoints
 
 
@@ -64,8 +63,23 @@ class OneEuroFilter:
         return 1 / (1 + self._settings.fps / (2 * math.pi * cutoff))
 
 
+def jitter(keypoints: np.ndarray) -> np.ndarray:
+    """How much keypoints shake: the norm of their second difference over time.
+
+    It is 0 where they rest or move evenly.
+
+    Args:
+      keypoints: (t, k, 2) of the frames in order.
+
+    Returns:
+      (max(t - 2, 0),) means over the keypoints, in the unit of the coordinates.
+    """
+    second_difference = keypoints[2:] - 2 * keypoints[1:-1] + keypoints[:-2]
+    return np.linalg.norm(second_difference, axis=-1).mean(axis=-1)
+
+
 class JitterMeter:
-    """Measures `metrics.jitter` of keypoints that pass by; memory does not grow with them."""
+    """Measures `jitter` of keypoints that pass by; memory does not grow with them."""
 
     def __init__(self) -> None:
         self._last: list[np.ndarray] = []  # of the two frames before

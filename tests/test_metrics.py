@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fomm_jax.metrics import compare_identities, compare_keypoints, jitter, psnr, ssim
+from fomm_jax.metrics import compare_identities, compare_keypoints, psnr, ssim
 
 
 def noise(seed, shape):
@@ -35,23 +35,6 @@ def test_ssim_of_one_window_is_the_formula_of_wang():
     expected /= (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
     assert ssim(a, b) == pytest.approx(expected.mean(), rel=1e-6)
     assert ssim(a, a) == 1
-
-
-def test_even_motion_does_not_jitter():
-    steps = np.arange(7)[:, None, None]
-    even = steps * np.array([[0.1, -0.2], [0.0, 0.3]]) + 0.5
-    np.testing.assert_allclose(jitter(even), np.zeros(5), atol=1e-15)
-
-
-def test_jitter_is_the_mean_norm_of_the_second_difference():
-    keypoints = np.zeros((5, 2, 2))
-    keypoints[2, 0] = 0.3, 0.4  # one of two keypoints leaves and returns
-    np.testing.assert_allclose(jitter(keypoints), [0.25, 0.5, 0.25])
-
-
-@pytest.mark.parametrize("num_frames", [0, 1, 2])
-def test_a_short_video_has_no_jitter(num_frames):
-    assert jitter(np.ones((num_frames, 3, 2))).shape == (0,)
 
 
 def test_keypoints_off_by_3_and_4():

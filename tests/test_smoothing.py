@@ -6,12 +6,28 @@ import math
 import numpy as np
 import pytest
 
-from fomm_jax.metrics import jitter
-from fomm_jax.smoothing import JitterMeter, OneEuro, OneEuroFilter, smooth_keypoints
+from fomm_jax.smoothing import JitterMeter, OneEuro, OneEuroFilter, jitter, smooth_keypoints
 from fomm_jax.types import FrameKeypoints
 
 SETTINGS = OneEuro(fps=25.0)
 RANDOM = np.random.default_rng(0)
+
+
+def test_even_motion_does_not_jitter():
+    steps = np.arange(7)[:, None, None]
+    even = steps * np.array([[0.1, -0.2], [0.0, 0.3]]) + 0.5
+    np.testing.assert_allclose(jitter(even), np.zeros(5), atol=1e-15)
+
+
+def test_jitter_is_the_mean_norm_of_the_second_difference():
+    keypoints = np.zeros((5, 2, 2))
+    keypoints[2, 0] = 0.3, 0.4  # one of two keypoints leaves and returns
+    np.testing.assert_allclose(jitter(keypoints), [0.25, 0.5, 0.25])
+
+
+@pytest.mark.parametrize("num_frames", [0, 1, 2])
+def test_a_short_video_has_no_jitter(num_frames):
+    assert jitter(np.ones((num_frames, 3, 2))).shape == (0,)
 
 
 def one_euro_of_the_paper(signal, settings):
