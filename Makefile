@@ -49,5 +49,5 @@ $(VENV)/for-use: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/for-development: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[dev,vgg16,torch,evaluation,c2pa,app]'
+	$(INSTALL) --editable '.[dev,vgg16,torch,evaluation,c2pa,app,export]'
 	@touch $@ $(VENV)/for-use
