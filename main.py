@@ -28,7 +28,7 @@ from fomm_jax.errors import InputError
 from fomm_jax.file_patterns import expand_patterns
 from fomm_jax.output_paths import PIPE
 
-MODES = ["train", "reconstruct", "animate", "compare", "verify", "demo", "app"]
+MODES = ["train", "reconstruct", "animate", "compare", "profile", "verify", "demo", "app"]
 
 config_flags.DEFINE_config_file(
     "config", None, "File with get_config(), such as those in configs/."
@@ -216,6 +216,10 @@ def run_in_workdir(mode: str, config_dict: ConfigDict) -> None:
             from modes import train
 
             train.run(config, workdir, CHECKPOINT.value)
+        case "profile":
+            from modes import profile
+
+            profile.run(config, workdir)
         case "reconstruct":
             from modes import reconstruct
 

@@ -38,7 +38,7 @@ def lower_train(config: Config, devices: Sequence[jax.Device], batch: int) -> ja
         jnp.uint8,
         sharding=sharding.split_by_batch(mesh),
     )
-    return train_step.lower(  # type: ignore[attr-defined]  # it is jitted
+    return train_step.lower(
         jax.eval_shape(initialise, key),
         Batch(frames, frames),
         key,

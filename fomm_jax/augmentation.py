@@ -30,6 +30,7 @@ GREY_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's mode L
 Adjustment = Callable[[jax.Array, jax.Array], jax.Array]  # (picture, factor) -> picture
 
 
+@jax.named_scope("augmentation")
 def augment(
     key: jax.Array, batch: Batch, config: AugmentationConfig
 ) -> tuple[jax.Array, jax.Array]:

@@ -52,6 +52,7 @@ class DenseMotionNetwork(nnx.Module):
         if config.generator.estimate_occlusion_map:
             self.occlusion = convolution(features, 1, HEAD_SIZE, HEAD_SIZE // 2, rngs=rngs)
 
+    @jax.named_scope("dense_motion")
     def __call__(
         self, source_frame: jax.Array, source: Keypoints, driving: Keypoints, *, train: bool
     ) -> DenseMotion:

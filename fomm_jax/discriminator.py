@@ -103,6 +103,7 @@ class MultiScaleDiscriminator(nnx.Module):
         self.scales = config.discriminator.scales
         self.discs = nnx.List(Discriminator(config, rngs=rngs) for _ in self.scales)
 
+    @jax.named_scope("discriminator")
     def __call__(
         self, pictures: jax.Array, keypoints: Keypoints, *, train: bool
     ) -> tuple[DiscriminatorOutput, ...]:

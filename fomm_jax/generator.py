@@ -41,6 +41,7 @@ class Generator(nnx.Module):
         )
         self.final = convolution(generator.block_expansion, config.num_channels, 7, 3, rngs=rngs)
 
+    @jax.named_scope("generator")
     def encode(self, source: jax.Array, *, train: bool) -> jax.Array:
         """Features (b, h / 2^num_down_blocks, …, c) of source pictures (b, h, w, c) in [0, 1]."""
         out = self.first(source, train=train)
@@ -48,6 +49,7 @@ class Generator(nnx.Module):
             out = block(out, train=train)
         return out
 
+    @jax.named_scope("generator")
     def decode(self, features: jax.Array, motion: DenseMotion, *, train: bool) -> jax.Array:
         """Warp encoded features by the motion and paint the frame (b, h, w, c) in [0, 1].
 

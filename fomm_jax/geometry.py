@@ -77,6 +77,7 @@ def _reflect(pixels: jax.Array, size: int, align_corners: bool) -> jax.Array:
     return jnp.clip(folded, 0, size - 1)
 
 
+@jax.named_scope("grid_sample")
 def grid_sample(
     pictures: jax.Array,
     grid: jax.Array,
@@ -160,6 +161,7 @@ def antialias_kernel(scale: float) -> np.ndarray:
     return kernel / kernel.sum(dtype=np.float64).astype(np.float32)
 
 
+@jax.named_scope("antialias_downsample")
 def antialias_downsample(pictures: jax.Array, scale: float) -> jax.Array:
     """Shrink (b, h, w, c) by `scale`: zero padding, Gaussian filter, then every (1/scale)-th pixel.
 

@@ -53,6 +53,7 @@ class KeypointDetector(nnx.Module):
                 rngs=rngs,
             )
 
+    @jax.named_scope("kp_detector")
     def __call__(self, frame: jax.Array, *, train: bool) -> Keypoints:
         """Find the keypoints of frames (b, h, w, c) in [0, 1]."""
         small = geometry.antialias_downsample(frame, self.scale_factor)

@@ -17,6 +17,7 @@ TAPS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")  # relu1_1 … re
 VggWeights = Mapping[str, tuple[jax.Array | np.ndarray, jax.Array | np.ndarray]]
 
 
+@jax.named_scope("perceptual")
 def vgg_features(
     weights: VggWeights, pictures: jax.Array, compute_dtype: jnp.dtype | None = None
 ) -> tuple[jax.Array, ...]:

@@ -20,7 +20,7 @@ from fomm_jax.resume import state_to_begin_with
 from fomm_jax.schedule import Schedule
 from fomm_jax.termination import TerminatedError, noticing_sigterm
 from fomm_jax.train_state import Optimizers, TrainState, initial_state, make_optimizers
-from fomm_jax.train_step import DIAGNOSTICS, Scalars, StepOutputs, TrainStep, make_train_step
+from fomm_jax.train_step import DIAGNOSTICS, Scalars, StepOutputs, make_train_step
 from fomm_jax.training_log import TrainingLog
 from fomm_jax.types import Batch, Batches
 from fomm_jax.workdir_lock import only_run_in
@@ -90,7 +90,9 @@ def train(
     vgg = jax.device_put(vgg, everywhere)
 
     def step_of(state: TrainState, batch: Batch) -> tuple[TrainState, Scalars, StepOutputs]:
-        return train_step(state, sharding.to_global(batch, mesh), step_key, vgg)
+        # What is not sent on purpose would be sent at every step, and waited for.
+        with jax.transfer_guard("disallow"):
+            return train_step(state, sharding.to_global(batch, mesh), step_key, vgg)
 
     schedule = Schedule(settings, steps_per_epoch)
     with (
@@ -207,11 +209,12 @@ def next_batch(batches: Batches, skipped: Sequence[Any]) -> tuple[Any, Batch]:
 
 def compiled_for(
     mesh: Mesh, config: Config, optimizers: Optimizers
-) -> tuple[Callable[[jax.Array], TrainState], TrainStep]:
+) -> tuple[jax.stages.Wrapped, jax.stages.Wrapped]:
     """Initialisation and training step for a state that lies on the mesh as `sharding` has it.
 
-    The step takes batches that are split over the mesh, and takes the state over: its buffers are
-    used again for the new one.
+    Of a key the one makes a state; the other is a `TrainStep`. Both are compiled when they are
+    called, or by their `lower`. The step takes batches that are split over the mesh, and takes the
+    state over: its buffers are used again for the new one.
     """
 
     def initial(key: jax.Array) -> TrainState:

@@ -122,7 +122,7 @@ def make_update(config: Config, optimizers: Optimizers) -> Update:
         optimizer_states = dict(state.optimizers)
         for name, gradient in gradients.items():
             # Optax raises floats to integer powers, which strict promotion (our tests') refuses.
-            with jax.numpy_dtype_promotion("standard"):
+            with jax.numpy_dtype_promotion("standard"), jax.named_scope("optimizer"):
                 updates, optimizer_states[name] = optimizers[name].update(
                     gradient, optimizer_states[name]
                 )

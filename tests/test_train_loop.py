@@ -242,6 +242,18 @@ def test_second_run_in_a_workdir_is_refused(config, vgg, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_batch_that_was_not_sent_on_purpose_is_refused(config, vgg, tmp_path, monkeypatch):
+    def compiled_for(mesh, config, optimizers):
+        initialise, _ = compiled(mesh, config, optimizers)
+        return initialise, jax.jit(lambda state, batch, key, vgg: (state, {}, batch))
+
+    compiled = train_module.compiled_for
+    monkeypatch.setattr(train_module, "compiled_for", compiled_for)
+    monkeypatch.setattr(train_module.sharding, "to_global", lambda batch, mesh: batch)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="Disallowed host-to-device transfer"):
+        run(config, tmp_path, vgg)
+
+
 @pytest.fixture
 def diverging(monkeypatch):
     """Training in which a black batch gives gradients, and parameters, that are not numbers."""
