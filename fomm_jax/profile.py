@@ -63,7 +63,7 @@ def read_operations(trace: pathlib.Path, program: str, num_steps: int) -> list[O
       InputError: the trace has no operation of the program.
     """
     instructions = read_instructions(program, PACKAGE)
-    seconds: collections.Counter[str] = collections.Counter()
+    seconds: dict[str, float] = collections.defaultdict(float)
     calls: collections.Counter[str] = collections.Counter()
     for name, duration in _events(jax.profiler.ProfileData.from_file(str(trace))):
         if name in instructions and instructions[name].kind not in CONTAINERS:
@@ -73,7 +73,7 @@ def read_operations(trace: pathlib.Path, program: str, num_steps: int) -> list[O
         raise InputError(f"{trace}: has no operation of the step; expected a device that is traced")
     return [
         Operation(name, instructions[name], total / num_steps, calls[name] / num_steps)
-        for name, total in seconds.most_common()
+        for name, total in sorted(seconds.items(), key=lambda item: -item[1])
     ]
 
 
@@ -97,13 +97,13 @@ def sum_by_part(operations: Iterable[Operation], parts: Iterable[str]) -> dict[s
       parts: names of scopes (`jax.named_scope`); what is inside of two counts for the inner one.
     """
     pattern = re.compile("|".join(rf"\b{part}\b" for part in parts))
-    sums: collections.Counter[str] = collections.Counter()
+    sums: dict[str, float] = collections.defaultdict(float)
     for operation in operations:
         scope = operation.instruction.scope
         found = pattern.findall(scope)
         direction = ", backward" if "transpose(" in scope else ""
         sums[(found[-1] if found else NOWHERE) + direction] += operation.seconds
-    return dict(sums.most_common())
+    return dict(sorted(sums.items(), key=lambda item: -item[1]))
 
 
 def write_tables(

@@ -51,6 +51,8 @@ def run(config: Config, workdir: pathlib.Path) -> None:
     batch, state = sharding.to_global(pairs, mesh), initialise(key)
     print("Compiling the step")
     compiled = train_step.lower(state, batch, key, vgg).compile()
+    program = compiled.as_text()
+    assert program is not None, "XLA's programs have a text"
 
     def step() -> None:
         nonlocal state
@@ -59,7 +61,7 @@ def run(config: Config, workdir: pathlib.Path) -> None:
 
     step()  # the first one also reserves memory
     trace = trace_steps(step, NUM_STEPS, folder)
-    operations = read_operations(trace, compiled.as_text(), NUM_STEPS)
+    operations = read_operations(trace, program, NUM_STEPS)
     parts = sum_by_part(operations, PARTS)
     device = jax.devices()[0].device_kind
     title = f"A step of training: {settings.batch_size} pairs, {len(jax.devices())} x {device}"
