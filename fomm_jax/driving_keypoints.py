@@ -70,7 +70,8 @@ def keep_keypoints(
         driving = dataclasses.replace(driving, frames=lambda: faces.watch(frames()))
     name = f"keypoints of {pathlib.Path(driving.name).name}"
     moments = find_keypoints(animator, driving, options.smooth)
-    found = tqdm(moments, name, driving.num_frames, unit="frame")
+    is_quick = driving.motion is not None
+    found = tqdm(moments, name, driving.num_frames, unit="frame", disable=is_quick)
     motion = Motion.from_keypoints(
         (keypoints for keypoints, _ in found),
         driving.fps,
