@@ -28,7 +28,7 @@ from input_pipeline.figures import Scene, random_scene
 
 TRAINING_SEED, HELD_OUT_SEED = 0, 1  # of `input_pipeline.figures`
 NUM_FRAMES = 32  # of a video
-EVERY = 4  # frames between those that are measured
+EVERY = 8  # frames between those that are measured
 RELATIVE = NormalizationConfig()
 ABSOLUTE = NormalizationConfig(use_relative_movement=False, use_relative_jacobian=False)
 
@@ -36,25 +36,30 @@ ABSOLUTE = NormalizationConfig(use_relative_movement=False, use_relative_jacobia
 def measure_animation(animator: Animator, size: int, num_pairs: int) -> dict[str, dict]:
     """Mean distances from the answer, by case, way and figure; the first frame is left out."""
     weights = {network: load_lpips(network) for network in ARCHITECTURES}
+
+    def distances(frames: np.ndarray, answer: np.ndarray) -> dict[str, float]:
+        found = {"l1": float(np.abs(frames[1:] / 255 - answer[1:] / 255).mean())}
+        for network in ARCHITECTURES:
+            distance = lpips(network, weights[network], frames[1:], answer[1:])
+            found[f"lpips_{network}"] = float(np.mean(distance))
+        return found
+
     rows: dict[str, dict[str, list]] = {}
     for pair in tqdm(range(num_pairs), desc="animate", unit="pair"):
         figure, mover = (random_scene(size, HELD_OUT_SEED, 2 * pair + i) for i in range(2))
         moved = Scene(figure.appearance, figure.background, mover.motion)
         answer, driving = (scene.frames(NUM_FRAMES)[::EVERY] for scene in (moved, mover))
+        of_driving = distances(driving, answer)
         for case, source, normalization in (
             ("source in the pose of the first driving frame", answer[0], RELATIVE),
             ("source in a pose of its own", figure.frames(NUM_FRAMES)[0], ABSOLUTE),
         ):
             animation = np.stack([*animator.animate(source, driving, normalization=normalization)])
-            for way, frames in {
-                "animation": animation,
-                "unmoved source": np.broadcast_to(source, answer.shape),
-                "driving frame": driving,
+            for way, found in {
+                "animation": distances(animation, answer),
+                "unmoved source": distances(np.broadcast_to(source, answer.shape), answer),
+                "driving frame": of_driving,
             }.items():
-                found = {"l1": np.abs(frames[1:] / 255 - answer[1:] / 255).mean()}
-                for network in ARCHITECTURES:
-                    distance = lpips(network, weights[network], frames[1:], answer[1:])
-                    found[f"lpips_{network}"] = np.mean(distance)
                 rows.setdefault(case, {}).setdefault(way, []).append(found)
     return {
         case: {
