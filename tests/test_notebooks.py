@@ -24,6 +24,7 @@ def test_notebooks_are_kept_without_outputs(path):
 )
 def test_notebooks_run_with_the_demo_model(name, films, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("XLA_FLAGS", raising=False)  # the tests' eight simulated devices
     nbformat = pytest.importorskip("nbformat", reason="nbclient is not installed")
     nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
     notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
