@@ -90,9 +90,10 @@ def train(
     vgg = jax.device_put(vgg, everywhere)
 
     def step_of(state: TrainState, batch: Batch) -> tuple[TrainState, Scalars, StepOutputs]:
+        sent = sharding.to_global(batch, mesh)
         # What is not sent on purpose would be sent at every step, and waited for.
         with jax.transfer_guard("disallow"):
-            return train_step(state, sharding.to_global(batch, mesh), step_key, vgg)
+            return train_step(state, sent, step_key, vgg)
 
     schedule = Schedule(settings, steps_per_epoch)
     with (
