@@ -25,10 +25,11 @@ from fomm_jax.errors import InputError, naming
 from fomm_jax.exporting import animation, write_onnx, write_stablehlo
 from fomm_jax.motion import Motion
 from fomm_jax.motion_transfer import EncodedSource, movement_scale
-from fomm_jax.networks import Networks
+from fomm_jax.networks import Networks, abstract_networks
 from fomm_jax.pretrained import load_config, load_pretrained
 from fomm_jax.smoothing import OneEuro, smooth_keypoints
 from fomm_jax.types import FrameKeypoints, Keypoints
+from fomm_jax.weights_file import save_weights
 
 T = TypeVar("T")
 
@@ -87,7 +88,7 @@ class Animator:
 
         Args:
           path: a workdir, a folder of checkpoints, of which the newest is taken, one checkpoint,
-            weights that `save_weights` wrote (.npz), or a file of the original (.pth.tar).
+            weights that `save` wrote (.npz), or a file of the original (.pth.tar).
           config: of the model. It is needed with files of the original, and with checkpoints from
             before they carried it.
           batch_size: as in `Animator`.
@@ -269,6 +270,16 @@ class Animator:
             rows = zip(driving, np.array(pictures), batch, distances, strict=False)
             for frame, picture, keypoints, distance in rows:
                 yield AnimatedFrame(frame, picture, np.asarray(keypoints.value), float(distance))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write weights and configuration as one file .npz, for `from_checkpoint`.
+
+        Raises:
+          InputError: nothing can be written there, or the name ends otherwise.
+        """
+        networks = abstract_networks(self.config)
+        networks.kp_detector, networks.generator = self._model.networks()
+        save_weights(path, networks, self.config)
 
     def export(
         self,

@@ -29,7 +29,7 @@ ENTRIES = {*NETWORKS, *OPTIMIZER_KEYS.values(), "epoch"}  # of the original's ch
 
 
 def load_pretrained(path: str | os.PathLike[str], config: Config) -> Networks:
-    """Networks of a checkpoint.
+    """Networks of a checkpoint; those of weights (`.npz`) have no discriminator.
 
     Args:
       path: a file of the original's (`.pth.tar`), weights of ours (`.npz`), a checkpoint of ours,
@@ -39,10 +39,10 @@ def load_pretrained(path: str | os.PathLike[str], config: Config) -> Networks:
     Raises:
       InputError: there is no checkpoint, or it is of another architecture.
     """
-    if not pathlib.Path(path).is_file():
-        return restore_networks(path, abstract_networks(config))
     if weights_file.is_weights_file(path):
         return weights_file.load_weights(path, config)
+    if not pathlib.Path(path).is_file():
+        return restore_networks(path, abstract_networks(config))
     checkpoint = read_original(path)
     with naming(path):
         return load_networks(config, checkpoint)
@@ -90,6 +90,11 @@ def load_state(
     Raises:
       InputError: as `load_pretrained`.
     """
+    if weights_file.is_weights_file(path):
+        raise InputError(
+            f"{path}: holds no state of training to go on from; expected a checkpoint, or"
+            f" --config.train.init_from={path}"
+        )
     if not pathlib.Path(path).is_file():
         return restore_state(find_checkpoint(path), abstract, data)
     checkpoint = read_original(path)

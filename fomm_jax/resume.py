@@ -41,8 +41,12 @@ def state_to_begin_with(
     state = initialise(key)
     if not config.train.init_from:
         return state
-    networks = split_networks(load_pretrained(config.train.init_from, config))
-    params, statistics = sharding.place_like(networks, (state.params, state.statistics))
+    given = split_networks(load_pretrained(config.train.init_from, config))
+    params, statistics = (
+        # A network that is not given, as the discriminator may not be, stays random.
+        random | sharding.place_like(found, {name: random[name] for name in found})
+        for found, random in zip(given, (state.params, state.statistics), strict=True)
+    )
     state = dataclasses.replace(state, params=params, statistics=statistics)
     return begin_averages(state) if config.train.ema_decay else state
 

@@ -14,7 +14,6 @@ from flax import nnx
 from fomm_jax.atomic_files import replacing
 from fomm_jax.config import Config
 from fomm_jax.config_dict import from_json, to_json
-from fomm_jax.discriminator import MultiScaleDiscriminator
 from fomm_jax.errors import InputError, naming
 from fomm_jax.networks import Networks, abstract_networks
 from fomm_jax.npz_files import read_npz
@@ -27,13 +26,15 @@ def save_weights(path: str | os.PathLike[str], networks: Networks, config: Confi
     """Write trained networks with their configuration.
 
     Args:
-      path: of the file, which ends in .npz and appears only when it is whole.
+      path: ends in .npz; the file appears only when it is whole.
       networks: trained; their running statistics are kept, their discriminator is not.
       config: theirs.
 
     Raises:
-      InputError: nothing can be written there.
+      InputError: nothing can be written there, or the name ends otherwise.
     """
+    if not is_weights_file(path):
+        raise InputError(f"{path}: expected a name that ends in {SUFFIX}, by which it is known")
     arrays = {"config": np.asarray(to_json(config))} | {
         ".".join(map(str, key)): np.asarray(variable.get_value(), np.float32)
         for key, variable in _variables(networks).items()
@@ -55,23 +56,23 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     """
     found = read_npz(path, lambda name: name == "config")
     if not found:
-        raise InputError(f"{path}: has no config; expected a file that save_weights wrote")
+        raise InputError(f"{path}: has no config; expected a file that Animator.save wrote")
     with naming(path):
         return from_json(str(found["config"]))
 
 
 def load_weights(path: str | os.PathLike[str], config: Config) -> Networks:
-    """The networks in a file; the discriminator has random weights.
+    """The networks in a file, without a discriminator.
 
     Raises:
       InputError: the file cannot be read, or is of another architecture.
     """
     arrays = read_npz(path, lambda name: name != "config")
     networks = abstract_networks(config)
-    networks.discriminator = MultiScaleDiscriminator(config.model, rngs=nnx.Rngs(0))
+    del networks.discriminator
     definition, tree = nnx.split(networks)
     variables = dict(nnx.to_flat_state(tree))
-    for key, variable in _variables(networks).items():
+    for key, variable in variables.items():
         name, shape = ".".join(map(str, key)), variable.get_value().shape
         array = arrays.pop(name, None)
         if array is None or array.shape != shape:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from unittest import mock
 
 import jax
 import numpy as np
@@ -14,7 +15,8 @@ from fomm_jax.animator import Animator
 from fomm_jax.checkpoints import Checkpoints
 from fomm_jax.config_dict import from_json, to_json
 from fomm_jax.errors import InputError
-from fomm_jax.pretrained import load_config, load_pretrained
+from fomm_jax.pretrained import load_config, load_pretrained, load_state
+from fomm_jax.resume import state_to_begin_with
 from fomm_jax.torch_weights import load_train_state
 from fomm_jax.train_state import make_optimizers
 from fomm_jax.weights_file import save_weights
@@ -65,15 +67,18 @@ def test_what_carries_its_configuration_needs_no_other(folder, networks, name):
             np.testing.assert_array_equal(a, b)
 
 
-def test_an_animator_of_a_file_is_that_of_the_checkpoint(folder):
+def test_an_animator_of_a_file_is_that_of_the_checkpoint(folder, tmp_path):
     frames = np.moveaxis(RECORDING.arrays["inputs/driving"], 1, -1)[:3]
-    of_run, of_weights = (
-        Animator.from_checkpoint(folder / name, batch_size=3) for name in ("run", "weights.npz")
-    )
+    of_run = Animator.from_checkpoint(folder / "run", batch_size=3)
+    of_run.save(tmp_path / "new" / "model.npz")
+    of_weights = Animator.from_checkpoint(tmp_path / "new" / "model.npz", batch_size=3)
     assert of_run.config == of_weights.config == CONFIG
+    assert of_run.fingerprint == of_weights.fingerprint
     np.testing.assert_array_equal(
         list(of_run.animate(frames[2], frames)), list(of_weights.animate(frames[2], frames))
     )
+    with pytest.raises(InputError, match=r"model: expected a name that ends in \.npz"):
+        of_run.save(tmp_path / "model")
 
 
 @pytest.mark.parametrize("path", ["old", "checkpoint.pth.tar"])
@@ -83,6 +88,35 @@ def test_what_carries_none_asks_for_it(folder, path):
         Animator.from_checkpoint(path)
     assert str(error.value).startswith(f"{path}: ")
     assert Animator.from_checkpoint(path, CONFIG).batch_size == CONFIG.animate.batch_size
+
+
+def test_training_from_weights_has_a_discriminator_of_its_own(folder):
+    optimizers = make_optimizers(CONFIG.train, 1)
+    state = load_train_state(CONFIG, RECORDING.checkpoint, optimizers)
+    other = jax.tree.map(lambda leaf: leaf + 1, state)
+    path = str(folder / "weights.npz")
+    config = dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, init_from=path))
+    found = state_to_begin_with(
+        config,
+        mock.Mock(steps=[]),
+        None,
+        mock.Mock(),
+        optimizers,
+        lambda key: other,
+        jax.random.key(0),
+    )
+    for field in ("params", "statistics"):
+        for name, network in getattr(found, field).items():
+            origin = other if name == "discriminator" else state
+            for a, b in zip(
+                jax.tree.leaves(network), jax.tree.leaves(getattr(origin, field)[name]), strict=True
+            ):
+                np.testing.assert_array_equal(a, b)
+    assert set(found.params) == {"kp_detector", "generator", "discriminator"}
+    with pytest.raises(
+        InputError, match=r"holds no state of training .* --config\.train\.init_from"
+    ):
+        load_state(path, CONFIG, optimizers, state, None)
 
 
 def damage(path, change):

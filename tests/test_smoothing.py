@@ -5,9 +5,13 @@ import math
 
 import numpy as np
 import pytest
+from scipy.signal import savgol_filter
 
+from fomm_jax.evaluators import DlibFaceEvaluator
+from fomm_jax.picture_io import fit_frame
 from fomm_jax.smoothing import JitterMeter, OneEuro, OneEuroFilter, jitter, smooth_keypoints
 from fomm_jax.types import FrameKeypoints
+from fomm_jax.video_io import iterate_frames
 
 SETTINGS = OneEuro(fps=25.0)
 RANDOM = np.random.default_rng(0)
@@ -147,3 +151,19 @@ def test_two_frames_have_no_jitter():
     meter = JitterMeter()
     list(meter.watch(noisy_keypoints(2)[1]))
     assert meter.mean is None
+
+
+@pytest.mark.slow
+def test_landmarks_of_a_speaking_face(shared):
+    pytest.importorskip("dlib", reason="fomm_jax[evaluation] is not installed")
+    evaluator = DlibFaceEvaluator()
+    film = iterate_frames(shared / "data" / "media" / "driving_480x480_25fps_audio.mp4")
+    landmarks = np.stack([evaluator.keypoints(fit_frame(frame, 256, 256)) for frame in film])
+    corners = [30, 36, 45, 48, 54, 8, 62, 66, 19, 24]  # of nose, eyes, mouth, chin and brows
+    raw = landmarks[:, corners] / 127.5 - 1
+    one_euro = OneEuroFilter(SETTINGS)
+    smooth = np.stack([one_euro(frame) for frame in raw])
+    assert jitter(smooth).mean() / jitter(raw).mean() == pytest.approx(0.39, abs=0.01)
+    course = savgol_filter(raw, 9, 2, axis=0)  # looks at later frames, so that it does not lag
+    off = [np.abs(points - course)[10:].mean() for points in (smooth, raw)]
+    assert off[0] / off[1] == pytest.approx(1.06, abs=0.02)
