@@ -9,6 +9,7 @@ import numpy as np
 
 from fomm_jax.config import PerceptualConfig
 from fomm_jax.perceptual_weights import VGG_LAYERS, load_vgg
+from fomm_jax.pretrained import load_config
 from fomm_jax.torch_file_writer import write_torch_file
 from fomm_jax.torch_files import read_torch_file
 
@@ -92,6 +93,7 @@ def test_a_checkpoint_of_the_original_is_converted_there_and_back(tmp_path):
         " fresh ones take the place",
         f"wrote {tmp_path}/W/checkpoints/0",
     ]
+    assert load_config(tmp_path / "W").model.num_kp == 3  # no --config is needed from here on
     back = tmp_path / "new" / "back.pth.tar"
     run = run_command(CONFIG, f"--input={tmp_path}/W", f"--output={back}", "--to_torch")
     assert (run.returncode, run.stderr, run.stdout) == (0, "", f"wrote {back}\n")

@@ -18,6 +18,7 @@ from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
 from fomm_jax.event_files import read_curves
 from fomm_jax.perceptual_weights import load_vgg
+from fomm_jax.pretrained import load_config
 from fomm_jax.reconstruction_page import NO_LOSSES
 from fomm_jax.torch_file_writer import write_torch_file
 from fomm_jax.torch_weights import to_checkpoint
@@ -97,6 +98,10 @@ def test_every_part_of_the_state_is_trained(uninterrupted):
     # The biases before a normalisation have no gradient but rounding, and a vector of one number
     # is of unit length from the start; all else has moved.
     assert not {name for name in same if "bias" not in name and after[name].size > 1}
+
+
+def test_checkpoints_carry_the_configuration(config, uninterrupted):
+    assert load_config(uninterrupted) == config
 
 
 def test_losses_can_be_told_from_what_else_is_written(uninterrupted):
