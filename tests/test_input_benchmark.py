@@ -134,6 +134,7 @@ def get_config():
 """
 
 
+@pytest.mark.slow
 def test_table_and_line_of_json(sources, tmp_path, monkeypatch, capsys):
     config = tmp_path / "lean.py"  # compiles in less time than any in configs/
     config.write_text(LEAN_CONFIG)

@@ -131,7 +131,10 @@ def test_a_bound_of_channels_that_is_not_reached_may_be_larger():
         return parse(values.to_dict())
 
     optimizers = make_optimizers(ADVERSARIAL.config.train, 1)
-    state = initial_state(with_bound(16), optimizers, jax.random.key(0))
+    abstract = jax.eval_shape(
+        lambda key: initial_state(with_bound(16), optimizers, key), jax.random.key(0)
+    )
+    state = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), abstract)
     checkpoint = to_checkpoint(with_bound(16), state, 0)
     load_networks(with_bound(1024), checkpoint)
     with pytest.raises(InputError, match=r"generator.max_features is 8, .* fits at least 16"):
