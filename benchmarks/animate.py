@@ -1,9 +1,8 @@
 """Times animation, from driving frames in the host's memory to generated ones there.
 
-    python -m benchmarks.animate --config=configs/vox_256.py [--batch=16] [--original=PATH]
+    python -m benchmarks.animate --config=configs/vox_256.py [--batch=16]
 
-The source is encoded once, before the first step. The original takes the same frames one by one, as
-its own animation does, and encodes the source for each.
+The source is encoded once, before the first step.
 """
 
 import itertools
@@ -12,7 +11,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from benchmarks.measure import Step, load_config, measure, parse_options
+from benchmarks.measure import Step, check_counts, load_config, measure, parse_options
 from fomm_jax.animator import Animator
 from fomm_jax.command_line import one_line_errors
 from fomm_jax.config import Config
@@ -26,6 +25,13 @@ def random_networks(config: Config) -> Networks:
         return nnx.state(Networks(config.model, config.compat, rngs=nnx.Rngs(0)))
 
     return nnx.merge(nnx.graphdef(abstract_networks(config)), jax.jit(initialise)())
+
+
+def random_frames(config: Config, batch: int) -> tuple[np.ndarray, np.ndarray]:
+    """A source (h, w, c) and driving frames (b, h, w, c), random and uint8."""
+    shape = (batch + 1, *config.dataset.frame_shape)
+    frames = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    return frames[0], frames[1:]
 
 
 def our_step(config: Config, source: np.ndarray, driving: np.ndarray) -> Step:
@@ -46,24 +52,11 @@ def main(arguments: list[str] | None = None) -> None:
         "the animation of a picture", "frames a step; default: the config's", arguments
     )
     with one_line_errors():
-        config = load_config(options)
+        check_counts(options, "batch", "steps")
+        config = load_config(options.config)
         batch = options.batch or config.animate.batch_size
-        shape = (batch + 1, *config.dataset.frame_shape)
-        source, *driving = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-
-        def original_step() -> Step:
-            from benchmarks.original import Original  # imports torch
-
-            return Original(options.original, config).animate(source, np.stack(driving))
-
-        measure(
-            "animate",
-            options,
-            batch=batch,
-            unit="frames",
-            ours=our_step(config, source, np.stack(driving)),
-            original=original_step,
-        )
+        step = our_step(config, *random_frames(config, batch))
+        measure("animate", options, batch=batch, unit="frames", step=step)
 
 
 if __name__ == "__main__":

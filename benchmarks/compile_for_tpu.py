@@ -35,7 +35,7 @@ from jax.experimental import topologies
 
 from benchmarks.hlo import NO_ESTIMATE, Collective, collectives, costs, hbm_bytes
 from benchmarks.lowered import lower_animation, lower_train
-from benchmarks.measure import load_config
+from benchmarks.measure import check_counts, load_config
 from benchmarks.roofline import CHIPS, Chip, estimate, scaling_efficiency
 from fomm_jax.command_line import one_line_errors
 from fomm_jax.config import Config
@@ -199,8 +199,7 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     options.what = options.what.split(",")
     if not set(options.what) <= set(PROGRAMS):
         raise InputError(f"--what is {','.join(options.what)}; expected some of {PROGRAMS}")
-    if options.fsdp is not None and options.fsdp < 1:
-        raise InputError(f"--fsdp is {options.fsdp}; expected at least 1")
+    check_counts(options, "batch", "fsdp")
     return options
 
 
@@ -210,8 +209,7 @@ def config_of(options: argparse.Namespace) -> Config:
     Raises:
       InputError: as `measure.load_config`, or the step has a loop.
     """
-    # There are no timed steps, and no original beside ours.
-    config = load_config(argparse.Namespace(**vars(options), steps=None, original=None))
+    config = load_config(options.config)
     if config.train.accumulate > 1:
         raise InputError(
             f"config.train.accumulate is {config.train.accumulate}; expected 1, since what is in a"

@@ -28,7 +28,7 @@ from absl import flags, logging
 
 from benchmarks.input_files import Source, make_sources
 from benchmarks.input_rates import all_cores, one_core
-from benchmarks.measure import load_config
+from benchmarks.measure import check_counts, load_config
 from fomm_jax.command_line import one_line_errors
 from fomm_jax.config import Config
 from fomm_jax.errors import InputError
@@ -169,6 +169,7 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     add("--batch", type=int, help="pairs a batch; default: the config's")
     add("--steps", type=int, default=10, help="timed training steps; default: %(default)s")
     options = parser.parse_args(arguments)
+    check_counts(options, "batch", "steps")
     if not options.seconds > 0:
         raise InputError(f"--seconds is {options.seconds}; expected more than 0")
     for name, folder in (("videos", options.videos), ("pictures", options.pictures)):
@@ -187,8 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
     logging.set_verbosity(logging.ERROR)  # TFDS and Orbax tell of every file
     with one_line_errors(), tempfile.TemporaryDirectory() as folder:
         options = parse_options(arguments)
-        # It makes conditions for the original's networks, which have no part in this.
-        config = load_config(argparse.Namespace(**vars(options) | {"original": None}))
+        config = load_config(options.config)
         batch_size = options.batch or config.train.batch_size
         flags.FLAGS.mark_as_parsed()  # Grain reads some of them
         sources = make_sources(

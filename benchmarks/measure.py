@@ -1,4 +1,4 @@
-"""What the benchmarks share: command line, timing in turns, peak memory, the line of JSON."""
+"""What the benchmarks share: command line, timing, peak memory, the line of JSON."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ import runpy
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,65 +32,49 @@ def parse_options(what: str, batch_help: str, arguments: list[str] | None) -> ar
     parser.add_argument("--config", default="configs/vox_256.py", help="default: %(default)s")
     parser.add_argument("--batch", type=int, help=batch_help)
     parser.add_argument("--steps", type=int, default=5, help="timed steps; default: %(default)s")
-    parser.add_argument(
-        "--original",
-        type=Path,
-        metavar="PATH",
-        help="clone of the original (first-order-model): measured too, in turns with ours, in this"
-        " process and on this machine's CPU; needs torch",
-    )
     return parser.parse_args(arguments)
 
 
-def load_config(options: argparse.Namespace) -> Config:
-    """The configuration of --config; its perceptual network has random weights.
-
-    Raises:
-      InputError: there is no such file, or an option has no use for what it was given.
-    """
-    for name in ("batch", "steps"):
+def check_counts(options: argparse.Namespace, *names: str) -> None:
+    """Raise an `InputError` where an option of these names was given less than 1."""
+    for name in names:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise InputError(f"--{name} is {value}; expected at least 1")
-    if not Path(options.config).is_file():
-        raise InputError(f"--config: there is no file {options.config}")
-    values: ConfigDict = runpy.run_path(options.config)["get_config"]()
+
+
+def load_config(path: str) -> Config:
+    """The configuration of --config; its perceptual network has random weights.
+
+    Raises:
+      InputError: there is no such file, or it is no configuration.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"--config: there is no file {path}")
+    values: ConfigDict = runpy.run_path(path)["get_config"]()
     values.perceptual.weights = "random"
-    config = from_config_dict(values)
-    if options.original and config.perceptual.network != "vgg19":
-        raise InputError("--original: it has no VGG16, which config.perceptual.network asks for")
-    return config
+    return from_config_dict(values)
 
 
 def first_step(name: str, step: Step) -> float:
     """Seconds of the first run, which compiles."""
     print(f"{name}: compiling", file=sys.stderr)
-    return _seconds(step)
+    return timed(step)
 
 
-def time_in_turns(steps: Mapping[str, Step], count: int) -> dict[str, float]:
-    """Median seconds of each of several steps, run `count` times in turns.
-
-    What else the machine does in the meantime meets all of them alike.
-    """
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for number in range(1, count + 1):
-        for name, step in steps.items():
-            times[name].append(_seconds(step))
-            print(f"{name}: step {number} of {count}: {times[name][-1]:.3f} s", file=sys.stderr)
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
-def _seconds(step: Step) -> float:
+def timed(step: Step) -> float:
+    """Seconds that a step takes."""
     start = time.perf_counter()
     step()
     return time.perf_counter() - start
 
 
-def peak_memory() -> dict[str, Any]:
-    """Bytes that the first device has held at most, or where it does not count, this process."""
-    device = jax.local_devices()[0]
-    statistics_of_device = device.memory_stats()
+def peak_memory(of_process: bool = False) -> dict[str, Any]:
+    """Bytes that the first device has held at most, or this process.
+
+    The process's are given where they are asked for, or the device does not count.
+    """
+    statistics_of_device = None if of_process else jax.local_devices()[0].memory_stats()
     if statistics_of_device:
         return {
             "peak_memory_bytes": statistics_of_device["peak_bytes_in_use"],
@@ -101,32 +85,25 @@ def peak_memory() -> dict[str, Any]:
 
 
 def measure(
-    benchmark: str,
-    options: argparse.Namespace,
-    *,
-    batch: int,
-    unit: str,
-    ours: Step,
-    original: Callable[[], Step],
+    benchmark: str, options: argparse.Namespace, *, batch: int, unit: str, step: Step
 ) -> None:
-    """Measure our step, and the original's where it is asked for, and print the line of JSON.
+    """Measure a step and print the line of JSON.
 
     Args:
       benchmark: its name.
       options: the command line's.
       batch: items that a step works on.
       unit: what an item is, in the plural.
-      ours: our step.
-      original: makes the original's step; called after our memory was looked at.
+      step: what is measured.
     """
-    first = first_step("ours", ours)
-    ours()
+    first = first_step(benchmark, step)
+    step()
     memory = peak_memory()
-    steps = {"ours": ours}
-    if options.original:
-        steps["original"] = original()
-        first_step("original", steps["original"])
-    medians = time_in_turns(steps, options.steps)
+    times = []
+    for number in range(1, options.steps + 1):
+        times.append(timed(step))
+        print(f"step {number} of {options.steps}: {times[-1]:.3f} s", file=sys.stderr)
+    median = statistics.median(times)
     report = {
         "benchmark": benchmark,
         "device": jax.local_devices()[0].device_kind,
@@ -134,19 +111,10 @@ def measure(
         "config": options.config,
         "batch": batch,
         "steps": options.steps,
-        "seconds_per_step": medians["ours"],
-        f"{unit}_per_second": batch / medians["ours"],
-        "compile_seconds": first - medians["ours"],
+        "seconds_per_step": median,
+        f"{unit}_per_second": batch / median,
+        "compile_seconds": first - median,
         **memory,
         "jax": jax.__version__,
     }
-    if options.original:
-        import torch  # an extra, of use here alone
-
-        report |= {
-            "original_seconds_per_step": medians["original"],
-            f"original_{unit}_per_second": batch / medians["original"],
-            "original_torch": torch.__version__,
-            "time_over_original": medians["ours"] / medians["original"],
-        }
     print(json.dumps(report))

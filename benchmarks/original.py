@@ -1,5 +1,6 @@
 """The original's networks from a clone of its repository, to be timed beside ours."""
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,30 +12,47 @@ from benchmarks.measure import Step
 from fomm_jax.config import Config
 
 # torch too: where it is missing, that module says so in one line.
-from fomm_jax.original import import_module, make_networks, quiet, to_tensor, torch
+from fomm_jax.original import as_in_yaml, import_module, make_networks, quiet, to_tensor, torch
 from fomm_jax.train_state import ADAM_BETAS
 from fomm_jax.types import Batch
 
 
 class Original:
-    """The original's networks of a configuration, with random weights, on the CPU."""
+    """The original's networks of a configuration, with random weights."""
 
-    def __init__(self, path: Path, config: Config) -> None:
+    def __init__(
+        self, path: Path, config: Config, *, device: str = "cpu", compiled: bool = False
+    ) -> None:
         """Import the original and make its networks.
+
+        Args:
+          path: a clone of its repository.
+          config: of the networks.
+          device: torch's name of where they run.
+          compiled: by `torch.compile`, and in bfloat16 where `torch.autocast` takes that to be
+            safe. Else they run as they are written, in float32.
 
         Raises:
           InputError: `path` is no clone of the original.
         """
         self._model = import_module(path, "model")
-        self._kp_detector, self._generator, self._discriminator, _ = make_networks(path, config)
+        networks = make_networks(path, config)
+        self._kp_detector = networks.kp_detector.to(device)
+        self._generator = networks.generator.to(device)
+        self._discriminator = networks.discriminator.to(device)
         self._settings = dataclasses.asdict(config.train)
+        # By these it finds the discriminator's parts.
+        self._settings["scales"] = as_in_yaml(config.train.scales)
         self._settings["transform_params"] = self._settings.pop("transform")
+        self._device, self._compiled = device, compiled
 
     def train_step(self, pairs: Batch) -> Step:
         """A step of training on pairs (b, h, w, c) uint8."""
         networks = (self._kp_detector, self._generator, self._discriminator)
-        generator_full = self._model.GeneratorFullModel(*networks, self._settings)
-        discriminator_full = self._model.DiscriminatorFullModel(*networks, self._settings)
+        generator_full, discriminator_full = (
+            self._ready(full(*networks, self._settings).to(self._device))
+            for full in (self._model.GeneratorFullModel, self._model.DiscriminatorFullModel)
+        )
         adversarial = self._settings["loss_weights"]["generator_gan"] != 0
         optimizers = [
             torch.optim.Adam(
@@ -52,28 +70,52 @@ class Original:
                 optimizer.zero_grad()
 
         def step() -> None:
-            batch = {"source": to_tensor(pairs.source), "driving": to_tensor(pairs.driving)}
+            batch = {"source": self._on_device(pairs.source)}
+            batch["driving"] = self._on_device(pairs.driving)
             with quiet():
-                losses, generated = generator_full(batch)
+                with self._precision():
+                    losses, generated = generator_full(batch)
                 update(losses, optimizers[:2])
                 if adversarial:
                     optimizers[2].zero_grad()
-                    update(discriminator_full(batch, generated), optimizers[2:])
+                    with self._precision():
+                        losses = discriminator_full(batch, generated)
+                    update(losses, optimizers[2:])
+            if self._device != "cpu":
+                torch.cuda.synchronize()
 
         return step
 
     def animate(self, source: np.ndarray, driving: np.ndarray) -> Step:
-        """Animate a source (h, w, c) by driving frames (t, h, w, c), uint8, one after another."""
-        kp_detector, generator = self._kp_detector.eval(), self._generator.eval()
-        picture = to_tensor(source[None])
-        with torch.no_grad(), quiet():
-            kp_source = kp_detector(picture)
+        """Animate a source (h, w, c) by driving frames (t, h, w, c) at once, uint8.
+
+        As in the original's own animation, the source is encoded for each frame.
+        """
+        kp_detector = self._ready(self._kp_detector.eval())
+        generator = self._ready(self._generator.eval())
+        count = len(driving)
+        picture = self._on_device(source[None])
+        pictures = picture.expand(count, -1, -1, -1)
+        with torch.no_grad(), quiet(), self._precision():
+            found = kp_detector(picture)
+        kp_source = {
+            name: points.expand(count, *points.shape[1:]) for name, points in found.items()
+        }
 
         def step() -> None:
-            with torch.no_grad(), quiet():
-                for frame in driving:
-                    kp_driving = kp_detector(to_tensor(frame[None]))
-                    generated = generator(picture, kp_source=kp_source, kp_driving=kp_driving)
-                    generated["prediction"].numpy()
+            with torch.no_grad(), quiet(), self._precision():
+                kp_driving = kp_detector(self._on_device(driving))
+                generated = generator(pictures, kp_source=kp_source, kp_driving=kp_driving)
+                generated["prediction"].float().cpu().numpy()
 
         return step
+
+    def _ready(self, module: Any) -> Any:
+        return torch.compile(module) if self._compiled else module
+
+    def _precision(self) -> contextlib.AbstractContextManager[None]:
+        device = torch.device(self._device).type
+        return torch.autocast(device, torch.bfloat16, enabled=self._compiled)
+
+    def _on_device(self, frames: Any) -> torch.Tensor:
+        return to_tensor(frames).to(self._device)

@@ -1,16 +1,15 @@
 """Times a step of training, from a batch in the host's memory to the new state.
 
-    python -m benchmarks.train_step --config=configs/vox_256.py --batch=2 [--original=PATH]
+    python -m benchmarks.train_step --config=configs/vox_256.py --batch=2
 
 The step is all of it: augmentation, both networks forward and backward, the perceptual network,
-the discriminator where the config is adversarial, the optimisers. The original augments in its
-loader, so that its step here has nothing of that.
+the discriminator where the config is adversarial, the optimisers.
 """
 
 import jax
 import numpy as np
 
-from benchmarks.measure import Step, load_config, measure, parse_options
+from benchmarks.measure import Step, check_counts, load_config, measure, parse_options
 from fomm_jax import sharding
 from fomm_jax.command_line import one_line_errors
 from fomm_jax.config import Config
@@ -51,23 +50,11 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line; see the head of this file."""
     options = parse_options("a step of training", "pairs a step; default: the config's", arguments)
     with one_line_errors():
-        config = load_config(options)
+        check_counts(options, "batch", "steps")
+        config = load_config(options.config)
         batch = options.batch or config.train.batch_size
-        pairs = random_pairs(config, batch)
-
-        def original_step() -> Step:
-            from benchmarks.original import Original  # imports torch
-
-            return Original(options.original, config).train_step(pairs)
-
-        measure(
-            "train_step",
-            options,
-            batch=batch,
-            unit="pairs",
-            ours=our_step(config, pairs),
-            original=original_step,
-        )
+        step = our_step(config, random_pairs(config, batch))
+        measure("train_step", options, batch=batch, unit="pairs", step=step)
 
 
 if __name__ == "__main__":

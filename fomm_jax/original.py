@@ -62,7 +62,7 @@ def make_networks(path: Path, config: Config) -> OriginalNetworks:
     generator_settings = model["generator"]
     generator_settings["dense_motion_params"] = generator_settings.pop("dense_motion")
     # It names the parts of the discriminator by how YAML writes the scales: 1, not 1.0.
-    model["discriminator"]["scales"] = _as_in_yaml(config.model.discriminator.scales)
+    model["discriminator"]["scales"] = as_in_yaml(config.model.discriminator.scales)
     common = {name: model[name] for name in ("num_kp", "num_channels", "estimate_jacobian")}
     with quiet():
         return OriginalNetworks(
@@ -74,7 +74,7 @@ def make_networks(path: Path, config: Config) -> OriginalNetworks:
                 **model["discriminator"], **common
             ),
             import_module(path, "model").ImagePyramide(
-                _as_in_yaml(config.train.scales), config.model.num_channels
+                as_in_yaml(config.train.scales), config.model.num_channels
             ),
         )
 
@@ -147,7 +147,7 @@ def to_tensor(frames: Any) -> torch.Tensor:
     return torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous().float() / 255
 
 
-def _as_in_yaml(scales: Sequence[float]) -> list[float]:
+def as_in_yaml(scales: Sequence[float]) -> list[float]:
     """Whole numbers as integers."""
     return [int(scale) if scale == int(scale) else scale for scale in scales]
 

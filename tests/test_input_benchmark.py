@@ -182,9 +182,7 @@ def test_waiting_is_the_share_of_the_steps_that_are_timed(monkeypatch, sources):
     monkeypatch.setattr(input_pipeline, "train", train)
     monkeypatch.setattr(input_pipeline, "training_batches", lambda *_, **__: Slow())
     config = input_pipeline.for_timing(
-        input_pipeline.load_config(
-            input_pipeline.parse_options(["--config=configs/tiny.py", "--steps=4"])
-        ),
+        input_pipeline.load_config("configs/tiny.py"),
         sources[-1].dataset.root_dir,
         num_steps=4,
         batch_size=8,

@@ -1,0 +1,148 @@
+"""The comparison with the original: turns, ratios, words; the networks themselves stay away."""
+
+import dataclasses
+import os
+
+import pytest
+
+from benchmarks import against_original, one_side
+from benchmarks.against_original import Comparison, ratios, share_of_rate, table
+from benchmarks.one_side import Figures, Side
+from fomm_jax.errors import InputError
+
+EAGER, COMPILED = ("original", False), ("original", True)
+FLOAT32, BFLOAT16 = ("ours", False), ("ours", True)
+
+
+def figures(*seconds, **changes):
+    measured = Figures(
+        seconds=list(seconds),
+        first_seconds=9.0,
+        peak_memory_bytes=2_000_000_000,
+        peak_memory_of="process",
+        platform="cpu",
+        device="cpu",
+        version="JAX 1",
+    )
+    return dataclasses.replace(measured, **changes)
+
+
+def test_ratios_are_of_the_medians_round_by_round():
+    original = [figures(6, 60, 8), figures(3)]
+    assert ratios(original, [figures(2), figures(9, 4, 6)]) == [4, 0.5]
+    assert ratios(original, []) == []
+
+
+def test_share_is_flops_a_second_over_the_rate():
+    fast = figures(2, flops=100.0, matrix_rate=200.0)
+    assert share_of_rate([fast]) == 0.25
+    assert share_of_rate([fast, figures(1, flops=100.0, matrix_rate=200.0), fast]) == 0.25
+    assert share_of_rate([figures(2)]) is None
+
+
+def test_table_says_what_was_not_measured():
+    rounds = {EAGER: [figures(6), figures(9)], COMPILED: [], BFLOAT16: []}
+    rounds[FLOAT32] = [figures(4), figures(3)]
+    assert table([Comparison("training", 2, rounds)]).splitlines() == [
+        "training, pairs a step: 2",
+        "  original, eager, float32: 7.5 s a step (6 to 9), 0.2667 pairs/s,"
+        " 2.0 GB of the process; cpu, JAX 1",
+        "  original, compiled, bfloat16: not measured",
+        "  ours, float32: 3.5 s a step (3 to 4), 0.5714 pairs/s, 2.0 GB of the process; cpu, JAX 1",
+        "  ours, bfloat16: not measured",
+        "  time of (original, eager, float32) over (ours, float32):"
+        " 1.50, 3.00; median 2.25 (1.50 to 3.00)",
+        "  time of (original, eager, float32) over (ours, bfloat16): not measured",
+        "  time of (original, compiled, bfloat16) over (ours, bfloat16): not measured",
+        "  share of the chip's bfloat16 rate that ours, bfloat16 has: not measured",
+    ]
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """What looks like a clone of the original."""
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "model.py").touch()
+    return tmp_path
+
+
+def turns(monkeypatch, clone, platforms, *more):
+    """Who is measured in which order, and what comes of it, where nothing runs."""
+    order = []
+
+    def run(side, environment):
+        order.append((side.task, side.batch, side.who, side.bfloat16))
+        assert environment["JAX_COMPILATION_CACHE_DIR"]
+        return figures(1.0, platform=platforms[side.who])
+
+    monkeypatch.setattr(against_original, "run", run)
+    options = against_original.parse_options([f"--original={clone}", "--rounds=2", *more])
+    return order, against_original.compare(options)
+
+
+def test_sides_take_turns_and_bfloat16_is_for_gpus(monkeypatch, clone):
+    on_cpu = {"original": "cpu", "ours": "cpu"}
+    order, comparisons = turns(monkeypatch, clone, on_cpu, "--frames=4")
+    pair = [("original", False), ("ours", False)]
+    assert order == [
+        (task, batch, *side)
+        for task, batch in [("training", 2), ("animation", 4), ("animation", 1)]
+        for side in pair * 2
+    ]
+    assert [len(comparisons[0].rounds[form]) for form in (EAGER, COMPILED, FLOAT32)] == [2, 0, 2]
+
+    on_gpu = {"original": "gpu", "ours": "gpu"}
+    order, _ = turns(monkeypatch, clone, on_gpu, "--tasks", "training")
+    assert [side[2:] for side in order] == [EAGER, COMPILED, FLOAT32, BFLOAT16] * 2
+    order, _ = turns(monkeypatch, clone, on_gpu, "--tasks", "training", "--no-bfloat16")
+    assert [side[2:] for side in order] == [EAGER, FLOAT32] * 2
+
+
+def test_sides_on_different_devices_are_refused(monkeypatch, clone):
+    with pytest.raises(InputError, match="on different devices"):
+        turns(monkeypatch, clone, {"original": "gpu", "ours": "cpu"})
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("--original=none", "--original: none has no modules/model.py"),
+        ("--rounds=0", "--rounds is 0"),
+        ("--threads=0", "--threads is 0"),
+        (f"--threads={os.cpu_count() + 1}", f"--threads is {os.cpu_count() + 1}; there are "),
+        ("--json=none/figures.json", "--json: there is no folder none"),
+        ("--config=configs/none.py", "--config: there is no file configs/none.py"),
+    ],
+)
+def test_bad_option_ends_in_one_line(option, expected, clone, capsys):
+    pytest.importorskip("torch", reason="the original needs it")
+    with pytest.raises(SystemExit) as leaving:
+        against_original.main([f"--original={clone}", option])
+    assert leaving.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f": {expected}" in line
+
+
+def test_rate_counts_a_multiplication_and_an_addition_each(monkeypatch):
+    def timed(step):
+        step()
+        return 0.5
+
+    monkeypatch.setattr(one_side, "timed", timed)
+    assert one_side.matrix_rate(size=16) == 10 * (16 * 16) * (16 + 16) / 0.5
+
+
+SIDE = Side("ours", "animation", False, "configs/tiny.py", "none", 1, steps=2, threads=1)
+
+
+def test_side_that_fails_is_told_in_one_line():
+    with pytest.raises(InputError, match=r"^ours, float32: .*there is no file configs/none\.py$"):
+        against_original.run(dataclasses.replace(SIDE, config="configs/none.py"), os.environ)
+
+
+@pytest.mark.slow
+def test_side_in_a_process_of_its_own():
+    found = against_original.run(SIDE, os.environ | {"XLA_FLAGS": ""})  # one device
+    assert len(found.seconds) == 2
+    assert found.first_seconds > max(found.seconds) > 0
+    assert found.platform == "cpu"
