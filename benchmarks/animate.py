@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     with one_line_errors():
         check_counts(options, "batch", "steps")
-        config = load_config(options.config)
+        config = load_config(options.config, options.fields)
         batch = options.batch or config.animate.batch_size
         step = our_step(config, *random_frames(config, batch))
         measure("animate", options, batch=batch, unit="frames", step=step)

@@ -1,6 +1,7 @@
 """Compiles the training step and the animation for TPU on a machine without one.
 
     python -m benchmarks.compile_for_tpu --topology=v5e:2x4 [--config=configs/vox_256.py --batch=8]
+        [--config.model.compute_dtype=bfloat16]
 
 libtpu's compiler tells the memory that a chip needs, FLOPs, bytes and collectives; what time they
 would take is estimated as `roofline` says. There are no weights, only their shapes, and nothing
@@ -19,7 +20,6 @@ os.environ["ALLOW_MULTIPLE_LIBTPU_LOAD"] = "true"  # there is no device that onl
 
 import argparse
 import collections
-import dataclasses
 import importlib.metadata
 import importlib.util
 import json
@@ -35,7 +35,7 @@ from jax.experimental import topologies
 
 from benchmarks.hlo import NO_ESTIMATE, Collective, collectives, costs, hbm_bytes
 from benchmarks.lowered import lower_animation, lower_train
-from benchmarks.measure import check_counts, load_config
+from benchmarks.measure import CONFIG_HELP, check_counts, load_config, parse_with_fields
 from benchmarks.roofline import CHIPS, Chip, estimate, scaling_efficiency
 from fomm_jax.command_line import one_line_errors
 from fomm_jax.config import Config
@@ -189,39 +189,31 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
         description="Compile for TPU without one, and print tables and a line of JSON."
     )
     add = parser.add_argument
-    add("--config", default="configs/vox_256.py", help="default: %(default)s")
+    add("--config", default="configs/vox_256.py", help=CONFIG_HELP)
     add("--topology", default="v5e:2x4", help="chip and slice; default: %(default)s")
     add("--batch", type=int, help="pairs or frames a chip; default: the config's")
-    add("--fsdp", type=int, help="chips that share one copy of the state; default: the config's")
-    add("--compute-dtype", choices=("float32", "bfloat16"), help="default: the config's")
     add("--what", default=",".join(PROGRAMS), help="programs; default: %(default)s")
-    options = parser.parse_args(arguments)
+    options = parse_with_fields(parser, arguments)
     options.what = options.what.split(",")
     if not set(options.what) <= set(PROGRAMS):
         raise InputError(f"--what is {','.join(options.what)}; expected some of {PROGRAMS}")
-    check_counts(options, "batch", "fsdp")
+    check_counts(options, "batch")
     return options
 
 
 def config_of(options: argparse.Namespace) -> Config:
-    """The configuration of --config, with what other options change.
+    """The configuration of --config and of the fields set beside it.
 
     Raises:
       InputError: as `measure.load_config`, or the step has a loop.
     """
-    config = load_config(options.config)
+    config = load_config(options.config, options.fields)
     if config.train.accumulate > 1:
         raise InputError(
             f"config.train.accumulate is {config.train.accumulate}; expected 1, since what is in a"
             " loop is counted once"
         )
-    return dataclasses.replace(
-        config,
-        train=dataclasses.replace(config.train, fsdp=options.fsdp or config.train.fsdp),
-        model=dataclasses.replace(
-            config.model, compute_dtype=options.compute_dtype or config.model.compute_dtype
-        ),
-    )
+    return config
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -249,8 +241,7 @@ def main(arguments: list[str] | None = None) -> None:
         "topology": options.topology,
         "chips": len(devices),
         "config": options.config,
-        "fsdp": config.train.fsdp,
-        "compute_dtype": config.model.compute_dtype,
+        "fields": options.fields,
         "jax": jax.__version__,
         "libtpu": importlib.metadata.version("libtpu"),
     }

@@ -1,13 +1,14 @@
 """What the benchmarks share: command line, timing, peak memory, the line of JSON."""
 
 import argparse
+import ast
 import json
 import resource
 import runpy
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from ml_collections import ConfigDict
 from fomm_jax.config import Config
 from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
+
+CONFIG_HELP = (
+    "default: %(default)s; its fields can be set too: --config.model.compute_dtype=bfloat16"
+)
 
 Step = Callable[[], object]  # runs once and returns when the result is there
 
@@ -29,10 +34,28 @@ def parse_options(what: str, batch_help: str, arguments: list[str] | None) -> ar
         " not among them. compile_seconds is what the first step took beyond the median."
         " peak_memory_bytes is the accelerator's, or on CPU that of the whole process.",
     )
-    parser.add_argument("--config", default="configs/vox_256.py", help="default: %(default)s")
+    parser.add_argument("--config", default="configs/vox_256.py", help=CONFIG_HELP)
     parser.add_argument("--batch", type=int, help=batch_help)
     parser.add_argument("--steps", type=int, default=5, help="timed steps; default: %(default)s")
-    return parser.parse_args(arguments)
+    return parse_with_fields(parser, arguments)
+
+
+def parse_with_fields(
+    parser: argparse.ArgumentParser, arguments: list[str] | None
+) -> argparse.Namespace:
+    """A command line on which fields of the configuration may be set, as on that of `main.py`.
+
+    Returns:
+      The options, and `fields`: {"train.remat": "True"} of --config.train.remat=True.
+    """
+    options, others = parser.parse_known_args(arguments)
+    options.fields = {}
+    for argument in others:
+        name, equals, value = argument.removeprefix("--config.").partition("=")
+        if name == argument.partition("=")[0] or not equals:
+            parser.error(f"unrecognized argument: {argument}")
+        options.fields[name] = value
+    return options
 
 
 def check_counts(options: argparse.Namespace, *names: str) -> None:
@@ -43,17 +66,34 @@ def check_counts(options: argparse.Namespace, *names: str) -> None:
             raise InputError(f"--{name} is {value}; expected at least 1")
 
 
-def load_config(path: str) -> Config:
+def load_config(path: str, fields: Mapping[str, str] | None = None) -> Config:
     """The configuration of --config; its perceptual network has random weights.
 
+    Args:
+      path: its file.
+      fields: to set, from `parse_with_fields`.
+
     Raises:
-      InputError: there is no such file, or it is no configuration.
+      InputError: there is no such file, or it is no configuration, or has no such field.
     """
     if not Path(path).is_file():
         raise InputError(f"--config: there is no file {path}")
     values: ConfigDict = runpy.run_path(path)["get_config"]()
     values.perceptual.weights = "random"
+    for name, text in (fields or {}).items():
+        try:
+            values.update_from_flattened_dict({name: _value(text)})
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"--config.{name}={text}: {error}") from error
     return from_config_dict(values)
+
+
+def _value(text: str) -> Any:
+    """What a text means in Python; where it means nothing, the text."""
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
 
 
 def first_step(name: str, step: Step) -> float:
@@ -109,6 +149,7 @@ def measure(
         "device": jax.local_devices()[0].device_kind,
         "devices": jax.device_count(),
         "config": options.config,
+        "fields": options.fields,
         "batch": batch,
         "steps": options.steps,
         "seconds_per_step": median,

@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse_options("a step of training", "pairs a step; default: the config's", arguments)
     with one_line_errors():
         check_counts(options, "batch", "steps")
-        config = load_config(options.config)
+        config = load_config(options.config, options.fields)
         batch = options.batch or config.train.batch_size
         step = our_step(config, random_pairs(config, batch))
         measure("train_step", options, batch=batch, unit="pairs", step=step)

@@ -17,7 +17,7 @@ def test_figures_are_those_of_the_timed_steps(monkeypatch, capsys):
     clock = itertools.accumulate([0, 30, 0, 1, 0, 6, 0, 2])
     monkeypatch.setattr(measure.time, "perf_counter", lambda: next(clock))
     steps = []
-    options = argparse.Namespace(config="c", steps=3)
+    options = argparse.Namespace(config="c", fields={}, steps=3)
     measure.measure("b", options, batch=8, unit="pairs", step=lambda: steps.append(1))
     report = json.loads(capsys.readouterr().out)
     assert len(steps) == 5
@@ -49,6 +49,9 @@ def test_one_line_of_json(benchmark, unit, batch, capsys):
         ("--batch=0", "--batch is 0"),
         ("--batch=6", "config.train.batch_size is 6, expected a multiple of the 8 devices"),
         ("--steps=0", "--steps is 0"),
+        ("--config.train.steps=2", "config.train.steps"),
+        ("--config.training.fsdp=2", "--config.training.fsdp=2"),
+        ("--config.train.fsdp=two", "--config.train.fsdp=two"),
     ],
 )
 def test_bad_option_ends_in_one_line(option, expected, capsys):
@@ -65,3 +68,15 @@ def test_help_tells_of_every_option(name):
     shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     for option in ("--config", "--batch", "--steps"):
         assert option in shown
+
+
+def test_fields_are_those_of_the_command_line():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--config")
+    arguments = ["--config.model.compute_dtype=bfloat16", "--config=c", "--config.train.fsdp=2"]
+    options = measure.parse_with_fields(parser, arguments)
+    assert options.fields == {"model.compute_dtype": "bfloat16", "train.fsdp": "2"}
+    config = measure.load_config("configs/tiny.py", options.fields)
+    assert (config.model.compute_dtype, config.train.fsdp) == ("bfloat16", 2)
+    with pytest.raises(SystemExit):
+        measure.parse_with_fields(parser, ["--batches=2"])

@@ -138,7 +138,7 @@ def test_step_takes_the_slower_of_computing_and_memory_and_what_is_not_overlappe
         (["--topology=v5e"], "--topology is v5e; expected one of"),
         (["--what=train,run"], "--what is train,run; expected some of"),
         (["--batch=0"], "--batch is 0"),
-        (["--fsdp=0"], "--fsdp is 0"),
+        (["--config.train.fsdp=0"], "config.train.fsdp: expected at least 1, got 0"),
         (["--config=configs/none.py"], "--config: there is no file configs/none.py"),
     ],
 )
