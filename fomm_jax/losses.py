@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from fomm_jax import geometry
 from fomm_jax.discriminator import DiscriminatorOutput
@@ -18,7 +19,7 @@ def perceptual(
     real: jax.Array,
     scales: Sequence[float],
     weights: Sequence[float],
-    compute_dtype: jnp.dtype | None = None,
+    compute_dtype: DTypeLike | None = None,
 ) -> jax.Array:
     """Σ over scales and taps of weight · mean |VGG(generated) - VGG(real)| (eq. 9).
 

@@ -68,7 +68,7 @@ def compare_keypoints(generated: np.ndarray | None, real: np.ndarray | None) -> 
         figures["akd_per_coordinate"] = float(np.abs(difference).mean())
         figures["akd_distance"] = float(np.linalg.norm(difference, axis=-1).mean())
     if in_real.any():
-        figures["mkr"] = float(1 - in_both.sum() / in_real.sum())
+        figures["mkr"] = 1 - int(in_both.sum()) / int(in_real.sum())
     return figures
 
 

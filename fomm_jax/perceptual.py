@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from fomm_jax.convolution import convolve
 
@@ -19,7 +20,7 @@ VggWeights = Mapping[str, tuple[jax.Array | np.ndarray, jax.Array | np.ndarray]]
 
 @jax.named_scope("perceptual")
 def vgg_features(
-    weights: VggWeights, pictures: jax.Array, compute_dtype: jnp.dtype | None = None
+    weights: VggWeights, pictures: jax.Array, compute_dtype: DTypeLike | None = None
 ) -> tuple[jax.Array, ...]:
     """Activations relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1.
 

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 from pathlib import Path
-from typing import Any
 
 from fomm_jax import content_credentials
 from fomm_jax.content_credentials import Manifest
@@ -86,11 +85,14 @@ def _read_film(path: str | os.PathLike[str]) -> tuple[bytes | None, str | None]:
             packet = read_mp4_xmp(path) if "mp4" in container.format.name else None
     except InputError as error:
         raise InputError(f"{path}: cannot be read as a picture or film") from error
-    return packet, tags.get("comment")
+    return packet, _text(tags.get("comment"))
 
 
-def _text(comment: Any) -> str | None:
-    return comment.decode("utf-8", "replace") if isinstance(comment, bytes) else comment
+def _text(comment: bytes | str | None) -> str | None:
+    """What can be printed of a comment, which need not be UTF-8."""
+    if isinstance(comment, str):
+        comment = comment.encode("utf-8", "surrogateescape")
+    return comment if comment is None else comment.decode("utf-8", "replace")
 
 
 def describe(path: str | os.PathLike[str], marks: Marks) -> list[str]:

@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -17,6 +18,11 @@ VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".gif", ".avi", ".mkv", ".webm")
 
 # The containers of these suffixes, and local files only: FFmpeg would also follow playlists.
 _INPUT_OPTIONS = {"format_whitelist": "mov,gif,avi,matroska", "protocol_whitelist": "file"}
+
+# Titles and the like are not always UTF-8. PyAV 19 always reads them so, and has no such argument.
+_TITLES: dict[str, Any] = (
+    {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
+)
 
 
 class DamageError(Exception):
@@ -37,9 +43,8 @@ def open_container(path: str | os.PathLike) -> Iterator[tuple[InputContainer, Vi
     if not path.is_file():
         raise InputError(f"{path}: there is no such file, expected a video")
     try:
-        # The prefix keeps FFmpeg from taking a name with a colon for an address. Titles and the
-        # like are not always UTF-8.
-        container = av.open(f"file:{path}", options=_INPUT_OPTIONS, metadata_errors="replace")
+        # The prefix keeps FFmpeg from taking a name with a colon for an address.
+        container = av.open(f"file:{path}", options=_INPUT_OPTIONS, **_TITLES)
     except (av.FFmpegError, OSError) as error:
         if is_picture(path):
             raise InputError(f"{path}: is a picture, expected a video") from error
@@ -72,7 +77,8 @@ def is_cut(path: str | os.PathLike, container: InputContainer, stream: VideoStre
     """Tell whether packets are missing; where the cut lies between two, nothing else tells."""
     if container.format.name == "gif":
         return _lacks_trailer(path)
-    return any(entry.pos + entry.size > container.size for entry in stream.index_entries)
+    size = os.path.getsize(path)
+    return any(entry.pos + entry.size > size for entry in stream.index_entries)
 
 
 def _lacks_trailer(path: str | os.PathLike) -> bool:

@@ -243,6 +243,15 @@ def test_exiftool_reads_the_marks_without_a_warning(tmp_path):
         assert tags["Comment"].startswith("Made with generative AI: fomm_jax")
 
 
+def test_comment_in_another_encoding(tmp_path):
+    path = write(tmp_path / "a.mp4", Marking("cafe"))
+    path.write_bytes(path.read_bytes().replace(b"cafe", "café".encode("latin-1")))
+    assert len(list(iterate_frames(path))) == 5
+    marks = read_marks(path)
+    assert marks.found["comment"] == "trainedAlgorithmicMedia"
+    assert "weights caf\ufffd. Digital" in marks.comment
+
+
 def test_comment_outlives_another_program(tmp_path):
     """FFmpeg leaves XMP out when it copies a film; what it keeps still tells."""
     write(tmp_path / "a.mp4", Marking("m", SourceType.EDITED))
