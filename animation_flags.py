@@ -90,6 +90,9 @@ def read_options() -> AnimationOptions:
     """
     if ABSOLUTE.value and RELATIVE.value:
         raise InputError("--relative, --absolute: expected one of them")
+    relative = False if ABSOLUTE.value else RELATIVE.value
+    if relative is False and (BEST_FRAME.value is not None or ADAPT_SCALE.value):
+        raise InputError("--best_frame, --adapt_scale: expected with relative motion alone")
     best_frame: int | str | None = BEST_FRAME.value
     if isinstance(best_frame, str) and best_frame.isdecimal():
         best_frame = int(best_frame)
@@ -100,7 +103,7 @@ def read_options() -> AnimationOptions:
         crop_driving=parse_crop(CROP_DRIVING.value, "--crop_driving"),
         paste_back=PASTE_BACK.value,
         side_by_side=SIDE_BY_SIDE.value,
-        relative=False if ABSOLUTE.value else RELATIVE.value,
+        relative=relative,
         adapt_scale=ADAPT_SCALE.value,
         best_frame=best_frame,
         smooth=SMOOTH.value,
@@ -109,10 +112,14 @@ def read_options() -> AnimationOptions:
     )
 
 
-def read_raw_format() -> RawFormat:
-    """What `--pipe_size` and `--fps` tell of raw frames.
+def read_raw_format(*, reads_pipe: bool) -> RawFormat | None:
+    """What `--pipe_size` and `--fps` tell of raw frames; None where none are read.
 
     Raises:
-      InputError: a value is missing or none.
+      InputError: a value is missing or none, or none is expected.
     """
+    if not reads_pipe:
+        if flags.FLAGS["pipe_size"].present or flags.FLAGS["fps"].present:
+            raise InputError("--pipe_size, --fps: expected with --driving=- alone")
+        return None
     return parse_raw_format(PIPE_SIZE.value, FPS.value)

@@ -197,7 +197,7 @@ def run_file_animation(config_dict: ConfigDict | None) -> None:
         expand_patterns(motions, "--motion"),
         OUTPUT.value,
         animation_flags.read_options(),
-        raw_format=animation_flags.read_raw_format() if PIPE in drivings else None,
+        raw_format=animation_flags.read_raw_format(reads_pipe=PIPE in drivings),
         batch_size=animation_flags.BATCH_SIZE.value,
         marking=marking_flags.read_marking(checkpoint),
     )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import os
 import pathlib
 import sys
 from collections.abc import Iterator, Sequence
@@ -72,9 +73,8 @@ def animate_files(
     is_kept = options.best_frame is not None or options.save_motion or len(set(sources)) > 1
     _check_options(options, [*drivings, *motions], bool(is_kept))
     paths = output_paths(sources, [*drivings, *motions], output)
-    for path in [*paths.values(), options.save_motion]:
-        if path not in (PIPE, None):
-            check_can_write(path)
+    written = [*paths.values(), *filter(None, [options.save_motion])]
+    _check_outputs([*sources, *drivings, *motions], written)
     pictures = {path: open_source(animator, path, options) for path in sources}
     opened = {path: _open_video(animator, path, options, pipes) for path in drivings}
     opened |= {path: _open_motion(animator, path) for path in motions}
@@ -144,6 +144,21 @@ def _check_options(options: AnimationOptions, drivings: Sequence[str], is_kept: 
         )
     if options.save_motion and len(set(drivings)) > 1:
         raise InputError(f"--save_motion: expected one video, got {len(set(drivings))}")
+
+
+def _check_outputs(inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """Raise an InputError where a file cannot be written, or would be over another of them."""
+    taken = {os.path.realpath(path) for path in inputs if path != PIPE}
+    for path in outputs:
+        if path == PIPE:
+            continue
+        check_can_write(path)
+        place = os.path.realpath(path)
+        if place in taken:
+            raise InputError(
+                f"{path}: would be written over an input or another output; expected another name"
+            )
+        taken.add(place)
 
 
 def _open_video(animator: Animator, path: str, options: AnimationOptions, pipes: Pipes) -> Driving:

@@ -68,11 +68,6 @@ def run_files(
         raise InputError("--workdir or --checkpoint: expected one of them, to find the networks")
     else:
         animator = Animator.demo(batch_size=batch_size)
-        print(
-            "The demo model is used, which knows drawn figures alone; --checkpoint=PATH names"
-            " another one",
-            file=sys.stderr,
-        )
     pipes = Pipes(sys.stdin.buffer, sys.stdout.buffer, raw_format)
     # Where frames go to standard output, nothing else may.
     with contextlib.redirect_stdout(sys.stderr) if output == PIPE else contextlib.nullcontext():
@@ -81,3 +76,9 @@ def run_files(
         )
     if output != PIPE:
         print("\n".join(f"The animation is in {path}" for path in paths))
+    if checkpoint is None:
+        print(
+            "The demo model was used, which knows drawn figures alone; --checkpoint=PATH names"
+            " another one",
+            file=sys.stderr,
+        )

@@ -403,6 +403,7 @@ BAD = {
     "unknown suffix": (["a.png"], ["c.mp4"], "o.xyz", r"o\.xyz: expected .* \.mp4 or \.gif"),
     "file in place of a folder": (["a.png"], ["c.mp4"], "t.txt/o.mp4", r"o\.mp4: cannot be writ"),
     "several to one file": (["a.png"] * 2 + ["b.png"], ["c.mp4"], "o.mp4", "expected a folder"),
+    "video as output": (["a.png"], ["c.mp4"], "c.mp4", r"c\.mp4: would be written over an input"),
     "second of two": (["a.png"], ["c.mp4", "t.txt"], "out", r"t\.txt: cannot be read as a video"),
 }
 
@@ -425,12 +426,17 @@ def test_bad_input_is_told_and_nothing_stays(tmp_path, sources, drivings, output
 
 
 def test_options_that_exclude_each_other(tmp_path, source):
+    (tmp_path / "link").symlink_to(tmp_path)
     driving = ramp(tmp_path / "c.mp4", [0, 50])
     options = AnimationOptions(paste_back=True, side_by_side=True)
     with pytest.raises(InputError, match=r"^--paste_back, --side_by_side: expected one of them"):
         animate([source], [driving], tmp_path / "o.mp4", options)
     with pytest.raises(InputError, match=r"^--pipe_size: expected WIDTHxHEIGHT"):
         animate([source], ["-"], tmp_path / "o.mp4")
+    for over in (source, tmp_path / "link" / source.name, tmp_path / "o.mp4"):
+        options = AnimationOptions(save_motion=str(over))
+        with pytest.raises(InputError, match="would be written over an input or another output"):
+            animate([source], [driving], tmp_path / "o.mp4", options)
 
 
 MEMORY = """

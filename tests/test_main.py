@@ -401,6 +401,14 @@ BAD_INPUT = {
         [*FILES, "--relative", "--absolute"],
         "main.py: --relative, --absolute: expected one of them",
     ),
+    "best frame of absolute motion": (
+        [*FILES, "--absolute", "--best_frame=auto"],
+        "main.py: --best_frame, --adapt_scale: expected with relative motion alone",
+    ),
+    "frame rate of a film": (
+        [*FILES, "--fps=50"],
+        "main.py: --pipe_size, --fps: expected with --driving=- alone",
+    ),
     "no face": (
         [*FILES, "--crop=face"],
         "DIR/good.png: no face is found in it"
@@ -540,6 +548,13 @@ def test_bad_input_ends_in_one_line(arguments, expected, bad, data, workdir, cap
     assert all("/s" in line or "0%" in line or not line for line in error.splitlines()[:-1])
     left = set(bad.rglob("*")) - set(before)
     assert not [path for path in left if path.is_file() and "events" not in path.name]
+
+
+def test_bad_input_of_the_demo_model_is_told_in_one_line_too(capsys):
+    files = "--source=none.png", "--driving=none.mp4", "--output=out.mp4"
+    assert run_main("--mode=animate", *files) == 2
+    told = "main.py: none.png: there is no such file, expected a picture"
+    assert capsys.readouterr().err.splitlines() == [told]
 
 
 def test_command_in_a_process_of_its_own_has_the_same_line_and_status(tmp_path):
