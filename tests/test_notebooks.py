@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from fomm_jax.verification import read_marks
+from fomm_jax.video_io import probe_video
+from modes.examples import FPS
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -33,4 +37,8 @@ def test_notebooks_run_with_the_demo_model(name, films, tmp_path, monkeypatch):
     ).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert sum("video/mp4" in str(output.get("data", "")) for output in outputs) >= 1
-    assert all((tmp_path / film).stat().st_size > 1000 for film in films)
+    for film in films:
+        assert read_marks(tmp_path / film).source_type is not None
+        assert probe_video(tmp_path / film).fps == FPS
+    if name == "train":
+        assert list((tmp_path / "training" / "run" / "pictures").glob("*.png"))
