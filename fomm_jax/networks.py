@@ -20,9 +20,12 @@ class Networks(nnx.Module):
         self.generator = Generator(model, align_corners=compat.align_corners, rngs=rngs)
         self.discriminator = MultiScaleDiscriminator(model, rngs=rngs)
         if model.compute_dtype == "bfloat16":
-            for block in _modules(self, ConvBlock | ResBlock | DiscriminatorBlock):
-                for conv in _modules(block, nnx.Conv):
-                    conv.dtype = jnp.bfloat16
+            # The keypoint detector stays in float32: it is small, and in bfloat16 its gradients
+            # would be off by a sixth (docs/reproduction.md).
+            for network in (self.generator, self.discriminator):
+                for block in _modules(network, ConvBlock | ResBlock | DiscriminatorBlock):
+                    for conv in _modules(block, nnx.Conv):
+                        conv.dtype = jnp.bfloat16
 
 
 def _modules(parent: nnx.Module, kind: Any) -> list[Any]:

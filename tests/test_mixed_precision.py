@@ -60,8 +60,8 @@ def dtypes_of_convolutions(jaxpr):
 
 def test_most_convolutions_are_in_bfloat16_and_none_without_the_switch(steps):
     mixed = [*dtypes_of_convolutions(steps["bfloat16"][0].jaxpr)]
-    assert mixed.count("bfloat16") > 0.6 * len(mixed)
-    assert "float32" in mixed  # the heads and the smoothing of the pyramid
+    assert mixed.count("bfloat16") > 0.4 * len(mixed)
+    assert "float32" in mixed  # the keypoint detector, the heads and the smoothing of the pyramid
     assert set(dtypes_of_convolutions(steps["float32"][0].jaxpr)) == {"float32"}
 
 
@@ -74,11 +74,17 @@ def test_what_is_kept_is_float32(steps):
 def test_losses_and_gradients_are_near_those_of_float32(steps):
     _, (state, scalars, outputs) = steps["float32"]
     _, (mixed_state, mixed_scalars, mixed_outputs) = steps["bfloat16"]
+    of_keypoints = {"equivariance_value", "equivariance_jacobian", "keypoint_spread"}
     for name, value in scalars.items():
-        assert float(mixed_scalars[name]) == pytest.approx(float(value), rel=0.1), name
-        assert float(mixed_scalars[name]) != float(value), name
-    moved = mixed_outputs.driving_keypoints.value - outputs.driving_keypoints.value
-    assert np.abs(moved).mean() < 0.02
+        mixed, expected = float(mixed_scalars[name]), float(value)
+        assert mixed == pytest.approx(expected, rel=0.1), name
+        if name in of_keypoints:
+            assert mixed == pytest.approx(expected, rel=1e-5), name
+        else:
+            assert mixed != expected, name
+    np.testing.assert_allclose(
+        mixed_outputs.driving_keypoints.value, outputs.driving_keypoints.value, atol=1e-6
+    )
     # A source moved by a rounding of bfloat16 turns the gradients of this untrained model as much
     # in float32: those of the generator to a cosine of 0.8, those of the keypoints to 0.2 to 0.5.
     for network, least in (("discriminator", 0.95), ("generator", 0.6)):
