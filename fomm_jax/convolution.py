@@ -1,19 +1,45 @@
-"""Convolution with stride 1, around two things that XLA does badly on CPU.
+"""Convolution with stride 1, around what XLA does badly on CPU.
 
 The values are those of `jax.lax.conv_general_dilated`. What was measured is in docs/performance.md.
 """
 
+import contextlib
+import contextvars
 import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
+from fomm_jax import winograd
+from fomm_jax.geometry import at_full_precision, upsample_nearest
+
 # By this name rematerialisation (`train_step.make_gradients`) finds what `convolve` gives.
 CONVOLVED = "convolved"
 
+# So many pixels, with all their shifts, fit into a processor's cache.
+PIXELS_AT_ONCE = 1024
+
+# `winograd` pays where channels in times channels out are at least so many; for the convolution
+# itself, though not for its gradient, there must be so many pixels, too.
+FEWEST_PRODUCTS = 128 * 256
+FEWEST_PIXELS = 512
+
 Padding = tuple[tuple[int, int], ...]  # rows above and below, columns left and right
+
+_portable = contextvars.ContextVar("_portable", default=False)
+
+
+@contextlib.contextmanager
+def portable() -> Iterator[None]:
+    """What is traced meanwhile has XLA's own convolutions alone, for programs to be exported."""
+    token = _portable.set(True)
+    try:
+        yield
+    finally:
+        _portable.reset(token)
 
 
 def convolve(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Array:
@@ -41,6 +67,67 @@ def convolve_for_flax(
     return convolve(x, kernel, tuple((low, high) for low, high in padding))
 
 
+def convolve_doubled(
+    x: jax.Array, kernel: jax.Array, strides: object, padding: Any, **options: object
+) -> jax.Array:
+    """Convolution of pictures whose every pixel is repeated twice in height and width.
+
+    Args:
+      x: (b, h, w, c).
+      kernel: (3, 3, c, d), which sees one row or column of zeros around the doubled picture.
+      strides, padding, options: what an `nnx.Conv` gives its `conv_general_dilated` besides.
+
+    Returns:
+      (b, 2h, 2w, d).
+    """
+    if _may_differ() and x.dtype != jnp.bfloat16:  # too coarse for sums of pixels
+        return checkpoint_name(_convolve_doubled(x, kernel), CONVOLVED)
+    return convolve_for_flax(upsample_nearest(x), kernel, strides, padding, **options)
+
+
+def _may_differ() -> bool:
+    """Whether there may be another form of the convolution, for a CPU."""
+    # Simulated devices share a pool of threads, in which a large product and the collective that
+    # another device has reached wait for one another.
+    return jax.default_backend() == "cpu" and jax.device_count() == 1 and not _portable.get()
+
+
+@jax.custom_vjp
+def _convolve_doubled(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    return jax.lax.platform_dependent(
+        x, kernel, cpu=winograd.convolve_doubled, default=_xla_convolution_doubled
+    )
+
+
+def _xla_convolution_doubled(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    return _xla_convolution(upsample_nearest(x), kernel, ((1, 1), (1, 1)))
+
+
+def _convolve_doubled_forward(
+    x: jax.Array, kernel: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    return _convolve_doubled(x, kernel), (x, kernel)
+
+
+def _convolve_doubled_backward(
+    inputs: tuple[jax.Array, jax.Array], gradient: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    def gradients(
+        function: Callable[[jax.Array, jax.Array], jax.Array],
+    ) -> Callable[..., tuple[jax.Array, jax.Array]]:
+        return lambda x, kernel, gradient: jax.vjp(function, x, kernel)[1](gradient)
+
+    return jax.lax.platform_dependent(
+        *inputs,
+        gradient,
+        cpu=gradients(winograd.convolve_doubled),
+        default=gradients(_xla_convolution_doubled),
+    )
+
+
+_convolve_doubled.defvjp(_convolve_doubled_forward, _convolve_doubled_backward)
+
+
 def _product_of_patches(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Array:
     """The convolution as one matrix product."""
     height, width, _, features = kernel.shape
@@ -60,14 +147,33 @@ def _xla_convolution(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.A
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _convolve(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Array:
-    """`_xla_convolution`, with `_kernel_gradient_by_products` on a CPU."""
+    """`_xla_convolution`, in other forms on a CPU."""
+    pays = _may_differ() and _suits_winograd(x, kernel, padding)
+    if pays and x.size // x.shape[3] >= FEWEST_PIXELS:
+        return jax.lax.platform_dependent(
+            x,
+            kernel,
+            cpu=winograd.convolve,
+            default=lambda x, kernel: _xla_convolution(x, kernel, padding),
+        )
     return _xla_convolution(x, kernel, padding)
+
+
+def _suits_winograd(x: jax.Array, kernel: jax.Array, padding: Padding) -> bool:
+    _, height, width, channels = x.shape
+    return (
+        kernel.shape[:2] == (3, 3)
+        and padding == ((1, 1), (1, 1))
+        and x.dtype != jnp.bfloat16
+        and height % 2 == width % 2 == 0
+        and channels * kernel.shape[3] >= FEWEST_PRODUCTS
+    )
 
 
 def _convolve_forward(
     x: jax.Array, kernel: jax.Array, padding: Padding
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return _xla_convolution(x, kernel, padding), (x, kernel)
+    return _convolve(x, kernel, padding), (x, kernel)
 
 
 def _convolve_backward(
@@ -75,20 +181,23 @@ def _convolve_backward(
 ) -> tuple[jax.Array, jax.Array]:
     x, kernel = inputs
 
-    def by_xla(x: jax.Array, gradient: jax.Array) -> jax.Array:
-        return jax.vjp(lambda kernel: _xla_convolution(x, kernel, padding), kernel)[1](gradient)[0]
+    def by_xla(x: jax.Array, kernel: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def forward(x: jax.Array, kernel: jax.Array) -> jax.Array:
+            return _xla_convolution(x, kernel, padding)
 
-    def by_products(x: jax.Array, gradient: jax.Array) -> jax.Array:
-        # Simulated devices share a pool of threads, in which a large product and the collective
-        # that another device has reached wait for one another.
-        if jax.default_backend() != "cpu" or jax.device_count() > 1:
-            return by_xla(x, gradient)
-        return _kernel_gradient_by_products(x, gradient, kernel.shape[:2], padding)
+        return jax.vjp(forward, x, kernel)[1](gradient)
 
-    return (
-        jax.vjp(lambda x: _xla_convolution(x, kernel, padding), x)[1](gradient)[0],
-        jax.lax.platform_dependent(x, gradient, cpu=by_products, default=by_xla),
-    )
+    def on_cpu(x: jax.Array, kernel: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
+        if _suits_winograd(x, kernel, padding):
+            x_gradient = jax.vjp(lambda x: winograd.convolve(x, kernel), x)[1](gradient)[0]
+        else:
+            x_gradient = by_xla(x, kernel, gradient)[0]
+        size = kernel.shape[:2]
+        return x_gradient, _kernel_gradient_by_products(x, gradient, size, padding)
+
+    if not _may_differ():
+        return by_xla(x, kernel, gradient)
+    return jax.lax.platform_dependent(x, kernel, gradient, cpu=on_cpu, default=by_xla)
 
 
 _convolve.defvjp(_convolve_forward, _convolve_backward)
@@ -97,9 +206,10 @@ _convolve.defvjp(_convolve_forward, _convolve_backward)
 def _kernel_gradient_by_products(
     x: jax.Array, gradient: jax.Array, size: tuple[int, ...], padding: Padding
 ) -> jax.Array:
-    """dL/dkernel[i, j] = Σ x[·, y + i - above, x + j - left] ⊗ gradient[·, y, x]: a product a tap.
+    """dL/dkernel[i, j] = Σ x[·, y + i - above, x + j - left] ⊗ gradient[·, y, x], as products.
 
-    Of the two, the one with fewer channels is shifted, since a shift is a copy.
+    One product has all taps of some rows. Of the two, the one with fewer channels is copied, once
+    for each tap.
 
     Args:
       x: (b, h, w, c).
@@ -110,7 +220,7 @@ def _kernel_gradient_by_products(
     Returns:
       (kh, kw, c, d).
     """
-    shift_gradient = gradient.shape[-1] < x.shape[-1]
+    shift_gradient = gradient.shape[3] <= x.shape[3]
     if shift_gradient:
         # Where x moves by (i, j) against the gradient, that moves by (-i, -j) against x.
         still, shifted = x, gradient
@@ -126,13 +236,26 @@ def _kernel_gradient_by_products(
         jnp.zeros((), shifted.dtype),
         ((0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0)),
     )
-    flat = still.reshape(-1, still.shape[-1])
+    batch, height, width, channels = still.shape
+    at_once = max(1, PIXELS_AT_ONCE // (batch * width))
+    rows = max(n for n in range(1, min(at_once, height) + 1) if height % n == 0)
+    taps = [(i, j) for i in range(size[0]) for j in range(size[1])]
 
-    def product(tap: jax.Array) -> jax.Array:
-        start = (0, tap // size[1], tap % size[1], 0)
-        window = jax.lax.dynamic_slice(shifted, start, (*still.shape[:3], shifted.shape[-1]))
-        return window.reshape(-1, window.shape[-1]).T @ flat
+    def add(total: jax.Array, top: jax.Array) -> tuple[jax.Array, None]:
+        part = jax.lax.dynamic_slice_in_dim(still, top, rows, axis=1).reshape(-1, channels)
+        around = jax.lax.dynamic_slice_in_dim(shifted, top, rows + size[0] - 1, axis=1)
+        shifts = [around[:, i : i + rows, j : j + width] for i, j in taps]
+        if shift_gradient:
+            shifts = shifts[::-1]
+        patches = jnp.concatenate(shifts, axis=3).reshape(len(part), -1)
+        left, right = (part, patches) if shift_gradient else (patches, part)
+        return total + jnp.matmul(left.T, right, preferred_element_type=total.dtype), None
 
-    products = jax.lax.map(product, jnp.arange(size[0] * size[1]))
-    products = products.reshape(*size, shifted.shape[-1], still.shape[-1])
-    return jnp.flip(products, (0, 1)).swapaxes(2, 3) if shift_gradient else products
+    copied = len(taps) * shifted.shape[3]
+    shape = (channels, copied) if shift_gradient else (copied, channels)
+    total, _ = jax.lax.scan(
+        add, at_full_precision(jnp.zeros(shape, x.dtype)), jnp.arange(0, height, rows)
+    )
+    if shift_gradient:
+        total = total.reshape(channels, len(taps), -1).swapaxes(0, 1)
+    return total.reshape(*size, x.shape[3], gradient.shape[3]).astype(x.dtype)

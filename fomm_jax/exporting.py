@@ -15,6 +15,7 @@ from jax import export
 from fomm_jax.atomic_files import replacing
 from fomm_jax.compiled_model import CompiledModel, to_bytes, to_float
 from fomm_jax.config import NormalizationConfig
+from fomm_jax.convolution import portable
 from fomm_jax.errors import InputError
 from fomm_jax.motion_transfer import EncodedSource, generate, normalize_keypoints
 from fomm_jax.types import Keypoints
@@ -60,7 +61,8 @@ def write_stablehlo(
       InputError: flatbuffers is not installed, or nothing can be written there.
     """
     _expect_package("flatbuffers", "`pip install fomm_jax[export]`")
-    exported = export.export(jax.jit(function), platforms=PLATFORMS)(*_specifications(size))
+    with portable():
+        exported = export.export(jax.jit(function), platforms=PLATFORMS)(*_specifications(size))
     content = exported.serialize()
     with replacing(path) as unfinished:
         unfinished.write_bytes(content)
@@ -78,7 +80,8 @@ def write_onnx(path: str | os.PathLike[str], function: Animation, size: tuple[in
     # jax2onnx has its own idea of some of JAX's functions while it traces them, and not all of it
     # takes unknown numbers of frames; of a function that is traced already it sees primitives.
     specifications = _specifications(size)
-    traced = jax.make_jaxpr(function)(*specifications)
+    with portable():
+        traced = jax.make_jaxpr(function)(*specifications)
 
     def primitives(*pictures: Any) -> jax.Array:
         return jax.extend.core.jaxpr_as_fun(traced)(*pictures)[0]

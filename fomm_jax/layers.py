@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from fomm_jax import geometry
-from fomm_jax.convolution import convolve_for_flax
+from fomm_jax.convolution import convolve_doubled, convolve_for_flax
 
 NORM_EPSILON = 1e-5  # torch's default for batch and instance normalisation
 STATISTICS_MOMENTUM = 0.1  # torch's default: the share of the new batch in the running statistics
@@ -171,11 +171,11 @@ class DownBlock(ConvBlock):
 
 
 class UpBlock(ConvBlock):
-    """A `ConvBlock` that doubles the size."""
+    """A `ConvBlock` of pictures with each pixel repeated: (b, h, w, c) to (b, 2h, 2w, d)."""
 
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """(b, h, w, in_features) to (b, 2h, 2w, out_features)."""
-        return super().__call__(geometry.upsample_nearest(x), train=train)
+    def __init__(self, in_features: int, out_features: int, *, rngs: nnx.Rngs):
+        super().__init__(in_features, out_features, rngs=rngs)
+        self.conv.conv_general_dilated = convolve_doubled
 
 
 class Hourglass(nnx.Module):

@@ -1,13 +1,11 @@
 """The convolution and both of its gradients, against sums written out in numpy."""
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fomm_jax import convolution
+from fomm_jax import convolution, winograd
 
 # Picture, kernel, padding above and below, left and right, channels in and out.
 CASES = {
@@ -26,52 +24,101 @@ CASES = {
 }
 
 
-@pytest.fixture(params=["a CPU", "simulated devices"], autouse=True)
+@pytest.fixture(params=["a CPU", "a CPU, many channels", "simulated devices"], autouse=True)
 def devices(request, monkeypatch):
-    """Both ways to the gradient on CPU; the tests' eight devices alone would take one."""
-    if request.param == "a CPU":
+    """All ways that there are on CPU; the tests' eight devices alone would take one."""
+    if request.param != "simulated devices":
         monkeypatch.setattr(jax, "device_count", lambda: 1)
+    if request.param == "a CPU, many channels":
+        monkeypatch.setattr(convolution, "FEWEST_PRODUCTS", 0)
+        monkeypatch.setattr(convolution, "FEWEST_PIXELS", 0)
     return request.param
+
+
+def sums(x, kernel, padding, outer):
+    """y = Σ over taps of x, shifted, times the tap; and the gradients of Σ y · outer."""
+    padded = np.pad(x, ((0, 0), *padding, (0, 0)))
+    _, rows, columns, _ = outer.shape
+    y = np.zeros_like(outer)
+    kernel_gradient, padded_gradient = np.zeros_like(kernel), np.zeros_like(padded)
+    for i, j in np.ndindex(kernel.shape[:2]):
+        window = np.s_[:, i : i + rows, j : j + columns]
+        y += padded[window] @ kernel[i, j]
+        kernel_gradient[i, j] = np.einsum("bhwc,bhwd->cd", padded[window], outer)
+        padded_gradient[window] += outer @ kernel[i, j].T
+    (above, _), (left, _) = padding
+    x_gradient = padded_gradient[:, above : above + x.shape[1], left : left + x.shape[2]]
+    return y, x_gradient, kernel_gradient
+
+
+def check(function, x, kernel, outer, expected):
+    @jax.jit
+    def found(x, kernel, outer):
+        y, backward = jax.vjp(function, x, kernel)
+        return y, *backward(outer)
+
+    for ours, theirs in zip(found(x, kernel, outer), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_values_and_gradients(x64, case):
-    """y = Σ over taps of x, shifted, times the tap; both gradients are its transposes."""
     size, (height, width), padding, channels, features = case
     random = np.random.default_rng(0)
     x = random.normal(size=(2, *size, channels))
     kernel = random.normal(size=(height, width, channels, features))
-    padded = np.pad(x, ((0, 0), *padding, (0, 0)))
-    rows, columns = padded.shape[1] - height + 1, padded.shape[2] - width + 1
-    outer = random.normal(size=(2, rows, columns, features))
-
-    expected = np.zeros((2, rows, columns, features))
-    kernel_gradient, padded_gradient = np.zeros_like(kernel), np.zeros_like(padded)
-    for i, j in itertools.product(range(height), range(width)):
-        window = np.s_[:, i : i + rows, j : j + columns]
-        expected += padded[window] @ kernel[i, j]
-        kernel_gradient[i, j] = np.einsum("bhwc,bhwd->cd", padded[window], outer)
-        padded_gradient[window] += outer @ kernel[i, j].T
-    (above, _), (left, _) = padding
-    x_gradient = padded_gradient[:, above : above + size[0], left : left + size[1]]
-
-    found, backward = jax.vjp(
-        lambda x, kernel: convolution.convolve(x, kernel, padding),
-        jnp.asarray(x),
-        jnp.asarray(kernel),
+    rows, columns = (
+        length + sum(ends) - extent + 1
+        for length, ends, extent in zip(size, padding, kernel.shape, strict=False)
     )
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
-    for ours, theirs in zip(
-        backward(jnp.asarray(outer)), (x_gradient, kernel_gradient), strict=True
-    ):
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+    outer = random.normal(size=(2, rows, columns, features))
+    check(
+        lambda x, kernel: convolution.convolve(x, kernel, padding),
+        x,
+        kernel,
+        outer,
+        sums(x, kernel, padding, outer),
+    )
 
 
-def test_accelerators_run_xlas_own_gradient(devices):
-    """Lowered for a GPU, the step has the convolution's transposes and no loop over taps."""
+@pytest.mark.parametrize(("size", "at_once"), [((1, 1), 100), ((4, 3), 1), ((4, 3), 24)])
+def test_values_and_gradients_of_doubled_pictures(x64, size, at_once, monkeypatch):
+    monkeypatch.setattr(winograd, "PIXELS_AT_ONCE", at_once)
+    random = np.random.default_rng(0)
+    x, kernel = random.normal(size=(3, *size, 2)), random.normal(size=(3, 3, 2, 5))
+    outer = random.normal(size=(3, 2 * size[0], 2 * size[1], 5))
+    padding = ((1, 1), (1, 1))
+    repeated = x.repeat(2, axis=1).repeat(2, axis=2)
+    y, repeated_gradient, kernel_gradient = sums(repeated, kernel, padding, outer)
+    x_gradient = repeated_gradient.reshape(3, size[0], 2, size[1], 2, 2).sum((2, 4))
+    check(
+        lambda x, kernel: convolution.convolve_doubled(x, kernel, (1, 1), padding),
+        x,
+        kernel,
+        outer,
+        (y, x_gradient, kernel_gradient),
+    )
+
+
+def test_gradient_in_bfloat16_sums_in_float32():
+    """Ones times ones over more pixels than bfloat16 can count."""
+    x, kernel = jnp.ones((1, 64, 64, 1), jnp.bfloat16), jnp.ones((1, 1, 1, 1), jnp.bfloat16)
+    _, backward = jax.vjp(lambda k: convolution.convolve(x, k, ((0, 0), (0, 0))), kernel)
+    assert float(backward(x)[0].item()) == 64 * 64
+
+
+FUNCTIONS = {
+    "as it is": lambda x, kernel: convolution.convolve(x, kernel, ((1, 1), (1, 1))),
+    "doubled": lambda x, kernel: convolution.convolve_doubled(x, kernel, (1, 1), [(1, 1), (1, 1)]),
+}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
+def test_accelerators_run_xlas_own_convolution(devices, function):
+    """Lowered for a GPU, the gradients are the convolution and its transposes, with no loop."""
 
     def loss(x, kernel):
-        return jnp.sum(convolution.convolve(x, kernel, ((1, 1), (1, 1))))
+        return jnp.sum(function(x, kernel) ** 2)
 
     gradient = jax.jit(jax.grad(loss, argnums=(0, 1)))
     arguments = jnp.ones((1, 8, 8, 3)), jnp.ones((3, 3, 3, 4))
@@ -79,7 +126,17 @@ def test_accelerators_run_xlas_own_gradient(devices):
         platform: gradient.trace(*arguments).lower(lowering_platforms=(platform,)).as_text()
         for platform in ("cpu", "cuda", "tpu")
     }
-    assert ("stablehlo.while" in lowered["cpu"]) == (devices == "a CPU")
+    assert ("stablehlo.while" in lowered["cpu"]) == (devices != "simulated devices")
     for platform in ("cuda", "tpu"):
         assert "stablehlo.while" not in lowered[platform]
-        assert lowered[platform].count("stablehlo.convolution") == 2
+        assert lowered[platform].count("stablehlo.convolution") == 3
+
+
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
+def test_portable_programs_have_one_form(function):
+    arguments = jnp.ones((1, 8, 8, 3)), jnp.ones((3, 3, 3, 4))
+    with convolution.portable():
+        text = str(jax.make_jaxpr(function)(*arguments))
+    assert text.count("conv_general_dilated[") == 1
+    assert "platform_index" not in text
+    assert "dot_general" not in text
