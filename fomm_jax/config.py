@@ -102,9 +102,9 @@ class ModelConfig:
     num_kp: int = 10
     num_channels: int = 3
     estimate_jacobian: bool = True  # first-order model; False is the zero-order one
-    # Of the perceptual network, and of the convolutions in blocks of generator, dense motion network
-    # and discriminator: "float32" or "bfloat16". Parameters, statistics, the keypoint detector,
-    # coordinates, heads and losses are float32 with both.
+    # Of the perceptual network, and of the convolutions in blocks of generator, dense motion
+    # network and discriminator: "float32" or "bfloat16". Parameters, statistics, the keypoint
+    # detector, coordinates, heads and losses are float32 with both.
     compute_dtype: str = "float32"
     kp_detector: KeypointDetectorConfig = KeypointDetectorConfig()
     generator: GeneratorConfig = GeneratorConfig()

@@ -6,6 +6,7 @@ The values are those of `jax.lax.conv_general_dilated`. What was measured is in 
 import contextlib
 import contextvars
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,6 +27,8 @@ PIXELS_AT_ONCE = 1024
 # itself, though not for its gradient, there must be so many pixels, too.
 FEWEST_PRODUCTS = 128 * 256
 FEWEST_PIXELS = 512
+# Where there are fewer multiplications, the other forms save less than they take to compile.
+FEWEST_MULTIPLICATIONS = 2**30
 
 Padding = tuple[tuple[int, int], ...]  # rows above and below, columns left and right
 
@@ -80,7 +83,9 @@ def convolve_doubled(
     Returns:
       (b, 2h, 2w, d).
     """
-    if _may_differ() and x.dtype != jnp.bfloat16:  # too coarse for sums of pixels
+    pixels = 4 * (x.size // x.shape[3])
+    # bfloat16 is too coarse for sums of pixels.
+    if _may_differ() and _is_large(pixels, kernel) and x.dtype != jnp.bfloat16:
         return checkpoint_name(_convolve_doubled(x, kernel), CONVOLVED)
     return convolve_for_flax(upsample_nearest(x), kernel, strides, padding, **options)
 
@@ -90,6 +95,10 @@ def _may_differ() -> bool:
     # Simulated devices share a pool of threads, in which a large product and the collective that
     # another device has reached wait for one another.
     return jax.default_backend() == "cpu" and jax.device_count() == 1 and not _portable.get()
+
+
+def _is_large(pixels: int, kernel: jax.Array) -> bool:
+    return kernel.size * pixels >= FEWEST_MULTIPLICATIONS
 
 
 @jax.custom_vjp
@@ -165,6 +174,7 @@ def _suits_winograd(x: jax.Array, kernel: jax.Array, padding: Padding) -> bool:
         kernel.shape[:2] == (3, 3)
         and padding == ((1, 1), (1, 1))
         and x.dtype != jnp.bfloat16
+        and _is_large(x.size // channels, kernel)
         and height % 2 == width % 2 == 0
         and channels * kernel.shape[3] >= FEWEST_PRODUCTS
     )
@@ -208,8 +218,7 @@ def _kernel_gradient_by_products(
 ) -> jax.Array:
     """dL/dkernel[i, j] = Σ x[·, y + i - above, x + j - left] ⊗ gradient[·, y, x], as products.
 
-    One product has all taps of some rows. Of the two, the one with fewer channels is copied, once
-    for each tap.
+    Of the two, the one with fewer channels is shifted, since a shift is a copy.
 
     Args:
       x: (b, h, w, c).
@@ -236,26 +245,57 @@ def _kernel_gradient_by_products(
         jnp.zeros((), shifted.dtype),
         ((0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0)),
     )
+    few = math.prod(size) * shifted.shape[3] * still.size < FEWEST_MULTIPLICATIONS
+    by_products = _tap_by_tap if few else _all_taps_of_some_rows
+    return by_products(still, shifted, size, turned=shift_gradient).astype(x.dtype)
+
+
+def _tap_by_tap(
+    still: jax.Array, shifted: jax.Array, size: tuple[int, ...], turned: bool
+) -> jax.Array:
+    """One product has one tap; with `turned`, the kernel is that of `still` as the input."""
+    flat = still.reshape(-1, still.shape[3])
+
+    def product(tap: jax.Array) -> jax.Array:
+        start = (0, tap // size[1], tap % size[1], 0)
+        window = jax.lax.dynamic_slice(shifted, start, (*still.shape[:3], shifted.shape[3]))
+        return _product(window.reshape(-1, window.shape[3]).T, flat)
+
+    products = jax.lax.map(product, jnp.arange(math.prod(size)))
+    products = products.reshape(*size, shifted.shape[3], still.shape[3])
+    return jnp.flip(products, (0, 1)).swapaxes(2, 3) if turned else products
+
+
+def _all_taps_of_some_rows(
+    still: jax.Array, shifted: jax.Array, size: tuple[int, ...], turned: bool
+) -> jax.Array:
+    """As `_tap_by_tap`; one product has all taps of as many rows as stay in the cache."""
     batch, height, width, channels = still.shape
     at_once = max(1, PIXELS_AT_ONCE // (batch * width))
     rows = max(n for n in range(1, min(at_once, height) + 1) if height % n == 0)
     taps = [(i, j) for i in range(size[0]) for j in range(size[1])]
+    if turned:
+        taps.reverse()
 
     def add(total: jax.Array, top: jax.Array) -> tuple[jax.Array, None]:
         part = jax.lax.dynamic_slice_in_dim(still, top, rows, axis=1).reshape(-1, channels)
         around = jax.lax.dynamic_slice_in_dim(shifted, top, rows + size[0] - 1, axis=1)
         shifts = [around[:, i : i + rows, j : j + width] for i, j in taps]
-        if shift_gradient:
-            shifts = shifts[::-1]
         patches = jnp.concatenate(shifts, axis=3).reshape(len(part), -1)
-        left, right = (part, patches) if shift_gradient else (patches, part)
-        return total + jnp.matmul(left.T, right, preferred_element_type=total.dtype), None
+        left, right = (part, patches) if turned else (patches, part)
+        return total + _product(left.T, right), None
 
     copied = len(taps) * shifted.shape[3]
-    shape = (channels, copied) if shift_gradient else (copied, channels)
-    total, _ = jax.lax.scan(
-        add, at_full_precision(jnp.zeros(shape, x.dtype)), jnp.arange(0, height, rows)
-    )
-    if shift_gradient:
+    shape = (channels, copied) if turned else (copied, channels)
+    tops = jnp.arange(0, height, rows)
+    total, _ = jax.lax.scan(add, at_full_precision(jnp.zeros(shape, still.dtype)), tops)
+    if turned:
         total = total.reshape(channels, len(taps), -1).swapaxes(0, 1)
-    return total.reshape(*size, x.shape[3], gradient.shape[3]).astype(x.dtype)
+        return total.reshape(*size, channels, shifted.shape[3])
+    return total.reshape(*size, shifted.shape[3], channels)
+
+
+def _product(left: jax.Array, right: jax.Array) -> jax.Array:
+    """A matrix product; that of bfloat16 sums in float32."""
+    dtype = jnp.float32 if left.dtype == jnp.bfloat16 else left.dtype
+    return jnp.matmul(left, right, preferred_element_type=dtype)

@@ -32,6 +32,7 @@ def devices(request, monkeypatch):
     if request.param == "a CPU, many channels":
         monkeypatch.setattr(convolution, "FEWEST_PRODUCTS", 0)
         monkeypatch.setattr(convolution, "FEWEST_PIXELS", 0)
+        monkeypatch.setattr(convolution, "FEWEST_MULTIPLICATIONS", 0)
     return request.param
 
 
