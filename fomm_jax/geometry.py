@@ -169,20 +169,23 @@ def antialias_downsample(pictures: jax.Array, scale: float) -> jax.Array:
     """
     if scale == 1:
         return pictures
-    batch, height, width, channels = pictures.shape
     kernel = antialias_kernel(scale)
-    stride, border = int(1 / scale), len(kernel) // 2
-    # A picture a channel: XLA's grouped convolutions, and above all their gradients, are slow.
-    planes = jnp.moveaxis(pictures, 3, 1).reshape(batch * channels, height, width, 1)
-    small = jax.lax.conv_general_dilated(
-        planes,
-        jnp.asarray(kernel[:, :, None, None], pictures.dtype),
-        window_strides=(stride, stride),
-        padding=((border, border), (border, border)),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    stride, size, border = int(1 / scale), len(kernel), len(kernel) // 2
+    height, width = (-(-extent // stride) for extent in pictures.shape[1:3])
+    # A convolution of one channel is slow everywhere, on TPU a hundred times as slow as this
+    # (docs/performance.md): each row of the kernel as a matrix between whole rows of pixels.
+    taps = np.arange(pictures.shape[2])[:, None] - stride * np.arange(width) + border
+    inside = (taps >= 0) & (taps < size)
+    row_filters = np.where(inside, kernel[:, np.clip(taps, 0, size - 1)], 0)
+    padded = jnp.pad(pictures, ((0, 0), (border, border), (0, 0), (0, 0)))
+    last = stride * (height - 1) + 1
+    rows = jnp.stack([padded[:, first : first + last : stride] for first in range(size)], axis=2)
+    return jnp.einsum(
+        "bhkxc,kxw->bhwc",
+        rows,
+        jnp.asarray(row_filters, pictures.dtype),
         precision=jax.lax.Precision.HIGHEST,
     )
-    return jnp.moveaxis(small.reshape(batch, channels, *small.shape[1:3]), 1, 3)
 
 
 def image_pyramid(pictures: jax.Array, scales: tuple[float, ...]) -> tuple[jax.Array, ...]:

@@ -69,9 +69,11 @@ class BatchNorm(nnx.Module):
             batch_mean = x.mean(axis=(0, 1, 2))
             batch_var = jnp.mean((x - _channels(batch_mean)) ** 2, axis=(0, 1, 2))
             unbiased = batch_var * (count / (count - 1))
-            self.mean[...] = mean + STATISTICS_MOMENTUM * (jax.lax.stop_gradient(batch_mean) - mean)
-            self.var[...] = var + STATISTICS_MOMENTUM * (jax.lax.stop_gradient(unbiased) - var)
-            self.num_batches_tracked[...] += 1
+            step = STATISTICS_MOMENTUM
+            # `mean[...] = ` would look for shardings, which tracers take long to say they lack.
+            self.mean.set_value(mean + step * jax.lax.stop_gradient(batch_mean - mean))
+            self.var.set_value(var + step * jax.lax.stop_gradient(unbiased - var))
+            self.num_batches_tracked.set_value(self.num_batches_tracked[...] + 1)
             mean, var = batch_mean, batch_var
         factor = self.scale[...] * jax.lax.rsqrt(var + NORM_EPSILON)
         return ((x - _channels(mean)) * _channels(factor) + _channels(self.bias[...])).astype(dtype)
@@ -119,7 +121,8 @@ class SpectralNorm(nnx.Module):
             constant = jax.lax.stop_gradient(matrix)
             right = _normalize(jnp.matmul(left, constant, precision="highest"))
             left = _normalize(jnp.matmul(constant, right, precision="highest"))
-            self.left[...], self.right[...] = left, right
+            self.left.set_value(left)
+            self.right.set_value(right)
         response = jnp.matmul(matrix, right, precision="highest")
         largest = jnp.matmul(left, response, precision="highest")
         # The convolution is linear, so its output is divided in place of its kernel.

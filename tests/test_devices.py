@@ -7,24 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import reference
+from narrow_vgg import narrow_vgg
 
 from fomm_jax import recordings, sharding
 from fomm_jax.errors import InputError
-from fomm_jax.perceptual import TAPS
 from fomm_jax.train_state import make_optimizers
 from fomm_jax.train_step import make_train_step
 from fomm_jax.types import Batch
 
 PAIRS = 8
-
-
-def small_vgg():
-    """One narrow layer for each of the five taps."""
-    random = np.random.default_rng(0)
-    return {
-        name: (random.normal(0, 0.2, (3, 3, channels, 4)), random.normal(0, 0.1, 4))
-        for name, channels in zip(TAPS, (3, 4, 4, 4, 4), strict=True)
-    }
 
 
 @pytest.fixture(scope="module", params=[1, 4], ids=["replicated", "fsdp 4"])
@@ -40,7 +31,7 @@ def steps(request):
         state = recordings.Trainer(recording).initial
         fresh = {name: optimizers[name].init(state.params[name]) for name in optimizers}
         state = dataclasses.replace(state, optimizers=fresh)
-        vgg, key = jax.tree.map(jnp.asarray, small_vgg()), jax.random.key(1)
+        vgg, key = jax.tree.map(jnp.asarray, narrow_vgg()), jax.random.key(1)
         step = make_train_step(config, optimizers)
         alone = jax.jit(step, compiler_options=recordings.QUICK_COMPILATION)(state, batch, key, vgg)
 

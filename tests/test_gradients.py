@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import reference
-from test_devices import small_vgg
+from narrow_vgg import narrow_vgg
 
 from fomm_jax import recordings
 from fomm_jax.config import TrainConfig
@@ -32,7 +32,7 @@ def tiny():
         return (
             recording.config,
             dataclasses.replace(state, optimizers=fresh),
-            jax.tree.map(jnp.asarray, small_vgg()),
+            jax.tree.map(jnp.asarray, narrow_vgg()),
             (source, driving, transform),
         )
 

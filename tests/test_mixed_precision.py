@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import reference
 from flax import nnx
-from test_devices import small_vgg
+from narrow_vgg import narrow_vgg
 
 from fomm_jax import recordings
 from fomm_jax.train_state import make_optimizers, merge_networks
@@ -39,7 +39,7 @@ def steps():
         state = jax.tree.map(
             lambda leaf: jnp.asarray(leaf, jnp.float32) if leaf.dtype == float else leaf, state
         )
-        vgg = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), small_vgg())
+        vgg = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), narrow_vgg())
         step = make_train_step(config, optimizers)
         arguments = state, Batch(source, driving), jax.random.key(1), vgg
         compiled = jax.jit(step, compiler_options=recordings.QUICK_COMPILATION)

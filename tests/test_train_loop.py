@@ -9,6 +9,7 @@ import shutil
 import jax
 import numpy as np
 import pytest
+from narrow_vgg import narrow_vgg
 from orbax.checkpoint import v1 as ocp
 
 from configs import tiny
@@ -17,7 +18,6 @@ from fomm_jax.checkpoints import restore_state
 from fomm_jax.config_dict import from_config_dict
 from fomm_jax.errors import InputError
 from fomm_jax.event_files import read_curves
-from fomm_jax.perceptual_weights import load_vgg
 from fomm_jax.pretrained import load_config
 from fomm_jax.reconstruction_page import NO_LOSSES
 from fomm_jax.torch_file_writer import write_torch_file
@@ -30,8 +30,11 @@ from fomm_jax.workdir_lock import only_run_in
 from input_pipeline.figures import write_dataset
 from input_pipeline.loader import TrainingBatches, training_batches
 
-# Orbax, asked for arrays without shardings, says that it takes those of the file.
-pytestmark = pytest.mark.filterwarnings("ignore:Sharding info not provided:UserWarning")
+pytestmark = [
+    pytest.mark.usefixtures("quick_compilation"),
+    # Orbax, asked for arrays without shardings, says that it takes those of the file.
+    pytest.mark.filterwarnings("ignore:Sharding info not provided:UserWarning"),
+]
 
 BRANCHES = ("params", "statistics", "optimizers", "step")
 
@@ -48,8 +51,8 @@ def config(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def vgg(config):
-    return load_vgg(config.perceptual)
+def vgg():
+    return jax.tree.map(np.float32, narrow_vgg())
 
 
 def run(config, workdir, vgg, num_steps=4, begin_from=None, **changes):
