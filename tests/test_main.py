@@ -22,8 +22,11 @@ from fomm_jax.video_io import iterate_frames, probe_video
 from fomm_jax.video_writer import VideoWriter
 from input_pipeline.figures import write_dataset
 
-# From ml_collections, which reads the file of --config in a way that importlib gives up.
-pytestmark = pytest.mark.filterwarnings(r"ignore:the load_module\(\) method:DeprecationWarning")
+pytestmark = [
+    pytest.mark.usefixtures("quick_compilation"),
+    # From ml_collections, which reads the file of --config in a way that importlib gives up.
+    pytest.mark.filterwarnings(r"ignore:the load_module\(\) method:DeprecationWarning"),
+]
 
 MAIN = main.__file__
 SIZE, NUM_FRAMES = 32, 5

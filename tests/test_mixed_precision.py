@@ -42,8 +42,8 @@ def steps():
         vgg = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), narrow_vgg())
         step = make_train_step(config, optimizers)
         arguments = state, Batch(source, driving), jax.random.key(1), vgg
-        compiled = jax.jit(step, compiler_options=recordings.QUICK_COMPILATION)
-        found[dtype] = jax.make_jaxpr(step)(*arguments), compiled(*arguments)
+        traced = jax.jit(step, compiler_options=recordings.QUICK_COMPILATION).trace(*arguments)
+        found[dtype] = traced.jaxpr, traced.lower().compile()(*arguments)
     return found
 
 
