@@ -255,15 +255,17 @@ def _tap_by_tap(
 ) -> jax.Array:
     """One product has one tap; with `turned`, the kernel is that of `still` as the input."""
     flat = still.reshape(-1, still.shape[3])
+    taps = jnp.arange(math.prod(size))
 
     def product(tap: jax.Array) -> jax.Array:
         start = (0, tap // size[1], tap % size[1], 0)
         window = jax.lax.dynamic_slice(shifted, start, (*still.shape[:3], shifted.shape[3]))
-        return _product(window.reshape(-1, window.shape[3]).T, flat)
+        window = window.reshape(-1, window.shape[3])
+        # Turned here, since a transposition of the whole kernel takes longer.
+        return _product(flat.T, window) if turned else _product(window.T, flat)
 
-    products = jax.lax.map(product, jnp.arange(math.prod(size)))
-    products = products.reshape(*size, shifted.shape[3], still.shape[3])
-    return jnp.flip(products, (0, 1)).swapaxes(2, 3) if turned else products
+    products = jax.lax.map(product, taps[::-1] if turned else taps)
+    return products.reshape(*size, *products.shape[1:])
 
 
 def _all_taps_of_some_rows(

@@ -172,8 +172,8 @@ def antialias_downsample(pictures: jax.Array, scale: float) -> jax.Array:
     kernel = antialias_kernel(scale)
     stride, size, border = int(1 / scale), len(kernel), len(kernel) // 2
     height, width = (-(-extent // stride) for extent in pictures.shape[1:3])
-    # A convolution of one channel is slow everywhere, on TPU a hundred times as slow as this
-    # (docs/performance.md): each row of the kernel as a matrix between whole rows of pixels.
+    # Each row of the kernel as a matrix between whole rows of pixels: convolutions of one channel
+    # are slow everywhere, and took two fifths of a step's cycles on TPU (docs/performance.md).
     taps = np.arange(pictures.shape[2])[:, None] - stride * np.arange(width) + border
     inside = (taps >= 0) & (taps < size)
     row_filters = np.where(inside, kernel[:, np.clip(taps, 0, size - 1)], 0)
