@@ -10,6 +10,7 @@ from jax.sharding import Sharding, SingleDeviceSharding
 
 from fomm_jax import sharding
 from fomm_jax.config import Config
+from fomm_jax.convolution import portable
 from fomm_jax.motion_transfer import animate_frames, encode_source
 from fomm_jax.networks import Networks, abstract_networks
 from fomm_jax.perceptual_weights import load_vgg
@@ -38,12 +39,13 @@ def lower_train(config: Config, devices: Sequence[jax.Device], batch: int) -> ja
         jnp.uint8,
         sharding=sharding.split_by_batch(mesh),
     )
-    return train_step.lower(
-        jax.eval_shape(initialise, key),
-        Batch(frames, frames),
-        key,
-        abstract(load_vgg(config.perceptual), replicated),
-    )
+    with portable():
+        return train_step.lower(
+            jax.eval_shape(initialise, key),
+            Batch(frames, frames),
+            key,
+            abstract(load_vgg(config.perceptual), replicated),
+        )
 
 
 def lower_animation(config: Config, device: jax.Device, batch: int) -> jax.stages.Lowered:
@@ -66,4 +68,5 @@ def lower_animation(config: Config, device: jax.Device, batch: int) -> jax.stage
     frames = jax.ShapeDtypeStruct((batch, *shape), jnp.uint8)
     scale = jax.ShapeDtypeStruct((), jnp.float32)
     arguments = (state, source, frames, source.keypoints, scale)
-    return jax.jit(animate).lower(*abstract(arguments, SingleDeviceSharding(device)))
+    with portable():
+        return jax.jit(animate).lower(*abstract(arguments, SingleDeviceSharding(device)))

@@ -7,7 +7,7 @@ import contextlib
 import contextvars
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -29,6 +29,9 @@ FEWEST_PRODUCTS = 128 * 256
 FEWEST_PIXELS = 512
 # Where there are fewer multiplications, the other forms save less than they take to compile.
 FEWEST_MULTIPLICATIONS = 2**30
+# XLA takes longer to reorder a kernel of so many numbers, and eight times the picture's, than to
+# multiply with it.
+LARGE_KERNEL = 2**20
 
 Padding = tuple[tuple[int, int], ...]  # rows above and below, columns left and right
 
@@ -56,8 +59,9 @@ def convolve(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Array:
     Returns:
       (b, h', w', d) where h' = h - kh + 1 + padding above and below, and w' likewise.
     """
-    if kernel.shape[0] > x.shape[1] or kernel.shape[1] > x.shape[2]:
-        # XLA would swap picture and kernel, and run that in a plain loop, which is far slower.
+    # XLA would swap picture and kernel, and run that in a plain loop, which is far slower.
+    smaller = kernel.shape[0] > x.shape[1] or kernel.shape[1] > x.shape[2]
+    if smaller or (_may_differ() and kernel.size >= max(LARGE_KERNEL, 8 * x.size)):
         return checkpoint_name(_product_of_patches(x, kernel, padding), CONVOLVED)
     return checkpoint_name(_convolve(x, kernel, padding), CONVOLVED)
 
@@ -103,13 +107,8 @@ def _is_large(pixels: int, kernel: jax.Array) -> bool:
 
 @jax.custom_vjp
 def _convolve_doubled(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    return jax.lax.platform_dependent(
-        x, kernel, cpu=winograd.convolve_doubled, default=_xla_convolution_doubled
-    )
-
-
-def _xla_convolution_doubled(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    return _xla_convolution(upsample_nearest(x), kernel, ((1, 1), (1, 1)))
+    """`winograd.convolve_doubled`, of which the gradients keep nothing but the inputs."""
+    return winograd.convolve_doubled(x, kernel)
 
 
 def _convolve_doubled_forward(
@@ -121,17 +120,7 @@ def _convolve_doubled_forward(
 def _convolve_doubled_backward(
     inputs: tuple[jax.Array, jax.Array], gradient: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    def gradients(
-        function: Callable[[jax.Array, jax.Array], jax.Array],
-    ) -> Callable[..., tuple[jax.Array, jax.Array]]:
-        return lambda x, kernel, gradient: jax.vjp(function, x, kernel)[1](gradient)
-
-    return jax.lax.platform_dependent(
-        *inputs,
-        gradient,
-        cpu=gradients(winograd.convolve_doubled),
-        default=gradients(_xla_convolution_doubled),
-    )
+    return jax.vjp(winograd.convolve_doubled, *inputs)[1](gradient)
 
 
 _convolve_doubled.defvjp(_convolve_doubled_forward, _convolve_doubled_backward)
@@ -157,14 +146,10 @@ def _xla_convolution(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.A
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _convolve(x: jax.Array, kernel: jax.Array, padding: Padding) -> jax.Array:
     """`_xla_convolution`, in other forms on a CPU."""
-    pays = _may_differ() and _suits_winograd(x, kernel, padding)
-    if pays and x.size // x.shape[3] >= FEWEST_PIXELS:
-        return jax.lax.platform_dependent(
-            x,
-            kernel,
-            cpu=winograd.convolve,
-            default=lambda x, kernel: _xla_convolution(x, kernel, padding),
-        )
+    if _may_differ() and _suits_winograd(x, kernel, padding):
+        pixels = x.size // x.shape[3]
+        if pixels >= FEWEST_PIXELS:
+            return winograd.convolve(x, kernel)
     return _xla_convolution(x, kernel, padding)
 
 
@@ -190,24 +175,14 @@ def _convolve_backward(
     padding: Padding, inputs: tuple[jax.Array, jax.Array], gradient: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     x, kernel = inputs
-
-    def by_xla(x: jax.Array, kernel: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
-        def forward(x: jax.Array, kernel: jax.Array) -> jax.Array:
-            return _xla_convolution(x, kernel, padding)
-
-        return jax.vjp(forward, x, kernel)[1](gradient)
-
-    def on_cpu(x: jax.Array, kernel: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
-        if _suits_winograd(x, kernel, padding):
-            x_gradient = jax.vjp(lambda x: winograd.convolve(x, kernel), x)[1](gradient)[0]
-        else:
-            x_gradient = by_xla(x, kernel, gradient)[0]
-        size = kernel.shape[:2]
-        return x_gradient, _kernel_gradient_by_products(x, gradient, size, padding)
-
     if not _may_differ():
-        return by_xla(x, kernel, gradient)
-    return jax.lax.platform_dependent(x, kernel, gradient, cpu=on_cpu, default=by_xla)
+        return jax.vjp(lambda x, kernel: _xla_convolution(x, kernel, padding), *inputs)[1](gradient)
+    if _suits_winograd(x, kernel, padding):
+        backward = jax.vjp(lambda x: winograd.convolve(x, kernel), x)[1]
+    else:
+        backward = jax.vjp(lambda x: _xla_convolution(x, kernel, padding), x)[1]
+    kernel_gradient = _kernel_gradient_by_products(x, gradient, kernel.shape[:2], padding)
+    return backward(gradient)[0], kernel_gradient
 
 
 _convolve.defvjp(_convolve_forward, _convolve_backward)

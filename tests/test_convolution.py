@@ -1,5 +1,7 @@
 """The convolution and both of its gradients, against sums written out in numpy."""
 
+import contextlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,7 +26,10 @@ CASES = {
 }
 
 
-@pytest.fixture(params=["a CPU", "a CPU, many channels", "simulated devices"], autouse=True)
+WAYS = ["a CPU", "a CPU, many channels", "a CPU, large kernels", "simulated devices"]
+
+
+@pytest.fixture(params=WAYS, autouse=True)
 def devices(request, monkeypatch):
     """All ways that there are on CPU; the tests' eight devices alone would take one."""
     if request.param != "simulated devices":
@@ -33,6 +38,8 @@ def devices(request, monkeypatch):
         monkeypatch.setattr(convolution, "FEWEST_PRODUCTS", 0)
         monkeypatch.setattr(convolution, "FEWEST_PIXELS", 0)
         monkeypatch.setattr(convolution, "FEWEST_MULTIPLICATIONS", 0)
+    if request.param == "a CPU, large kernels":
+        monkeypatch.setattr(convolution, "LARGE_KERNEL", 0)
     return request.param
 
 
@@ -115,29 +122,20 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
-def test_accelerators_run_xlas_own_convolution(devices, function):
-    """Lowered for a GPU, the gradients are the convolution and its transposes, with no loop."""
+@pytest.mark.parametrize("where", ["a GPU", "an exported program", "here"])
+def test_accelerators_run_xlas_own_convolution(devices, function, where, monkeypatch):
+    """There, it and its gradients are the convolution and its transposes, with no loop."""
+    if where == "a GPU":
+        monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
 
     def loss(x, kernel):
         return jnp.sum(function(x, kernel) ** 2)
 
-    gradient = jax.jit(jax.grad(loss, argnums=(0, 1)))
-    arguments = jnp.ones((1, 8, 8, 3)), jnp.ones((3, 3, 3, 4))
-    lowered = {
-        platform: gradient.trace(*arguments).lower(lowering_platforms=(platform,)).as_text()
-        for platform in ("cpu", "cuda", "tpu")
-    }
-    assert ("stablehlo.while" in lowered["cpu"]) == (devices != "simulated devices")
-    for platform in ("cuda", "tpu"):
-        assert "stablehlo.while" not in lowered[platform]
-        assert lowered[platform].count("stablehlo.convolution") == 3
-
-
-@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
-def test_portable_programs_have_one_form(function):
-    arguments = jnp.ones((1, 8, 8, 3)), jnp.ones((3, 3, 3, 4))
-    with convolution.portable():
-        text = str(jax.make_jaxpr(function)(*arguments))
-    assert text.count("conv_general_dilated[") == 1
-    assert "platform_index" not in text
-    assert "dot_general" not in text
+    with convolution.portable() if where == "an exported program" else contextlib.nullcontext():
+        gradients = jax.jit(jax.grad(loss, argnums=(0, 1)))
+        text = gradients.lower(jnp.ones((1, 8, 8, 3)), jnp.ones((3, 3, 3, 4))).as_text()
+    if where == "here" and devices != "simulated devices":
+        assert "stablehlo.dot_general" in text
+    else:
+        assert "stablehlo.dot_general" not in text
+        assert text.count("stablehlo.convolution") == 3
