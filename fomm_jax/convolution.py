@@ -180,7 +180,7 @@ def _convolve_backward(
     if _suits_winograd(x, kernel, padding):
         x_gradient = jax.vjp(lambda x: winograd.convolve(x, kernel), x)[1](gradient)[0]
     else:
-        # XLA's own is as fast, but in a loop (`train.accumulate`) twenty times slower.
+        # XLA's own is as fast, but not in a loop, as that of `train.accumulate`.
         turned = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
         x_gradient = _xla_convolution(gradient, turned, _turned_padding(kernel.shape, padding))
     return x_gradient, _kernel_gradient_by_products(x, gradient, kernel.shape[:2], padding)
