@@ -29,8 +29,8 @@ FEWEST_PRODUCTS = 128 * 256
 FEWEST_PIXELS = 512
 # Where there are fewer multiplications, the other forms save less than they take to compile.
 FEWEST_MULTIPLICATIONS = 2**30
-# XLA takes longer to reorder a kernel of so many numbers, and eight times the picture's, than to
-# multiply with it.
+# XLA takes longer to reorder a kernel of so many numbers than to multiply with it, if there are
+# eight times as many as in the pictures.
 LARGE_KERNEL = 2**20
 
 Padding = tuple[tuple[int, int], ...]  # rows above and below, columns left and right
@@ -40,7 +40,7 @@ _portable = contextvars.ContextVar("_portable", default=False)
 
 @contextlib.contextmanager
 def portable() -> Iterator[None]:
-    """What is traced meanwhile has XLA's own convolutions alone, for programs to be exported."""
+    """What is traced meanwhile has XLA's own convolutions alone, for programs to run elsewhere."""
     token = _portable.set(True)
     try:
         yield
