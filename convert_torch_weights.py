@@ -31,18 +31,23 @@ import numpy as np
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
-from fomm_jax.checkpoints import Checkpoints, find_checkpoint, restore_epoch, restore_state
-from fomm_jax.command_line import one_line_errors, parse_flags
-from fomm_jax.config import Config
-from fomm_jax.config_dict import from_config_dict
-from fomm_jax.errors import InputError, naming
-from fomm_jax.perceptual_weights import VGG_LAYERS, from_torch_state, save_vgg
-from fomm_jax.pretrained import read_original
-from fomm_jax.torch_architecture import find_architecture
-from fomm_jax.torch_file_writer import write_torch_file
-from fomm_jax.torch_files import read_torch_file
-from fomm_jax.torch_weights import OPTIMIZER_KEYS, load_train_state, to_checkpoint
-from fomm_jax.train_state import initial_state, make_optimizers
+from fomm_jax.cli.command_line import parse_flags
+from fomm_jax.config.parsing import from_config_dict
+from fomm_jax.config.schema import Config
+from fomm_jax.errors import InputError, naming, one_line_errors
+from fomm_jax.models.vgg import VGG_LAYERS
+from fomm_jax.weights.checkpoints import Checkpoints, find_checkpoint, restore_epoch, restore_state
+from fomm_jax.weights.torch.architecture import find_architecture
+from fomm_jax.weights.torch.names import (
+    OPTIMIZER_KEYS,
+    load_train_state,
+    read_original,
+    to_checkpoint,
+)
+from fomm_jax.weights.torch.reader import read_torch_file
+from fomm_jax.weights.torch.writer import write_torch_file
+from fomm_jax.weights.train_state import initial_state, make_optimizers
+from fomm_jax.weights.vgg import from_torch_state, save_vgg
 
 config_flags.DEFINE_config_file(
     "config", None, "File with get_config(), such as those in configs/: the architecture."

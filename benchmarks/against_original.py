@@ -30,8 +30,7 @@ from pathlib import Path
 
 from benchmarks.measure import check_counts, load_config
 from benchmarks.one_side import Figures, Side
-from fomm_jax.command_line import one_line_errors
-from fomm_jax.errors import InputError
+from fomm_jax.errors import InputError, one_line_errors
 
 NAMES = {
     ("original", False): "original, eager, float32",

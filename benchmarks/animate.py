@@ -12,10 +12,10 @@ import numpy as np
 from flax import nnx
 
 from benchmarks.measure import Step, check_counts, load_config, measure, parse_options
-from fomm_jax.animator import Animator
-from fomm_jax.command_line import one_line_errors
-from fomm_jax.config import Config
-from fomm_jax.networks import Networks, abstract_networks
+from fomm_jax.animation.animator import Animator
+from fomm_jax.config.schema import Config
+from fomm_jax.errors import one_line_errors
+from fomm_jax.models.networks import Networks, abstract_networks
 
 
 def random_networks(config: Config) -> Networks:

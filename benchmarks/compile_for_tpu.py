@@ -37,9 +37,8 @@ from benchmarks.hlo import NO_ESTIMATE, Collective, collectives, costs, hbm_byte
 from benchmarks.lowered import lower_animation, lower_train
 from benchmarks.measure import CONFIG_HELP, check_counts, load_config, parse_with_fields
 from benchmarks.roofline import CHIPS, Chip, estimate, scaling_efficiency
-from fomm_jax.command_line import one_line_errors
-from fomm_jax.config import Config
-from fomm_jax.errors import InputError
+from fomm_jax.config.schema import Config
+from fomm_jax.errors import InputError, one_line_errors
 
 PROGRAMS = ("train", "animate")
 COSTLIEST = 5  # instructions that are told of

@@ -1,4 +1,4 @@
-"""Times 3x3 convolutions by XLA and as `fomm_jax.convolution` chooses, on a CPU.
+"""Times 3x3 convolutions by XLA and as `fomm_jax.ops.convolution` chooses, on a CPU.
 
     python -m benchmarks.convolutions
 
@@ -16,7 +16,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from benchmarks.measure import timed
-from fomm_jax.convolution import convolve, convolve_doubled, portable
+from fomm_jax.ops.convolution import convolve, convolve_doubled, portable
 
 PICTURES = 2
 REPEATS = 10

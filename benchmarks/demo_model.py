@@ -19,14 +19,14 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from tqdm import tqdm
 
-from fomm_jax.animator import Animator
-from fomm_jax.command_line import one_line_errors
-from fomm_jax.config import NormalizationConfig
-from fomm_jax.lpips import ARCHITECTURES, load_lpips, lpips
-from input_pipeline.figure_drawing import find_joints
-from input_pipeline.figures import Scene, random_scene
+from fomm_jax.animation.animator import Animator
+from fomm_jax.config.schema import NormalizationConfig
+from fomm_jax.errors import one_line_errors
+from fomm_jax.evaluation.lpips import ARCHITECTURES, load_lpips, lpips
+from input_pipeline.figures.drawing import find_joints
+from input_pipeline.figures.scenes import Scene, random_scene
 
-TRAINING_SEED, HELD_OUT_SEED = 0, 1  # of `input_pipeline.figures`
+TRAINING_SEED, HELD_OUT_SEED = 0, 1  # of `input_pipeline.figures.scenes`
 NUM_FRAMES = 32  # of a video
 EVERY = 8  # frames between those that are measured
 RELATIVE = NormalizationConfig()

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fomm_jax.config import DatasetConfig
-from fomm_jax.picture_io import fit_frame
-from fomm_jax.video_writer import VideoWriter
-from input_pipeline import figures
+from fomm_jax.config.schema import DatasetConfig
+from fomm_jax.media.framing import fit_frame
+from fomm_jax.media.video_writer import VideoWriter
+from input_pipeline.figures import scenes
 from input_pipeline.manifest import Encoding
 from input_pipeline.prepare import prepare
-from input_pipeline.sources import open_video
 from input_pipeline.splits import list_videos
+from input_pipeline.videos import open_video
 
 CLIPS = 10  # of which the random split leaves 8 to training
 CLIP_FRAMES = 200  # 8 s
@@ -52,7 +52,7 @@ def make_sources(
     make_clips(videos, clips)
     if pictures is None:
         pictures = folder / "pictures"
-        figures.write_dataset(pictures, frame_shape[0], PICTURES, PICTURE_FRAMES, seed=0)
+        scenes.write_dataset(pictures, frame_shape[0], PICTURES, PICTURE_FRAMES, seed=0)
 
     def prepared(raw: Path, shape: tuple[int, int, int], form: str) -> DatasetConfig:
         encoding = Encoding(*shape[:2], format=form)
@@ -78,7 +78,7 @@ def make_clips(videos: Path | None, folder: Path) -> None:
     found = None if videos is None else list_videos(videos)
     for number in range(CLIPS):
         if found is None:
-            frames = [*figures.random_scene(CLIP_SIDE, 0, number).frames(CLIP_FRAMES // 2)]
+            frames = [*scenes.random_scene(CLIP_SIDE, 0, number).frames(CLIP_FRAMES // 2)]
         else:
             video = itertools.islice(open_video(found[number % len(found)], None), CLIP_FRAMES)
             frames = [fit_frame(frame, CLIP_SIDE, CLIP_SIDE) for frame in video]

@@ -29,12 +29,11 @@ from absl import flags, logging
 from benchmarks.input_files import Source, make_sources
 from benchmarks.input_rates import all_cores, one_core
 from benchmarks.measure import check_counts, load_config
-from fomm_jax.command_line import one_line_errors
-from fomm_jax.config import Config
-from fomm_jax.errors import InputError
-from fomm_jax.perceptual_weights import load_vgg
-from fomm_jax.train import train
+from fomm_jax.config.schema import Config
+from fomm_jax.errors import InputError, one_line_errors
+from fomm_jax.training.loop import train
 from fomm_jax.types import Batch
+from fomm_jax.weights.vgg import load_vgg
 from input_pipeline.loader import TrainingBatches, training_batches
 
 UNTIMED_STEPS = 2  # the first compiles, and while the second is asked for it is still under way

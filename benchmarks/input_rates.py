@@ -17,7 +17,7 @@ from unittest import mock
 
 import numpy as np
 
-from fomm_jax.config import DatasetConfig
+from fomm_jax.config.schema import DatasetConfig
 from input_pipeline.loader import PairSampler, training_batches
 from input_pipeline.splits import split_videos
 

@@ -8,15 +8,15 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.sharding import Sharding, SingleDeviceSharding
 
-from fomm_jax import sharding
-from fomm_jax.config import Config
-from fomm_jax.convolution import portable
-from fomm_jax.motion_transfer import animate_frames, encode_source
-from fomm_jax.networks import Networks, abstract_networks
-from fomm_jax.perceptual_weights import load_vgg
-from fomm_jax.train import compiled_for
-from fomm_jax.train_state import make_optimizers
+from fomm_jax.config.schema import Config
+from fomm_jax.models.networks import Networks, abstract_networks
+from fomm_jax.ops.convolution import portable
+from fomm_jax.parity.recorded import animate_frames, encode_source
+from fomm_jax.training import sharding
+from fomm_jax.training.loop import compiled_for
 from fomm_jax.types import Batch, Keypoints
+from fomm_jax.weights.train_state import make_optimizers
+from fomm_jax.weights.vgg import load_vgg
 
 
 def abstract(tree: Any, placed: Sharding) -> Any:

@@ -15,8 +15,8 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from fomm_jax.config import Config
-from fomm_jax.config_dict import from_config_dict
+from fomm_jax.config.parsing import from_config_dict
+from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
 
 CONFIG_HELP = (

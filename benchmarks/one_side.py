@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Step, first_step, load_config, peak_memory, timed
-from fomm_jax.command_line import one_line_errors
-from fomm_jax.config import Config
-from fomm_jax.errors import InputError
+from fomm_jax.config.schema import Config
+from fomm_jax.errors import InputError, one_line_errors
 
 MATRIX_SIZE = 8192  # rows and columns; large enough that a chip is at its best
 

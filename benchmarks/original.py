@@ -9,12 +9,19 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measure import Step
-from fomm_jax.config import Config
+from fomm_jax.config.schema import Config
 
 # torch too: where it is missing, that module says so in one line.
-from fomm_jax.original import as_in_yaml, import_module, make_networks, quiet, to_tensor, torch
-from fomm_jax.train_state import ADAM_BETAS
+from fomm_jax.parity.original import (
+    as_in_yaml,
+    import_module,
+    make_networks,
+    quiet,
+    to_tensor,
+    torch,
+)
 from fomm_jax.types import Batch
+from fomm_jax.weights.train_state import ADAM_BETAS
 
 
 class Original:

@@ -12,7 +12,7 @@ import pathlib
 import matplotlib.pyplot as plt
 import numpy as np
 
-from fomm_jax.event_files import read_curves
+from fomm_jax.reporting.events import read_curves
 
 WINDOW = 100  # steps, and `train.log_every` of the runs
 

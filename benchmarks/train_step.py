@@ -10,13 +10,13 @@ import jax
 import numpy as np
 
 from benchmarks.measure import Step, check_counts, load_config, measure, parse_options
-from fomm_jax import sharding
-from fomm_jax.command_line import one_line_errors
-from fomm_jax.config import Config
-from fomm_jax.perceptual_weights import load_vgg
-from fomm_jax.train import compiled_for
-from fomm_jax.train_state import make_optimizers
+from fomm_jax.config.schema import Config
+from fomm_jax.errors import one_line_errors
+from fomm_jax.training import sharding
+from fomm_jax.training.loop import compiled_for
 from fomm_jax.types import Batch
+from fomm_jax.weights.train_state import make_optimizers
+from fomm_jax.weights.vgg import load_vgg
 
 
 def random_pairs(config: Config, batch: int) -> Batch:

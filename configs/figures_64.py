@@ -1,6 +1,6 @@
 """Drawn figures at 64x64: the model that the project carries (docs/demo_model.md).
 
-    python -m input_pipeline.figures --output=figures --videos=1250 --frames=32
+    python -m input_pipeline.figures.scenes --output=figures --videos=1250 --frames=32
     python main.py --config=configs/figures_64.py --workdir=W --mode=train
 
 Cost: 0.4 s a step on one core of an Intel Xeon without accelerator.
@@ -11,8 +11,8 @@ network's work, and one scale more instead.
 
 from ml_collections import ConfigDict
 
-from fomm_jax.config import Config
-from fomm_jax.config_dict import to_config_dict
+from fomm_jax.config.parsing import to_config_dict
+from fomm_jax.config.schema import Config
 
 
 def get_config() -> ConfigDict:

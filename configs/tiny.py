@@ -9,8 +9,8 @@ Score: none. Cost: not measured.
 
 from ml_collections import ConfigDict
 
-from fomm_jax.config import Config
-from fomm_jax.config_dict import to_config_dict
+from fomm_jax.config.parsing import to_config_dict
+from fomm_jax.config.schema import Config
 
 
 def get_config() -> ConfigDict:

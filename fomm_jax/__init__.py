@@ -13,18 +13,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fomm_jax.animator import Animator as Animator
-    from fomm_jax.config import NormalizationConfig as NormalizationConfig
+    from fomm_jax.animation.animator import Animator as Animator
+    from fomm_jax.animation.motion import Motion as Motion
+    from fomm_jax.animation.smoothing import OneEuro as OneEuro
+    from fomm_jax.config.schema import NormalizationConfig as NormalizationConfig
     from fomm_jax.errors import InputError as InputError
-    from fomm_jax.motion import Motion as Motion
-    from fomm_jax.smoothing import OneEuro as OneEuro
 
 _HOMES = {
-    "Animator": "animator",
+    "Animator": "animation.animator",
     "InputError": "errors",
-    "Motion": "motion",
-    "NormalizationConfig": "config",
-    "OneEuro": "smoothing",
+    "Motion": "animation.motion",
+    "NormalizationConfig": "config.schema",
+    "OneEuro": "animation.smoothing",
 }
 
 

@@ -2,7 +2,10 @@
 
 import contextlib
 import os
+import pathlib
+import sys
 from collections.abc import Iterator
+from typing import NoReturn
 
 
 class InputError(Exception):
@@ -20,3 +23,18 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+@contextlib.contextmanager
+def one_line_errors() -> Iterator[None]:
+    """End the program with one line and status 2 where its input cannot be used."""
+    try:
+        yield
+    except InputError as error:
+        refuse(str(error))
+
+
+def refuse(message: str) -> NoReturn:
+    """End the program with one line and the status of bad input."""
+    print(f"{pathlib.Path(sys.argv[0]).name}: {message}", file=sys.stderr)
+    sys.exit(2)

@@ -21,7 +21,7 @@ from typing import Any
 import grain
 from tqdm import tqdm
 
-from fomm_jax.config import DatasetConfig
+from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
 from fomm_jax.types import Batch
 from input_pipeline.sampler import PairSampler

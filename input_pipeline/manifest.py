@@ -7,8 +7,8 @@ from typing import Any
 
 from etils import epath
 
-from fomm_jax.atomic_files import replacing
 from fomm_jax.errors import InputError
+from fomm_jax.files import replacing
 
 FILE_NAME = "manifest.json"
 LAYOUT = 1  # of the prepared form; raised when old readers would misread a new one

@@ -19,19 +19,13 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 from absl import logging
 
-from fomm_jax.command_line import one_line_errors
-from fomm_jax.errors import InputError
-from input_pipeline.datasets.bair import Bair
+from fomm_jax.errors import InputError, one_line_errors
 from input_pipeline.datasets.builder import ClipsBuilder, make_config
 from input_pipeline.datasets.clips import FITS
-from input_pipeline.datasets.fashion import Fashion
-from input_pipeline.datasets.mgif import Mgif
 from input_pipeline.datasets.mp4_folder import write_mp4_folder
-from input_pipeline.datasets.nemo import Nemo
+from input_pipeline.datasets.paper import Bair, Fashion, Mgif, Nemo, Taichi, Voxceleb
 from input_pipeline.datasets.shards import STAGING
-from input_pipeline.datasets.taichi import Taichi
 from input_pipeline.datasets.video_folder import VideoFolder
-from input_pipeline.datasets.voxceleb import Voxceleb
 from input_pipeline.manifest import Encoding, Manifest, read_manifest
 
 DATASETS: dict[str, type[ClipsBuilder]] = {

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 
-from fomm_jax.config import DatasetConfig
+from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
-from input_pipeline.sources import PictureCache, Video, open_video
 from input_pipeline.splits import VideoLocation, group_by_id, split_videos
 from input_pipeline.transforms import augment, sample_pair
+from input_pipeline.videos import PictureCache, Video, open_video
 
 # Draws in a row. With half of the videos bad, the most that `max_bad_share` may allow, one in 10^12
 # pairs would take more.

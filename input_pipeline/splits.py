@@ -8,10 +8,10 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from fomm_jax.config import DatasetConfig
+from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
-from fomm_jax.picture_io import PICTURE_SUFFIXES
-from fomm_jax.video_io import VIDEO_SUFFIXES
+from fomm_jax.media.pictures import PICTURE_SUFFIXES
+from fomm_jax.media.video_reader import VIDEO_SUFFIXES
 from input_pipeline.prepared import PreparedVideo, is_prepared, list_prepared
 
 TEST_SHARE = 0.2  # of a random split

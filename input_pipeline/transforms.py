@@ -1,13 +1,13 @@
 """Which two frames make a training pair, and the geometric augmentation of the host.
 
 All randomness comes from the generator that is handed in. Flips and colours are changed on the
-device, in `fomm_jax.augmentation`.
+device, in `fomm_jax.training.augmentation`.
 """
 
 import numpy as np
 from skimage.transform import resize, rotate
 
-from fomm_jax.config import AugmentationConfig
+from fomm_jax.config.schema import AugmentationConfig
 
 INTERPOLATION_ORDERS = {"nearest": 0, "bilinear": 1}
 

@@ -5,6 +5,8 @@ from fractions import Fraction
 import av
 import numpy as np
 
+from fomm_jax.media.video_writer import VideoWriter
+
 
 def write_film(
     path,
@@ -72,3 +74,12 @@ def sound_packets(path):
     """The packets of the sound track, as bytes."""
     with av.open(str(path)) as container:
         return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+
+
+def write_noise(path, marking, *, num_frames=5, sound_from=None):
+    """Write frames of noise, marked as generated."""
+    rng = np.random.default_rng(0)
+    with VideoWriter(path, 25, 32, 48, sound_from=sound_from, marking=marking) as writer:
+        for _ in range(num_frames):
+            writer.write(rng.integers(0, 256, (32, 48, 3), dtype=np.uint8))
+    return path

@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 import reference  # noqa: E402
 
-from fomm_jax import recordings  # noqa: E402
+from fomm_jax.parity import recordings  # noqa: E402
 
 PAIRS = 10  # for five steps of training
 CLIP = 3  # driving frames of the animation

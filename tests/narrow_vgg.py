@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fomm_jax.perceptual import TAPS
+from fomm_jax.models.vgg import TAPS
 
 
 def narrow_vgg():

@@ -10,7 +10,7 @@ import zlib
 
 import numpy as np
 
-from fomm_jax import recordings
+from fomm_jax.parity import recordings
 
 SHARED = pathlib.Path(__file__).parents[2] / "shared" / "reference"
 IN_REPOSITORY = pathlib.Path(__file__).parent / "data" / "recorded"

@@ -10,10 +10,9 @@ import numpy as np
 from PIL import Image
 
 from fomm_jax.errors import InputError
-from fomm_jax.framing import Box
-from fomm_jax.picture_io import fit_frame
+from fomm_jax.media.framing import Box, fit_frame
 from input_pipeline.manifest import RefusedClip
-from input_pipeline.sources import open_video
+from input_pipeline.videos import open_video
 
 FITS = ("crop", "stretch")
 

@@ -12,8 +12,8 @@ import re
 from pathlib import Path
 
 from fomm_jax.errors import InputError
-from fomm_jax.framing import Box
-from fomm_jax.video_io import VIDEO_SUFFIXES
+from fomm_jax.media.framing import Box
+from fomm_jax.media.video_reader import VIDEO_SUFFIXES
 from input_pipeline.datasets.clips import Clip, Selection
 
 _FRAME = (r"\d{1,9}", "the number of a frame")

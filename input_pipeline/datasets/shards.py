@@ -24,9 +24,9 @@ from PIL import Image
 from tensorflow_datasets.proto import tf_example_pb2
 from tqdm import tqdm
 
-from fomm_jax.atomic_files import replacing
 from fomm_jax.errors import InputError
-from fomm_jax.video_writer import VideoWriter
+from fomm_jax.files import replacing
+from fomm_jax.media.video_writer import VideoWriter
 from input_pipeline.datasets.clips import Clip, Selection, read_clip
 from input_pipeline.manifest import Encoding, KeptClip, Manifest, RefusedClip
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fomm_jax.config import DatasetConfig
+from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError, naming
-from fomm_jax.face_detector import HeadDetector
-from input_pipeline.clip_list import read_clip_list
+from fomm_jax.media.faces import HeadDetector
 from input_pipeline.datasets.builder import ClipsBuilder
+from input_pipeline.datasets.clip_list import read_clip_list
 from input_pipeline.datasets.clips import Clip, Selection
-from input_pipeline.face_tracks import TrackSettings, face_clips
+from input_pipeline.datasets.face_tracks import TrackSettings, face_clips
 from input_pipeline.manifest import RefusedClip
 from input_pipeline.splits import split_at_random, split_videos
 

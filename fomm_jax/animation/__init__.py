@@ -1,0 +1,1 @@
+"""Animate pictures: from arrays to arrays."""

@@ -1,0 +1,1 @@
+"""The command line: flags, dispatch, and one file per mode."""

@@ -1,0 +1,59 @@
+"""The flags of `main.py` that say how outputs are marked as generated."""
+
+import pathlib
+import sys
+
+from absl import flags
+
+from fomm_jax.errors import InputError
+from fomm_jax.provenance.c2pa import load_credentials
+from fomm_jax.provenance.mark import Marking
+
+MARK = flags.DEFINE_boolean(
+    "mark",
+    True,
+    "Write into each film and picture that a generative model made it; --nomark leaves it out.",
+)
+C2PA_CERTIFICATE = flags.DEFINE_string(
+    "c2pa_certificate",
+    None,
+    "PEM file of the certificate, and of those above it, that films and pictures are signed with"
+    " (C2PA; needs c2pa-python).",
+)
+C2PA_KEY = flags.DEFINE_string("c2pa_key", None, "PEM file of its private key.")
+
+
+def check_unused() -> None:
+    """Refuse these flags where nothing is generated.
+
+    Raises:
+      InputError: one of them is given.
+    """
+    for flag in flags.FLAGS.get_flags_for_module(__name__):
+        if flag.present:
+            raise InputError(
+                f"--{flag.name}: expected with --mode=animate, reconstruct, demo or app"
+            )
+
+
+def read_marking(checkpoint: str | None) -> Marking | None:
+    """How outputs are to be marked; where they are not to be, a line on stderr tells so.
+
+    Args:
+      checkpoint: of the model; None is the demo model.
+
+    Raises:
+      InputError: one flag lacks another, or nothing can be signed with what they name.
+    """
+    certificate, key = C2PA_CERTIFICATE.value, C2PA_KEY.value
+    if (certificate is None) != (key is None):
+        raise InputError("--c2pa_certificate, --c2pa_key: expected both or neither")
+    if not MARK.value:
+        if certificate is not None:
+            raise InputError("--nomark, --c2pa_certificate: expected one of them")
+        print("--nomark: outputs will not say that a generative model made them", file=sys.stderr)
+        return None
+    return Marking(
+        model="demo model" if checkpoint is None else pathlib.Path(checkpoint).resolve().name,
+        credentials=load_credentials(certificate, key) if certificate and key else None,
+    )

@@ -1,0 +1,83 @@
+"""Find what a step of training spends its time on."""
+
+import pathlib
+
+import jax
+import numpy as np
+
+from fomm_jax.config.schema import Config
+from fomm_jax.training import sharding
+from fomm_jax.training.loop import compiled_for
+from fomm_jax.training.profiling import read_operations, sum_by_part, trace_steps, write_tables
+from fomm_jax.types import Batch
+from fomm_jax.weights.train_state import make_optimizers
+from fomm_jax.weights.vgg import load_vgg
+
+NUM_STEPS = 3
+SHOWN = 20  # operations that are printed
+# Scopes that the networks, losses and the step name.
+PARTS = (
+    "augmentation",
+    "kp_detector",
+    "dense_motion",
+    "generator",
+    "discriminator",
+    "perceptual",
+    "grid_sample",
+    "antialias_downsample",
+    "optimizer",
+)
+
+
+def run(config: Config, workdir: pathlib.Path) -> None:
+    """Trace steps on random pairs, as many as the config's batch has; write into `workdir`.
+
+    Raises:
+      InputError: the batch does not fit the devices, weights are missing, or the device is one that
+        JAX does not trace.
+    """
+    settings, folder = config.train, workdir / "profile"
+    # A program from the cache may tell of places in older files, since these are not compared.
+    jax.config.update("jax_enable_compilation_cache", False)
+    mesh = sharding.make_mesh(settings.fsdp)
+    sharding.check_batch_size(settings.batch_size, mesh, settings.accumulate)
+    initialise, train_step = compiled_for(mesh, config, make_optimizers(settings, 1000))
+    rng = np.random.default_rng(0)
+    shape = (settings.batch_size, *config.dataset.frame_shape)
+    pairs = Batch(*(rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)))
+    key, vgg = jax.device_put(
+        (jax.random.key(0), load_vgg(config.perceptual)), sharding.replicated(mesh)
+    )
+    batch, state = sharding.to_global(pairs, mesh), initialise(key)
+    print("Compiling the step")
+    compiled = train_step.lower(state, batch, key, vgg).compile()
+    program = compiled.as_text()
+    assert program is not None, "XLA's programs have a text"
+
+    def step() -> None:
+        nonlocal state
+        state, scalars, _ = compiled(state, batch, key, vgg)
+        jax.block_until_ready((state, scalars))
+
+    step()  # the first one also reserves memory
+    trace = trace_steps(step, NUM_STEPS, folder)
+    operations = read_operations(trace, program, NUM_STEPS)
+    parts = sum_by_part(operations, PARTS)
+    device = jax.devices()[0].device_kind
+    title = f"A step of training: {settings.batch_size} pairs, {len(jax.devices())} x {device}"
+    write_tables(folder, operations, parts, title)
+    total = sum(parts.values())
+    print(f"{title}\n{1000 * total:.4g} ms a step, of all devices or threads together\n")
+    print("| part | ms a step | share |\n| --- | --- | --- |")
+    for part, seconds in parts.items():
+        print(f"| {part} | {1000 * seconds:.4g} | {seconds / total:.1%} |")
+    print("\n| operation | kind | source | ms a step | share |\n| --- | --- | --- | --- | --- |")
+    for operation in operations[:SHOWN]:
+        instruction = operation.instruction
+        print(
+            f"| {instruction.scope.rpartition('/')[2]} {instruction.shape} | {instruction.kind}"
+            f" | {instruction.source} | {1000 * operation.seconds:.4g}"
+            f" | {operation.seconds / total:.1%} |"
+        )
+    print(f"\nAll operations: {folder / 'operations.csv'}\nPage: {folder / 'profile.html'}")
+    print(f"Trace, for TensorBoard's profiler or XProf: {trace}")

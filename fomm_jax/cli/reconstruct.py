@@ -1,0 +1,31 @@
+"""Reconstruct the test videos from their first frames, and measure."""
+
+import pathlib
+
+from fomm_jax.animation.animator import Animator
+from fomm_jax.config.schema import Config
+from fomm_jax.evaluation.evaluators import make_evaluator
+from fomm_jax.evaluation.reconstruct import reconstruct
+from fomm_jax.provenance.mark import Marking
+from fomm_jax.reporting.events import read_curves
+from input_pipeline.test_videos import open_test_videos
+
+
+def run(
+    config: Config, workdir: pathlib.Path, checkpoint: str | None, marking: Marking | None
+) -> None:
+    """Reconstruct with the networks of `checkpoint` or of `workdir`; write into `workdir`."""
+    settings, folder = config.reconstruct, workdir / "reconstruction"
+    evaluator = make_evaluator(settings.evaluator) if settings.evaluator else None
+    report = reconstruct(
+        Animator.from_checkpoint(checkpoint or workdir, config, batch_size=settings.batch_size),
+        open_test_videos(config.dataset, settings.num_videos),
+        folder,
+        suffix=settings.format,
+        visualize=config.visualize,
+        evaluator=evaluator,
+        curves=read_curves(workdir),
+        marking=marking,
+    )
+    print(f"L1 {report['l1']:.4f} over {report['frames']} frames of {report['videos']} videos")
+    print(f"Films, pictures, metrics.json and report.html are in {folder}")

@@ -1,0 +1,1 @@
+"""The configuration: its fields, and how files and flags become one."""

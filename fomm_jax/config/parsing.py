@@ -1,0 +1,140 @@
+"""Between the `ConfigDict` of a configuration file and the frozen `Config` that the code reads."""
+
+import dataclasses
+import difflib
+import functools
+import json
+import math
+from collections.abc import Iterator, Mapping
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from ml_collections import ConfigDict, config_dict
+
+from fomm_jax.config.schema import Config
+from fomm_jax.config.validation import validate
+from fomm_jax.errors import InputError
+
+
+def to_config_dict(config: Config) -> ConfigDict:
+    """The configuration as a `ConfigDict`, every field of which can be set on the command line."""
+    return ConfigDict(_to_dict(config))
+
+
+def from_config_dict(values: ConfigDict) -> Config:
+    """The configuration that a `ConfigDict` describes, checked.
+
+    Fields that it leaves out have the value of the dataclass. A whole number stands for a float
+    and a list for a tuple; nothing else is converted.
+
+    Raises:
+      InputError: on an unknown key, a value of the wrong type, or a value that cannot work.
+    """
+    config = parse(values.to_dict())
+    validate(config)
+    return config
+
+
+def parse(values: Mapping[str, Any]) -> Config:
+    """The same from nested mappings, and without asking whether the values can work.
+
+    Raises:
+      InputError: on an unknown key or a value of the wrong type.
+    """
+    return _parse_section(Config, values, "config")
+
+
+def to_json(config: Config) -> str:
+    """The configuration as text, every field of it."""
+    return json.dumps(dataclasses.asdict(config))
+
+
+def from_json(text: str) -> Config:
+    """The inverse of `to_json`, checked as by `from_config_dict`.
+
+    Raises:
+      InputError: the text is no JSON, or as `from_config_dict`.
+    """
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"config: expected JSON ({error})") from error
+    config = parse(values)
+    validate(config)
+    return config
+
+
+def check_field(path: str) -> None:
+    """Raise an `InputError` where no field or section has this name, such as config.train.seed."""
+    known = _known_paths()
+    if path not in known:
+        (nearest,) = difflib.get_close_matches(path, known, n=1, cutoff=0)
+        raise InputError(f"{path}: no such field; the nearest known one is {nearest}")
+
+
+def _to_dict(section: Any) -> dict[str, Any]:
+    values = {}
+    for name, hint in get_type_hints(type(section)).items():
+        value = getattr(section, name)
+        if dataclasses.is_dataclass(value):
+            value = _to_dict(value)
+        elif value is None:  # a placeholder knows the type that the command line has to parse
+            present = get_args(hint)[0]
+            value = config_dict.placeholder(get_origin(present) or present)
+        values[name] = value
+    return values
+
+
+def _parse_section(section: Any, values: Any, path: str) -> Any:
+    if not isinstance(values, Mapping):
+        raise InputError(f"{path}: expected a section, got {values!r}")
+    for name in values:
+        check_field(f"{path}.{name}")
+    hints = get_type_hints(section)
+    return section(
+        **{name: _parse_value(hints[name], values[name], f"{path}.{name}") for name in values}
+    )
+
+
+def _parse_value(hint: Any, value: Any, path: str) -> Any:
+    """`value` as the type that `hint` says, which is one of those that the dataclasses use."""
+    if dataclasses.is_dataclass(hint):
+        return _parse_section(hint, value, path)
+    if NoneType in get_args(hint):
+        return None if value in (None, "", ()) else _parse_value(get_args(hint)[0], value, path)
+    if get_origin(hint) is tuple:
+        return _parse_tuple(hint, value, path)
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint:  # not isinstance: True is no int here
+        raise InputError(f"{path}: expected {hint.__name__}, got {value!r}")
+    if hint is float and not math.isfinite(value):
+        raise InputError(f"{path}: expected a finite float, got {value}")
+    return value
+
+
+def _parse_tuple(hint: Any, value: Any, path: str) -> tuple[Any, ...]:
+    hints = get_args(hint)
+    if not isinstance(value, list | tuple):
+        raise InputError(f"{path}: expected {hint}, got {value!r}")
+    if Ellipsis in hints:
+        hints = hints[:1] * len(value)
+    if len(hints) != len(value):
+        raise InputError(f"{path}: expected {hint}, got {value!r}")
+    return tuple(
+        _parse_value(item_hint, item, f"{path}[{i}]")
+        for i, (item_hint, item) in enumerate(zip(hints, value, strict=True))
+    )
+
+
+@functools.cache
+def _known_paths() -> tuple[str, ...]:
+    return tuple(_paths(Config, "config"))
+
+
+def _paths(section: Any, path: str) -> Iterator[str]:
+    """The dotted names of all sections and fields below `path`."""
+    for name, hint in get_type_hints(section).items():
+        yield f"{path}.{name}"
+        if dataclasses.is_dataclass(hint):
+            yield from _paths(hint, f"{path}.{name}")

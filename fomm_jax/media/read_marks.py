@@ -1,0 +1,128 @@
+"""Marks read back out of files, whoever wrote them."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+from fomm_jax.errors import InputError
+from fomm_jax.media.decoding import open_container
+from fomm_jax.media.pictures import is_picture, open_picture
+from fomm_jax.provenance import c2pa
+from fomm_jax.provenance.c2pa import Manifest
+from fomm_jax.provenance.containers import read_gif_xmp, read_mp4_xmp
+from fomm_jax.provenance.mark import SourceType, find_source_type
+from fomm_jax.provenance.xmp import XmpMark, read_xmp
+
+# Of a file. In every format manifests come early, and begin so (ISO 19566-5; C2PA, 11.1).
+_MANIFEST_START, _MANIFEST_WITHIN = b"jumdc2pa", 2**20
+
+_IN_WORDS = {
+    SourceType.CREATED: "all that is seen was made by a generative AI model",
+    SourceType.EDITED: "a picture, a part of which was made by a generative AI model",
+    SourceType.COMPOSITE: "what a generative AI model made, beside what none did",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Marks:
+    """What a file tells of how it was made."""
+
+    xmp: XmpMark
+    comment: str | None
+    has_manifest: bool  # of C2PA
+    manifest: Manifest | None  # where c2pa-python is installed
+
+    @property
+    def found(self) -> dict[str, str]:
+        """The terms of the IPTC's Digital Source Type, by where they were found."""
+        terms = {
+            "comment": find_source_type(self.comment or ""),
+            "XMP": self.xmp.source_type,
+            "C2PA manifest": next(iter(self.manifest.source_types), None)
+            if self.manifest
+            else None,
+        }
+        return {place: term for place, term in terms.items() if term}
+
+    @property
+    def source_type(self) -> SourceType | None:
+        """What it says that a generative model made; None where it does not say so."""
+        made = {term.value: term for term in SourceType}
+        return next((made[term] for term in self.found.values() if term in made), None)
+
+
+def read_marks(path: str | os.PathLike[str]) -> Marks:
+    """Read what a picture or film tells of how it was made.
+
+    Raises:
+      InputError: the file is missing, or neither picture nor film.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: there is no such file, expected a picture or film")
+    packet, comment = _read_picture(path) if is_picture(path) else _read_film(path)
+    with open(path, "rb") as file:
+        has_manifest = _MANIFEST_START in file.read(_MANIFEST_WITHIN)
+    is_checked = has_manifest and c2pa.is_installed()
+    return Marks(
+        xmp=read_xmp(packet) if packet else XmpMark(None, None),
+        comment=comment,
+        has_manifest=has_manifest,
+        manifest=c2pa.read_manifest(path) if is_checked else None,
+    )
+
+
+def _read_picture(path: str | os.PathLike[str]) -> tuple[bytes | None, str | None]:
+    """XMP packet and comment."""
+    with open_picture(path) as image:
+        packet = read_gif_xmp(path) if image.format == "GIF" else image.info.get("xmp")
+        return packet, _text(image.info.get("comment") or image.info.get("Comment"))
+
+
+def _read_film(path: str | os.PathLike[str]) -> tuple[bytes | None, str | None]:
+    try:
+        with open_container(path) as (container, _):
+            tags = {name.lower(): text for name, text in container.metadata.items()}
+            packet = read_mp4_xmp(path) if "mp4" in container.format.name else None
+    except InputError as error:
+        raise InputError(f"{path}: cannot be read as a picture or film") from error
+    return packet, _text(tags.get("comment"))
+
+
+def _text(comment: bytes | str | None) -> str | None:
+    """What can be printed of a comment, which need not be UTF-8."""
+    if isinstance(comment, str):
+        comment = comment.encode("utf-8", "surrogateescape")
+    return comment if comment is None else comment.decode("utf-8", "replace")
+
+
+def describe(path: str | os.PathLike[str], marks: Marks) -> list[str]:
+    """Tell in words what was found in a file, line by line."""
+    term = marks.source_type
+    if term is None:
+        lines = [f"{path}: no mark found; that proves nothing, since marks can be taken off"]
+    else:
+        lines = [f"{path}: marked as generated: {_IN_WORDS[term]}"]
+    lines += [f"  {place}: {found}" for place, found in marks.found.items()]
+    if marks.xmp.maker:
+        lines.append(f"  made with: {marks.xmp.maker}")
+    elif marks.comment:
+        lines.append(f"  comment in full: {' '.join(marks.comment.split())}")
+    return lines + [f"  C2PA: {line}" for line in _describe_manifest(marks)]
+
+
+def _describe_manifest(marks: Marks) -> list[str]:
+    if not marks.has_manifest:
+        return ["no manifest"]
+    manifest = marks.manifest
+    if manifest is None:
+        return ["there is a manifest, which c2pa-python (extra c2pa) can check"]
+    signer = f"signed by {manifest.signer or 'somebody who is not named'}"
+    if not manifest.is_valid:
+        found = (
+            "file or manifest was changed" if manifest.is_changed else "the manifest is not valid"
+        )
+        return [f"{signer}; since then {found} ({', '.join(manifest.problems)})"]
+    lines = [f"{signer}; the file has not changed since"]
+    if not manifest.is_trusted:
+        lines.append("the certificate is on no list of trusted ones, so the signer may be anybody")
+    return lines + [f"made of: {each}" for each in manifest.ingredients]

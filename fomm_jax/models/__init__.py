@@ -1,0 +1,1 @@
+"""The networks: keypoint detector, generator, discriminator, perceptual network."""

@@ -1,0 +1,80 @@
+"""The perceptual network: features of VGG16 or VGG19 (Simonyan and Zisserman, 2015)."""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import DTypeLike
+
+from fomm_jax.ops.convolution import convolve
+
+# Of ImageNet's pictures in [0, 1], as torchvision gives them; float32 in the original.
+IMAGENET_MEAN = np.asarray([0.485, 0.456, 0.406], np.float32)
+IMAGENET_DEVIATION = np.asarray([0.229, 0.224, 0.225], np.float32)
+TAPS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")  # relu1_1 … relu5_1 follow these
+
+# Kernel (height, width, in, out) and bias (out,) by layer, in the order of the layers.
+VggWeights = Mapping[str, tuple[jax.Array | np.ndarray, jax.Array | np.ndarray]]
+
+
+@jax.named_scope("perceptual")
+def vgg_features(
+    weights: VggWeights, pictures: jax.Array, compute_dtype: DTypeLike | None = None
+) -> tuple[jax.Array, ...]:
+    """Activations relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1.
+
+    Args:
+      weights: the convolutions named conv1_1 … conv5_1, as `vgg.load_vgg` gives
+        them. The names alone make the architecture: a block begins where the first number rises.
+      pictures: (b, h, w, 3) in [0, 1].
+      compute_dtype: of the convolutions; None is that of the pictures.
+
+    Returns:
+      Five arrays (b, h / 2^i, w / 2^i, c).
+    """
+    dtype = compute_dtype or pictures.dtype
+    mean, deviation = (
+        jnp.asarray(constant, pictures.dtype)[None, None, None]
+        for constant in (IMAGENET_MEAN, IMAGENET_DEVIATION)
+    )
+    x = ((pictures - mean) / deviation).astype(dtype)
+    taps = []
+    for name, (kernel, bias) in weights.items():
+        if name.endswith("_1") and name != "conv1_1":
+            x = _max_pool(x)
+        x = convolve(x, jnp.asarray(kernel, dtype), ((1, 1), (1, 1)))
+        x = jax.nn.relu(x + jnp.asarray(bias, dtype)[None, None, None])
+        if name in TAPS:
+            taps.append(x)
+    return tuple(taps)
+
+
+def _max_pool(x: jax.Array) -> jax.Array:
+    """Largest of 2x2; an odd last row or column is left out.
+
+    Of equals the first row's first has the gradient, as in torch.
+    """
+    height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
+    # By comparisons of pixels, since XLA's reductions over small axes are slow on CPU.
+    left, right = x[:, :height, :width:2], x[:, :height, 1:width:2]
+    of_rows = jnp.where(left >= right, left, right)
+    above, below = of_rows[:, ::2], of_rows[:, 1::2]
+    return jnp.where(above >= below, above, below)
+
+
+BLOCK_WIDTHS = (64, 128, 256, 512, 512)  # channels; the blocks are parted by pooling
+
+
+BLOCK_DEPTHS = {"vgg16": (2, 2, 3, 3, 1), "vgg19": (2, 2, 4, 4, 1)}  # the last one cut at conv5_1
+
+
+# The layers of each network in order: (name, output channels).
+VGG_LAYERS: dict[str, tuple[tuple[str, int], ...]] = {
+    network: tuple(
+        (f"conv{block}_{layer}", width)
+        for block, (width, depth) in enumerate(zip(BLOCK_WIDTHS, depths, strict=True), start=1)
+        for layer in range(1, depth + 1)
+    )
+    for network, depths in BLOCK_DEPTHS.items()
+}

@@ -1,0 +1,1 @@
+"""Compare this project with the original, recorded or running beside it."""

@@ -1,0 +1,347 @@
+"""Our networks and our training against recordings of the original."""
+
+import dataclasses
+import math
+import pathlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from fomm_jax.animation.motion_transfer import (
+    EncodedSource,
+    generate,
+    movement_scale,
+    normalize_keypoints,
+)
+from fomm_jax.config.schema import NormalizationConfig
+from fomm_jax.errors import InputError
+from fomm_jax.models.networks import Networks
+from fomm_jax.parity import recordings
+from fomm_jax.parity.findings import Comparison, Findings, Frames, StepLosses, compare
+from fomm_jax.parity.recordings import Arrays, Recording, Step, Trainer, to_nhwc
+from fomm_jax.types import Keypoints
+from fomm_jax.weights.train_state import TrainState
+
+EVALUATION_TOLERANCE = 1e-4  # absolute, of values of the order of 1
+# At full size, rounding adds up along longer sums.
+FULL_SIZE_TOLERANCE = 1e-3
+KEYPOINT_TOLERANCE = 1e-4
+LOSS_TOLERANCE = 1e-6  # relative, in float64
+SINGLE_LOSS_TOLERANCE = 1e-4  # relative, in float32
+# Of a step in float32. Normalising by the batch at 2x2 pixels magnifies rounding: the original's
+# own prediction in float32 is up to 2.4e-4 from that in float64.
+SINGLE_PREDICTION_TOLERANCE = 4e-4
+DECISIVE_STEPS = 5  # of a trajectory in float64; later ones depend on the order of summation
+DECISIVE_RESUMED_STEPS = 2
+# The recording's own rounding decides step 4 of this one (docs/fidelity.md); its last steps are
+# held to the recording by the trajectory from the recorded state.
+FREE_STEPS = {"multiscale_kp_discriminator": 4}
+# After a step, absolute. Adam moves every parameter by 2e-4 a step, and those whose gradient is
+# nothing but rounding, 1e-14 beside its epsilon of 1e-8, by some 1e-9.
+STATE_TOLERANCE = {0: 1e-7, 3: 3e-6}
+
+Finding = Comparison | Frames | StepLosses
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class AnimatedFrames:
+    """Driving frames and what the source looks like in their place."""
+
+    prediction: jax.Array  # (t, h, w, c) in [0, 1]
+    driving_keypoints: Keypoints  # of batch t, as detected
+    normalized_keypoints: Keypoints  # of batch t, as carried over to the source
+
+
+def encode_source(networks: Networks, source: jax.Array) -> EncodedSource:
+    """Keypoints and features of a source picture (1, h, w, c) in [0, 1]."""
+    return EncodedSource(
+        frame=source,
+        keypoints=networks.kp_detector(source, train=False),
+        features=networks.generator.encode(source, train=False),
+    )
+
+
+def animate_frames(
+    networks: Networks,
+    source: EncodedSource,
+    driving: jax.Array,
+    initial: Keypoints,
+    movement_scale: jax.Array,
+    config: NormalizationConfig,
+) -> AnimatedFrames:
+    """The source in place of driving frames.
+
+    Args:
+      networks: trained; their running statistics are used.
+      source: from `encode_source`.
+      driving: (t, h, w, c) in [0, 1].
+      initial: keypoints of the driving video's first frame, of batch 1.
+      movement_scale: (), from `movement_scale`.
+      config: how keypoints are carried over.
+    """
+    detected = networks.kp_detector(driving, train=False)
+    normalized = normalize_keypoints(source.keypoints, detected, initial, movement_scale, config)
+    prediction = generate(networks.generator, source, normalized)
+    return AnimatedFrames(prediction, detected, normalized)
+
+
+def find_recordings(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The recordings in a folder: itself, or those below it.
+
+    Raises:
+      InputError: there is none.
+    """
+    found = [
+        path
+        for path in (folder, *(sorted(folder.iterdir()) if folder.is_dir() else ()))
+        if (path / "arrays.npz").is_file()
+    ]
+    if not found:
+        raise InputError(
+            f"--reference: {folder} is neither a recording (with arrays.npz and config.yaml), nor a"
+            " folder of them, nor a clone of the original"
+        )
+    return found
+
+
+def compare_recording(folder: pathlib.Path, checkpoint_file: pathlib.Path | None) -> Findings:
+    """Compare all that is recorded: evaluation, steps of training, animation.
+
+    Args:
+      folder: of the recording.
+      checkpoint_file: of the original's, for a recording that does not carry its own.
+
+    Raises:
+      InputError: a file is missing or damaged, or is of another architecture.
+    """
+    carries_own = (folder / "checkpoint.pth.tar").is_file()
+    if checkpoint_file is not None and carries_own:
+        raise InputError(f"--checkpoint: {folder} carries its own; expected none")
+    if checkpoint_file is None and not carries_own:
+        raise InputError(
+            f"{folder}: carries no checkpoint.pth.tar; expected --checkpoint=FILE, which"
+            " seeded_weights.py beside the recordings writes"
+        )
+    recording = Recording(folder, checkpoint_file)
+    parts: tuple[tuple[str, bool, Callable[[Recording], Iterator[Finding]]], ...] = (
+        ("eval/", False, _evaluation),
+        ("float32/", False, _single_step),
+        ("float64/", True, _trajectory),
+        ("resumed_float64/", True, _resumed),
+        ("relative_", False, _animation),
+    )
+    recorded = [entry for entry in parts if recording.below(entry[0])]
+    if not recorded:
+        raise InputError(
+            f"{folder / 'arrays.npz'}: has nothing to compare; expected arrays whose names begin"
+            f" with {', '.join(prefix for prefix, _, _ in parts)}"
+        )
+    found: list[Finding] = []
+    for _, in_float64, part in recorded:
+        with jax.enable_x64(in_float64):
+            found += part(recording)
+    return Findings(
+        rows=[finding for finding in found if isinstance(finding, Comparison)],
+        frames=[finding for finding in found if isinstance(finding, Frames)],
+        losses=[finding for finding in found if isinstance(finding, StepLosses)],
+    )
+
+
+def _evaluation(recording: Recording) -> Iterator[Finding]:
+    found = recordings.evaluate(recording)
+    at_full_size = (recording.folder / "manifest.json").is_file()
+    if not at_full_size:  # where a part alone was recorded
+        for name in found:
+            recording.array(f"eval/{name}")
+    recorded = recording.below("eval/")
+    for name, expected in recorded.items():
+        # Feature maps are of any size.
+        is_relative = name.startswith("discriminator/")
+        tolerance = EVALUATION_TOLERANCE
+        if at_full_size:
+            is_keypoint = name.endswith("/value")
+            tolerance = KEYPOINT_TOLERANCE if is_keypoint else FULL_SIZE_TOLERANCE
+        if name not in found:
+            raise InputError(f"{recording.folder}: eval/{name} is of no network of its config")
+        yield compare(f"eval/{name}", found[name], expected, tolerance, is_relative=is_relative)
+    if "prediction" in recorded:
+        yield _frames(recording, "eval/prediction", found["prediction"])
+
+
+def _single_step(recording: Recording) -> Iterator[Finding]:
+    """The first step in float32. Its gradients are shown: rounding moves pixels across kinks."""
+    trainer, name = Trainer(recording), "float32/step_0"
+    _, step = trainer.step(trainer.initial, name)
+    yield from _losses(recording, "float32", 0, step.losses, SINGLE_LOSS_TOLERANCE)
+    pictures = {
+        "prediction": (step.prediction, SINGLE_PREDICTION_TOLERANCE),
+        "transformed_frame": (step.transformed_frame, EVALUATION_TOLERANCE),
+    }
+    for picture, (found, tolerance) in pictures.items():
+        yield compare(f"{name}/{picture}", found, recording.array(f"{name}/{picture}"), tolerance)
+    recorded = recording.below(f"{name}/grads/")
+    yield from _by_network(f"{name}/grads", step.gradients, recorded, None)
+    yield _frames(recording, f"{name}/prediction", step.prediction)
+
+
+def _trajectory(recording: Recording) -> Iterator[Finding]:
+    """All recorded steps in float64, of which the first decide."""
+    free = FREE_STEPS.get(recording.folder.name, DECISIVE_STEPS)
+    trainer = Trainer(recording)
+    after_first = None
+    for i, name, step, state in _steps(trainer, trainer.initial, "float64", DECISIVE_STEPS):
+        after_first = after_first or state
+        tolerance = LOSS_TOLERANCE if i < free else None
+        yield from _losses(recording, "float64", i, step.losses, tolerance)
+        recorded = recording.below(f"{name}/state_after/")
+        yield from _by_network(
+            f"{name}/state_after", step.state_after, recorded, STATE_TOLERANCE.get(i)
+        )
+    if free == DECISIVE_STEPS or after_first is None:
+        return
+    recorded = recording.below("float64/step_0/state_after/")
+    state = recordings.with_networks(after_first, recorded, recording.config)
+    for i in range(1, DECISIVE_STEPS):
+        state, step = trainer.step(state, f"float64/step_{i}")
+        note = " from the recorded state"
+        yield from _losses(recording, "float64", i, step.losses, LOSS_TOLERANCE, note)
+
+
+def _resumed(recording: Recording) -> Iterator[Finding]:
+    """Steps in float64 that go on from a checkpoint with optimisers."""
+    trainer = Trainer(recording)
+    steps = _steps(trainer, trainer.resumed, "resumed_float64", DECISIVE_RESUMED_STEPS)
+    for i, _, step, _ in steps:
+        tolerance = LOSS_TOLERANCE if i < DECISIVE_RESUMED_STEPS else None
+        yield from _losses(recording, "resumed_float64", i, step.losses, tolerance)
+
+
+def _animation(recording: Recording) -> Iterator[Finding]:
+    """A clip by all four ways to carry the motion over; recorded in (t, h, w, c)."""
+    networks = recording.networks(np.float32)
+    source, driving = recording.array("source")[None], recording.array("driving")
+    for relative in (False, True):
+        for adapt in (False, True):
+            motion = NormalizationConfig(
+                adapt_movement_scale=adapt,
+                use_relative_movement=relative,
+                use_relative_jacobian=relative,
+            )
+            prefix = f"relative_{relative:d}_adapt_scale_{adapt:d}"
+            animated = animate_clip(networks, source, driving, motion)
+            keypoints = animated.normalized_keypoints
+            found = {"prediction": animated.prediction, "kp_value": keypoints.value}
+            if keypoints.jacobian is not None:
+                found["kp_jacobian"] = keypoints.jacobian
+            for name, array in found.items():
+                expected = recording.array(f"{prefix}/{name}")
+                tolerance = EVALUATION_TOLERANCE
+                yield compare(f"{prefix}/{name}", np.asarray(array), expected, tolerance)
+            yield Frames(
+                f"{prefix}/prediction",
+                source=source.repeat(len(driving), axis=0),
+                driving=driving,
+                original=recording.array(f"{prefix}/prediction"),
+                ours=np.asarray(animated.prediction),
+                is_clip=True,
+            )
+
+
+def animate_clip(
+    networks: recordings.Networks,
+    source: np.ndarray,
+    driving: np.ndarray,
+    motion: NormalizationConfig,
+) -> AnimatedFrames:
+    """An animation in floating point.
+
+    Args:
+      networks: trained.
+      source: (1, h, w, c) in [0, 1].
+      driving: (t, h, w, c) in [0, 1]; motion is relative to the first.
+      motion: how it is carried over.
+    """
+    definition, state = nnx.split(networks)
+
+    @jax.jit
+    def encode(state: nnx.State, source: jax.Array, first: jax.Array) -> Any:
+        networks = nnx.merge(definition, state)
+        return encode_source(networks, source), networks.kp_detector(first, train=False)
+
+    @jax.jit
+    def animate(state: nnx.State, driving: jax.Array, scale: jax.Array) -> Any:
+        networks = nnx.merge(definition, state)
+        return animate_frames(networks, encoded, driving, initial, scale, motion)
+
+    encoded, initial = encode(state, source, driving[:1])
+    scale = movement_scale(encoded.keypoints, initial, motion)
+    return animate(state, driving, jnp.asarray(scale, jnp.float32))
+
+
+def _steps(
+    trainer: Trainer, state: TrainState, run: str, at_least: int
+) -> Iterator[tuple[int, str, Step, TrainState]]:
+    """All recorded steps of a run: number, name, step, and the state after it."""
+    names = {name.split("/")[0] for name in trainer.recording.below(f"{run}/")}
+    for i in range(max(at_least, len(names))):
+        name = f"{run}/step_{i}"
+        state, step = trainer.step(state, name)
+        yield i, name, step, state
+
+
+def _frames(recording: Recording, name: str, found: np.ndarray) -> Frames:
+    """A prediction (b, c, h, w) of the first pairs."""
+    source, driving = recording.pairs(0, np.float32)
+    return Frames(name, source, driving, to_nhwc(recording.array(name)), to_nhwc(found))
+
+
+def _losses(
+    recording: Recording,
+    run: str,
+    step: int,
+    found: Mapping[str, float],
+    tolerance: float | None,
+    note: str = "",
+) -> Iterator[Finding]:
+    """Each loss of a step, and all together; `note` tells runs of one recording apart."""
+    prefix = f"{run}/step_{step}/losses"
+    names = dict.fromkeys((*recording.below(f"{prefix}/"), *found))
+    expected = {name: recording.array(f"{prefix}/{name}") for name in names}
+    rows = [
+        compare(
+            f"{prefix}/{name}{note}",
+            np.asarray(found.get(name, math.nan)),
+            expected[name],
+            tolerance,
+            is_relative=True,
+        )
+        for name in names
+    ]
+    yield from rows
+    yield StepLosses(
+        f"{run}{note}",
+        step,
+        original=float(sum(expected.values())),
+        ours=sum(found.values()),
+        difference=max(row.relative for row in rows),
+        tolerance=tolerance,
+    )
+
+
+def _by_network(
+    name: str, found: Arrays, recorded: Arrays, tolerance: float | None
+) -> Iterator[Comparison]:
+    """The largest difference among the tensors of each network."""
+    for network in recordings.NETWORKS:
+        rows = [
+            compare(f"{name}/{network} ({key})", found[key], expected, tolerance)
+            for key, expected in recorded.items()
+            if key.startswith(f"{network}/")
+        ]
+        if rows:
+            yield max(rows, key=lambda row: row.absolute)

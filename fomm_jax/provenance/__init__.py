@@ -1,0 +1,1 @@
+"""Marks that say a film or picture was generated."""

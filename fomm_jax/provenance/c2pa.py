@@ -1,0 +1,284 @@
+"""C2PA manifests: who made a file of what, signed, so that a change shows. The one user of c2pa.
+
+The package c2pa-python is optional. Nothing is asked of the network: no time stamps, no manifests
+kept elsewhere, no revoked certificates.
+"""
+
+import dataclasses
+import datetime
+import hashlib
+import io
+import json
+import mimetypes
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import Image
+
+from fomm_jax.errors import InputError
+from fomm_jax.files import replacing
+from fomm_jax.provenance.mark import SOFTWARE, Credentials, Marking, SourceType, find_source_type
+
+_SETTINGS = {
+    "builder": {"thumbnail": {"enabled": False}},  # of the ingredients, which may be private
+    "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
+}
+_UNKNOWN_FORMAT = "application/octet-stream"
+_TYPES = {
+    ".mp4": "video/mp4",
+    ".gif": "image/gif",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What the newest C2PA manifest of a file tells."""
+
+    signer: str | None = None
+    source_types: tuple[str, ...] = ()  # terms of the IPTC's vocabulary
+    ingredients: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()  # failed checks, in the codes of C2PA
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the signer is one that the package knows."""
+        return "signingCredential.untrusted" not in self.problems
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the signature holds and the file is as it was signed, by whomever."""
+        return not set(self.problems) - {"signingCredential.untrusted"}
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether file or manifest were changed since."""
+        return any(problem.endswith(".mismatch") for problem in self.problems)
+
+
+def is_installed() -> bool:
+    """Whether manifests can be written and checked."""
+    try:
+        import c2pa  # noqa: F401
+    except (ImportError, RuntimeError):  # the latter where its compiled library does not load
+        return False
+    return True
+
+
+def load_credentials(
+    certificate: str | os.PathLike[str], key: str | os.PathLike[str]
+) -> Credentials:
+    """Read what manifests are to be signed with, and try it.
+
+    Args:
+      certificate: of the signer, and those above it, PEM. C2PA asks for the key usage "digital
+        signature" and an extended one such as "email protection".
+      key: private, without a password, PEM.
+
+    Raises:
+      InputError: c2pa-python is not installed, a file cannot be used, or C2PA refuses the pair.
+    """
+    if not is_installed():
+        raise InputError(
+            "--c2pa_certificate: signing needs the package c2pa-python; expected an installation"
+            " with the extra c2pa"
+        )
+    credentials = Credentials(
+        _read_text(certificate, "--c2pa_certificate"),
+        text := _read_text(key, "--c2pa_key"),
+        _algorithm(text, key),
+    )
+    _check_dates(credentials, certificate)
+    with io.BytesIO() as picture, io.BytesIO() as signed:
+        Image.new("L", (1, 1)).save(picture, "PNG")
+        picture.seek(0)
+        try:
+            _sign(picture, signed, "image/png", Marking("", credentials=credentials))
+        except InputError as error:
+            raise InputError(
+                f"--c2pa_certificate={certificate}, --c2pa_key={key}: cannot sign ({error});"
+                " expected the key of the certificate, and a certificate for signing with the key"
+                " usages that C2PA asks for"
+            ) from error
+    return credentials
+
+
+def _read_text(path: str | os.PathLike[str], flag: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InputError(f"{flag}={path}: cannot be read ({reason}); expected PEM") from error
+
+
+def _algorithm(key: str, path: str | os.PathLike[str]) -> str:
+    """How C2PA signs with a key of this kind (C2PA specification, 13.2)."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        private = load_pem_private_key(key.encode(), password=None)
+    except (ValueError, TypeError) as error:  # TypeError: it asks for a password
+        raise InputError(
+            f"--c2pa_key={path}: is no private key in PEM without a password"
+        ) from error
+    match private:
+        case ec.EllipticCurvePrivateKey(curve=ec.SECP256R1()):
+            return "es256"
+        case ec.EllipticCurvePrivateKey(curve=ec.SECP384R1()):
+            return "es384"
+        case ec.EllipticCurvePrivateKey(curve=ec.SECP521R1()):
+            return "es512"
+        case rsa.RSAPrivateKey():
+            return "ps256"
+        case ed25519.Ed25519PrivateKey():
+            return "ed25519"
+    raise InputError(
+        f"--c2pa_key={path}: expected a key on the curve P-256, P-384 or P-521, RSA, or Ed25519"
+    )
+
+
+def _check_dates(credentials: Credentials, path: str | os.PathLike[str]) -> None:
+    from cryptography import x509
+
+    try:
+        first = x509.load_pem_x509_certificates(credentials.certificate.encode())[0]
+    except ValueError as error:
+        raise InputError(f"--c2pa_certificate={path}: holds no certificate in PEM") from error
+    begin, end = first.not_valid_before_utc, first.not_valid_after_utc
+    if not begin <= datetime.datetime.now(datetime.UTC) <= end:
+        raise InputError(
+            f"--c2pa_certificate={path}: is valid from {begin:%Y-%m-%d} to {end:%Y-%m-%d};"
+            " expected one that is valid today"
+        )
+
+
+def sign_file(path: str | os.PathLike[str], suffix: str, marking: Marking) -> None:
+    """Put a signed manifest into a whole file.
+
+    Args:
+      path: of the file, which stays as it was where this fails.
+      suffix: that its name has in the end, which tells what it is.
+      marking: with credentials.
+
+    Raises:
+      InputError: it cannot be signed or written.
+    """
+    with (
+        replacing(path) as unfinished,
+        open(path, "rb") as file,
+        unfinished.open("w+b") as signed,
+    ):
+        _sign(file, signed, _TYPES[suffix], marking)
+
+
+def _sign(file: BinaryIO, signed: BinaryIO, kind: str, marking: Marking) -> None:
+    import c2pa
+
+    if marking.credentials is None:
+        raise ValueError("expected credentials")
+    info = c2pa.C2paSignerInfo(
+        marking.credentials.algorithm,
+        marking.credentials.certificate.encode(),
+        marking.credentials.key.encode(),
+        None,
+    )
+    relations = {
+        "source": "parentOf" if marking.source_type is SourceType.EDITED else "inputTo",
+        "driving": "inputTo",
+    }
+    paths = {name: path for name in relations if (path := getattr(marking, name)) is not None}
+    try:
+        with (
+            c2pa.Signer.from_info(info) as signer,
+            c2pa.Context.from_dict(_SETTINGS, signer) as context,
+            c2pa.Builder.from_json(
+                json.dumps(_definition(marking, list(paths))), context
+            ) as builder,
+        ):
+            for name, path in paths.items():
+                _add_ingredient(builder, name, path, relations[name])
+            builder.sign(kind, file, signed)
+    except c2pa.C2paError as error:
+        raise InputError(f"C2PA: {' '.join(str(error).split())}") from error
+
+
+def _definition(marking: Marking, ingredients: list[str]) -> dict[str, Any]:
+    """The manifest: which action made the file, by what program, of which ingredients."""
+
+    def action(name: str, of: list[str], **fields: Any) -> dict[str, Any]:
+        return {"action": name, "parameters": {"ingredientIds": of}, **fields}
+
+    how = {
+        "digitalSourceType": marking.source_type.uri,
+        "softwareAgent": {"name": marking.maker},
+    }
+    if marking.source_type is SourceType.EDITED and "source" in ingredients:
+        others = [name for name in ingredients if name != "source"]
+        actions = [action("c2pa.opened", ["source"]), action("c2pa.edited", others, **how)]
+    else:
+        actions = [action("c2pa.created", ingredients, **how)]
+    return {
+        "claim_generator_info": [{"name": SOFTWARE}],
+        "assertions": [{"label": "c2pa.actions", "data": {"actions": actions}}],
+    }
+
+
+def _add_ingredient(builder: Any, name: str, path: str, relation: str) -> None:
+    import c2pa
+
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        # The hash tells whoever has the file that it is this one, and others nothing.
+        ingredient = {
+            "title": name,
+            "description": f"SHA-256 of the file: {digest}",
+            "relationship": relation,
+            "instance_id": name,
+        }
+        kind = mimetypes.guess_type(path)[0] or _UNKNOWN_FORMAT
+        file.seek(0)
+        try:
+            builder.add_ingredient(ingredient, kind, file)  # a manifest of its own comes along
+        except c2pa.C2paError:  # damaged, as driving videos may be
+            builder.add_ingredient(ingredient, _UNKNOWN_FORMAT, io.BytesIO())
+
+
+def read_manifest(path: str | os.PathLike[str]) -> Manifest | None:
+    """Read and check the manifest of a file; None where it has none, or can have none."""
+    import c2pa
+
+    try:
+        with (
+            c2pa.Context.from_dict(_SETTINGS) as context,
+            open(path, "rb") as file,
+            c2pa.Reader(None, file, context=context) as reader,
+        ):
+            store = json.loads(reader.json())
+    except (c2pa.C2paError.ManifestNotFound, c2pa.C2paError.NotSupported):
+        return None
+    except c2pa.C2paError as error:
+        return Manifest(problems=(" ".join(str(error).split()),))
+    newest: Mapping[str, Any] = store["manifests"].get(store.get("active_manifest"), {})
+    signature = newest.get("signature_info", {})
+    names = [signature[part] for part in ("common_name", "issuer") if signature.get(part)]
+    uris = [
+        action.get("digitalSourceType", "")
+        for assertion in newest.get("assertions", [])
+        if assertion["label"].startswith("c2pa.actions")
+        for action in assertion["data"]["actions"]
+    ]
+    return Manifest(
+        signer=", ".join(dict.fromkeys(names)) or None,
+        source_types=tuple(term for uri in uris if (term := find_source_type(uri))),
+        ingredients=tuple(
+            ", ".join(filter(None, (each.get("title"), each.get("description"))))
+            for each in newest.get("ingredients", [])
+        ),
+        problems=tuple(status["code"] for status in store.get("validation_status", [])),
+    )

@@ -1,0 +1,76 @@
+"""Which file each animation is written to."""
+
+import glob
+import os
+import pathlib
+from collections.abc import Sequence
+
+from fomm_jax.errors import InputError
+from fomm_jax.media.video_writer import WRITABLE_SUFFIXES
+
+PIPE = "-"  # in place of a file: standard input or output
+
+
+def output_paths(
+    sources: Sequence[str], drivings: Sequence[str], output: str
+) -> dict[tuple[str, str], str]:
+    """Choose the file for each pair of source and driving.
+
+    Args:
+      sources: paths of pictures.
+      drivings: paths of videos or motions, or `PIPE`.
+      output: the file itself or `PIPE` for one pair; a folder, which need not be there, for
+        several. For one pair it may be a folder that is there or whose name ends with a slash. In
+        a folder the files are called `DRIVING-SOURCE.mp4`.
+
+    Returns:
+      The file for each (source, driving).
+
+    Raises:
+      InputError: there are several pairs and `output` is a file, `output` has another suffix than a
+        film has, or two pairs would be written to one file.
+    """
+    pairs = [(source, driving) for driving in drivings for source in sources]
+    is_film = output == PIPE or output.lower().endswith(WRITABLE_SUFFIXES)
+    if not output.endswith(os.sep) and not pathlib.Path(output).is_dir():
+        if len(pairs) == 1 and is_film:
+            return {pairs[0]: output}
+        if len(pairs) == 1:
+            expected = " or ".join(WRITABLE_SUFFIXES)
+            raise InputError(f"--output={output}: expected a name that ends in {expected}")
+        if is_film:
+            raise InputError(
+                f"--output={output}: expected a folder for the {len(pairs)} animations of"
+                f" {len(sources)} pictures by {len(drivings)} videos"
+            )
+    pair_of: dict[str, tuple[str, str]] = {}
+    for pair in pairs:
+        source, driving = (pathlib.Path(name).stem if name != PIPE else "pipe" for name in pair)
+        path = str(pathlib.Path(output) / f"{driving}-{source}.mp4")
+        other = pair_of.setdefault(path, pair)
+        if other != pair:
+            raise InputError(
+                f"{path}: would be written for {' and '.join(other)} and for {' and '.join(pair)};"
+                " expected other names for some of them"
+            )
+    return {pair: path for path, pair in pair_of.items()}
+
+
+def expand_patterns(names: Sequence[str], flag: str) -> list[str]:
+    """Replace patterns such as `*.jpg` by the files that they stand for, in the order of the names.
+
+    A name that is there is taken as it is, whatever characters it has.
+
+    Raises:
+      InputError: a pattern stands for nothing.
+    """
+    found = []
+    for name in names:
+        if os.path.exists(name) or not glob.has_magic(name):
+            found.append(name)
+            continue
+        files = sorted(glob.glob(name, recursive=True))
+        if not files:
+            raise InputError(f"{flag}={name}: there is no such file")
+        found += files
+    return found

@@ -1,0 +1,50 @@
+"""A picture that is to be animated."""
+
+import dataclasses
+
+import numpy as np
+
+from fomm_jax.animation.animator import Animator
+from fomm_jax.animation.motion_transfer import EncodedSource
+from fomm_jax.errors import InputError
+from fomm_jax.media.framing import cut_frame
+from fomm_jax.media.pictures import read_picture
+from fomm_jax.media.video_reader import probe_video
+from fomm_jax.rendering.cropping import choose_framing
+from fomm_jax.rendering.options import AnimationOptions
+from fomm_jax.rendering.view import View, choose_view
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A picture, ready to be animated."""
+
+    name: str  # for messages
+    frame: np.ndarray  # (h, w, 3) uint8 of the model's size
+    encoded: EncodedSource
+    view: View
+
+
+def open_source(animator: Animator, path: str, options: AnimationOptions) -> Source:
+    """Read a picture and choose the part of it that is animated.
+
+    Raises:
+      InputError: it is no picture, or `options.crop` does not go with it.
+    """
+    picture = _read_still(path)
+    size = animator.config.dataset.frame_shape[:2]
+    framing = choose_framing(options.crop, [picture], size, path)
+    frame = cut_frame(picture, framing, size)
+    view = choose_view(picture, frame, framing, options, animator.config.visualize)
+    return Source(path, frame, animator.encode(frame), view)
+
+
+def _read_still(path: str) -> np.ndarray:
+    try:
+        return read_picture(path)
+    except InputError as error:
+        try:
+            probe_video(path)
+        except InputError:
+            raise error from None
+        raise InputError(f"{path}: is a video, expected a picture") from error

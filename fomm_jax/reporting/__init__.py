@@ -1,0 +1,1 @@
+"""Reports: HTML pages, drawings of keypoints and masks, event files."""

@@ -1,0 +1,1 @@
+"""Train the networks: loop, step, losses, sharding, logging."""

@@ -1,0 +1,148 @@
+"""Where a training step spends its time: a trace of some steps, and their costliest operations."""
+
+import collections
+import csv
+import dataclasses
+import pathlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import jax
+
+from fomm_jax.errors import InputError
+from fomm_jax.files import replacing
+from fomm_jax.reporting.page import paragraph, table, write_page
+from fomm_jax.training.compiled_program import Instruction, read_instructions
+
+PACKAGE = "/fomm_jax/"  # in the paths of this project's files
+# Instructions that only hold others, whose time would count twice.
+CONTAINERS = ("while", "call", "conditional")
+NOWHERE = "elsewhere"
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """An instruction of the compiled step, and the time that it took."""
+
+    name: str  # of the instruction
+    instruction: Instruction
+    seconds: float  # a step
+    calls: float  # a step
+
+
+def trace_steps(step: Callable[[], None], num_steps: int, folder: pathlib.Path) -> pathlib.Path:
+    """Run steps, which have been compiled before, and write a trace of them.
+
+    Args:
+      step: takes one step and waits for its end.
+      num_steps: number of steps.
+      folder: takes the trace, in the form that TensorBoard's profiler and XProf open.
+
+    Returns:
+      The trace's file.
+    """
+    options = jax.profiler.ProfileOptions()
+    options.python_tracer_level = 0  # of which there would be more than of all operations
+    with jax.profiler.trace(folder, profiler_options=options):
+        for _ in range(num_steps):
+            step()
+    return max(folder.rglob("*.xplane.pb"), key=lambda path: path.stat().st_mtime)
+
+
+def read_operations(trace: pathlib.Path, program: str, num_steps: int) -> list[Operation]:
+    """The operations of a traced program, the costliest first.
+
+    Several devices, or threads of a CPU, count together: it is their time, not that of the clock.
+
+    Args:
+      trace: from `trace_steps`.
+      program: the text of the compiled program.
+      num_steps: that were traced.
+
+    Raises:
+      InputError: the trace has no operation of the program.
+    """
+    instructions = read_instructions(program, PACKAGE)
+    seconds: dict[str, float] = collections.defaultdict(float)
+    calls: collections.Counter[str] = collections.Counter()
+    for name, duration in _events(jax.profiler.ProfileData.from_file(str(trace))):
+        if name in instructions and instructions[name].kind not in CONTAINERS:
+            seconds[name] += duration
+            calls[name] += 1
+    if not calls:
+        raise InputError(f"{trace}: has no operation of the step; expected a device that is traced")
+    return [
+        Operation(name, instructions[name], total / num_steps, calls[name] / num_steps)
+        for name, total in sorted(seconds.items(), key=lambda item: -item[1])
+    ]
+
+
+def _events(trace: jax.profiler.ProfileData) -> Iterator[tuple[str, float]]:
+    """The name and the seconds of every instruction that ran."""
+    for plane in trace.planes:
+        for line in plane.lines:
+            # On TPU the line holds nothing but instructions; elsewhere each says that it is one.
+            is_tpu = plane.name.startswith("/device:TPU") and line.name == "XLA Ops"
+            for event in line.events:
+                name = event.name if is_tpu else dict(event.stats).get("hlo_op")
+                if name:
+                    yield str(name).lstrip("%").split(" ")[0], event.duration_ns * 1e-9
+
+
+def sum_by_part(operations: Iterable[Operation], parts: Iterable[str]) -> dict[str, float]:
+    """Seconds a step of the parts of the step, forward and backward apart, the costliest first.
+
+    Args:
+      operations: of the step.
+      parts: names of scopes (`jax.named_scope`); what is inside of two counts for the inner one.
+    """
+    pattern = re.compile("|".join(rf"\b{part}\b" for part in parts))
+    sums: dict[str, float] = collections.defaultdict(float)
+    for operation in operations:
+        scope = operation.instruction.scope
+        found = pattern.findall(scope)
+        direction = ", backward" if "transpose(" in scope else ""
+        sums[(found[-1] if found else NOWHERE) + direction] += operation.seconds
+    return dict(sorted(sums.items(), key=lambda item: -item[1]))
+
+
+def write_tables(
+    folder: pathlib.Path, operations: list[Operation], parts: Mapping[str, float], title: str
+) -> None:
+    """Write `operations.csv`, of all operations, and `profile.html`, of the costliest."""
+    total = sum(operation.seconds for operation in operations)
+    columns = ("milliseconds a step", "share", "calls", "kind", "source", "scope", "result", "name")
+    rows = [
+        (
+            1000 * operation.seconds,
+            operation.seconds / total,
+            operation.calls,
+            operation.instruction.kind,
+            operation.instruction.source,
+            operation.instruction.scope,
+            operation.instruction.shape,
+            operation.name,
+        )
+        for operation in operations
+    ]
+    with replacing(folder / "operations.csv") as unfinished, unfinished.open("w") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+    write_page(
+        folder / "profile.html",
+        title,
+        [
+            (
+                "Parts",
+                [
+                    paragraph(f"All devices or threads together: {1000 * total:.4g} ms a step."),
+                    table(
+                        ("part", "milliseconds a step", "share"),
+                        [(part, 1000 * found, found / total) for part, found in parts.items()],
+                    ),
+                ],
+            ),
+            ("The costliest operations", [table(columns, rows[:50])]),
+        ],
+    )

@@ -1,0 +1,49 @@
+"""What is due at which step of training."""
+
+import time
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from fomm_jax.config.schema import TrainConfig
+
+
+class Schedule:
+    """When a run logs, draws and saves: at its intervals, and always at the last step."""
+
+    def __init__(self, settings: TrainConfig, steps_per_epoch: int):
+        self._steps_per_epoch = steps_per_epoch
+        self.last_step = settings.num_steps or settings.num_epochs * steps_per_epoch
+        self._log_every = settings.log_every
+        self._draw_every = settings.visualize_every or steps_per_epoch
+        self._save_every = settings.checkpoint_every or settings.checkpoint_freq * steps_per_epoch
+        self._save_after = 60 * settings.checkpoint_minutes
+        self._saved_at = time.monotonic()
+
+    def epochs(self, step: int) -> int:
+        """The epochs that are done after the step."""
+        return step // self._steps_per_epoch
+
+    def log(self, step: int) -> bool:
+        """Whether scalars are to be written after the step."""
+        return self._due(step, self._log_every)
+
+    def draw(self, step: int) -> bool:
+        """Whether a picture is to be drawn after the step."""
+        return self._due(step, self._draw_every)
+
+    def save(self, step: int) -> bool:
+        """Whether a checkpoint is to be saved after the step; then the minutes begin anew."""
+        due = self._due(step, self._save_every)
+        if self._save_after and self.log(step):
+            over = time.monotonic() - self._saved_at >= self._save_after
+            if jax.process_count() > 1:  # their clocks differ, and all must save or none
+                over = bool(multihost_utils.broadcast_one_to_all(np.asarray(over)))
+            due |= over
+        if due:
+            self._saved_at = time.monotonic()
+        return due
+
+    def _due(self, step: int, interval: int) -> bool:
+        return step == self.last_step or step % interval == 0

@@ -1,0 +1,102 @@
+"""The mesh of devices, and how state and batches lie on it.
+
+Batches are split over all devices. Parameters and optimiser state are whole on each of them, or
+divided among the devices along the axis `fsdp` (fully sharded data parallelism), which then gather
+what they need for each layer.
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from fomm_jax.errors import InputError
+from fomm_jax.types import Batch
+
+DATA_AXIS, FSDP_AXIS = "data", "fsdp"
+MIN_DIVIDED = 2**16  # elements; to gather smaller arrays costs more than to keep them
+
+T = TypeVar("T")
+
+
+def make_mesh(fsdp: int = 1, devices: Sequence[jax.Device] | None = None) -> Mesh:
+    """A mesh (data, fsdp) of the given devices, or of all devices of all processes.
+
+    Args:
+      fsdp: devices that share one copy of parameters and optimiser state.
+      devices: of the mesh.
+
+    Raises:
+      InputError: the devices do not divide into groups of `fsdp`.
+    """
+    count = jax.device_count() if devices is None else len(devices)
+    if count % fsdp:
+        raise InputError(f"config.train.fsdp is {fsdp}, expected a divisor of the {count} devices")
+    return jax.make_mesh(
+        (count // fsdp, fsdp),
+        (DATA_AXIS, FSDP_AXIS),
+        axis_types=(AxisType.Auto, AxisType.Auto),
+        devices=devices,
+    )
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """The whole array on every device."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def split_by_batch(mesh: Mesh) -> NamedSharding:
+    """The first dimension split over the devices."""
+    return NamedSharding(mesh, PartitionSpec((DATA_AXIS, FSDP_AXIS)))
+
+
+def divided(mesh: Mesh, abstract: T, min_size: int = MIN_DIVIDED) -> T:
+    """A sharding for each array of a tree: divided along `fsdp`, or whole on every device.
+
+    Args:
+      mesh: of `make_mesh`.
+      abstract: the tree, of shapes.
+      min_size: elements from which on an array is divided, along the longest of its dimensions
+        that the axis divides.
+    """
+    parts = mesh.shape[FSDP_AXIS]
+
+    def place(leaf: jax.ShapeDtypeStruct) -> NamedSharding:
+        lengths = [length if length % parts == 0 else 0 for length in leaf.shape]
+        if parts == 1 or leaf.size < min_size or not any(lengths):
+            return replicated(mesh)
+        spec: list[str | None] = [None] * len(lengths)
+        spec[int(np.argmax(lengths))] = FSDP_AXIS
+        return NamedSharding(mesh, PartitionSpec(*spec))
+
+    return jax.tree.map(place, abstract)
+
+
+def check_batch_size(batch_size: int, mesh: Mesh, accumulate: int = 1) -> None:
+    """Refuse a global batch that the devices cannot share equally.
+
+    Args:
+      batch_size: pairs of a step.
+      mesh: of the devices.
+      accumulate: parts in which the batch is taken.
+
+    Raises:
+      InputError: a part is no multiple of the number of devices.
+    """
+    if batch_size % (mesh.size * accumulate):
+        parts = f" times config.train.accumulate, {accumulate}" if accumulate > 1 else ""
+        raise InputError(
+            f"config.train.batch_size is {batch_size}, expected a multiple of the"
+            f" {mesh.size} devices{parts}"
+        )
+
+
+def to_global(batch: Batch, mesh: Mesh) -> Batch:
+    """One global batch from the parts (b / processes, h, w, c) that the processes hold."""
+
+    def place(part: np.ndarray) -> jax.Array:
+        return jax.make_array_from_process_local_data(split_by_batch(mesh), part)
+
+    return jax.tree.map(place, batch)

@@ -1,0 +1,100 @@
+"""Trained networks from wherever they are: a checkpoint of ours, or a file of either project."""
+
+import os
+import pathlib
+from typing import Any
+
+from fomm_jax.config.schema import Config
+from fomm_jax.errors import InputError, naming
+from fomm_jax.models.networks import Networks, abstract_networks
+from fomm_jax.weights import npz
+from fomm_jax.weights.checkpoints import (
+    find_checkpoint,
+    restore_config,
+    restore_networks,
+    restore_state,
+)
+from fomm_jax.weights.torch.names import (
+    load_networks,
+    load_train_state,
+    read_original,
+)
+from fomm_jax.weights.train_state import Optimizers, TrainState, begin_averages, place_like
+
+
+def load_pretrained(path: str | os.PathLike[str], config: Config) -> Networks:
+    """Networks of a checkpoint; those of weights (`.npz`) have no discriminator.
+
+    Args:
+      path: a file of the original's (`.pth.tar`), weights of ours (`.npz`), a checkpoint of ours,
+        or a folder of these, of which the newest is taken.
+      config: the architecture.
+
+    Raises:
+      InputError: there is no checkpoint, or it is of another architecture.
+    """
+    if npz.is_weights_file(path):
+        return npz.load_weights(path, config)
+    if not pathlib.Path(path).is_file():
+        return restore_networks(path, abstract_networks(config))
+    checkpoint = read_original(path)
+    with naming(path):
+        return load_networks(config, checkpoint)
+
+
+def load_config(path: str | os.PathLike[str]) -> Config:
+    """The configuration that a checkpoint or weights of ours carry.
+
+    Args:
+      path: as in `load_pretrained`.
+
+    Raises:
+      InputError: there is no checkpoint, or it carries no configuration.
+    """
+    config = None
+    if npz.is_weights_file(path):
+        config = npz.load_config(path)
+    elif not pathlib.Path(path).is_file():
+        config = restore_config(find_checkpoint(path))
+    if config is None:
+        raise InputError(
+            f"{path}: carries no configuration; expected the model's beside it, such as"
+            " configs/vox_256.py"
+        )
+    return config
+
+
+def load_state(
+    path: str | os.PathLike[str],
+    config: Config,
+    optimizers: Optimizers,
+    abstract: TrainState,
+    data: Any,
+) -> TrainState:
+    """The state of training that a checkpoint holds, on the devices of `abstract`.
+
+    Args:
+      path: as in `load_pretrained`.
+      config: the architecture.
+      optimizers: of the run.
+      abstract: shapes, dtypes and shardings of the state.
+      data: the loader; it goes to where it was, or to the batch of the step in a run that the
+        checkpoint tells nothing of.
+
+    Raises:
+      InputError: as `load_pretrained`.
+    """
+    if npz.is_weights_file(path):
+        raise InputError(
+            f"{path}: holds no state of training to go on from; expected a checkpoint, or"
+            f" --config.train.init_from={path}"
+        )
+    if not pathlib.Path(path).is_file():
+        return restore_state(find_checkpoint(path), abstract, data)
+    checkpoint = read_original(path)
+    with naming(path):
+        state = load_train_state(config, checkpoint, optimizers)
+    if abstract.averages is not None:
+        state = begin_averages(state)
+    data.set_state({"next_batch": int(state.step)})
+    return place_like(state, abstract)

@@ -1,0 +1,94 @@
+"""Networks in one file: what an animation needs of a model, and nothing of its training.
+
+The file is an .npz: the arrays of keypoint detector and generator under their dotted names in
+`Networks`, float32, and `config`, the configuration as JSON. Orbax is not needed to read it.
+"""
+
+import os
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from fomm_jax.config.parsing import from_json, to_json
+from fomm_jax.config.schema import Config
+from fomm_jax.errors import InputError, naming
+from fomm_jax.files import read_npz, replacing
+from fomm_jax.models.networks import Networks, abstract_networks
+
+NETWORKS = ("kp_detector", "generator")  # of `Networks`; an animation needs no discriminator
+SUFFIX = ".npz"
+
+
+def save_weights(path: str | os.PathLike[str], networks: Networks, config: Config) -> None:
+    """Write trained networks with their configuration.
+
+    Args:
+      path: ends in .npz; the file appears only when it is whole.
+      networks: trained; their running statistics are kept, their discriminator is not.
+      config: theirs.
+
+    Raises:
+      InputError: nothing can be written there, or the name ends otherwise.
+    """
+    if not is_weights_file(path):
+        raise InputError(f"{path}: expected a name that ends in {SUFFIX}, by which it is known")
+    arrays = {"config": np.asarray(to_json(config))} | {
+        ".".join(map(str, key)): np.asarray(variable.get_value(), np.float32)
+        for key, variable in _variables(networks).items()
+    }
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def is_weights_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is one of such a file, going by its name."""
+    return os.fspath(path).endswith(SUFFIX)
+
+
+def load_config(path: str | os.PathLike[str]) -> Config:
+    """The configuration of the networks in a file.
+
+    Raises:
+      InputError: the file cannot be read, or this version knows no such configuration.
+    """
+    found = read_npz(path, lambda name: name == "config")
+    if not found:
+        raise InputError(f"{path}: has no config; expected a file that Animator.save wrote")
+    with naming(path):
+        return from_json(str(found["config"]))
+
+
+def load_weights(path: str | os.PathLike[str], config: Config) -> Networks:
+    """The networks in a file, without a discriminator.
+
+    Raises:
+      InputError: the file cannot be read, or is of another architecture.
+    """
+    arrays = read_npz(path, lambda name: name != "config")
+    networks = abstract_networks(config)
+    del networks.discriminator
+    definition, tree = nnx.split(networks)
+    variables = dict(nnx.to_flat_state(tree))
+    for key, variable in variables.items():
+        name, shape = ".".join(map(str, key)), variable.get_value().shape
+        array = arrays.pop(name, None)
+        if array is None or array.shape != shape:
+            found = "does not have it" if array is None else f"has shape {array.shape}"
+            raise InputError(
+                f"{path}: is of another architecture: the config asks for {name} of shape {shape},"
+                f" the file {found}"
+            )
+        variables[key] = variable.replace(jnp.asarray(array))
+    if arrays:
+        raise InputError(
+            f"{path}: is of another architecture: it has {min(arrays)}, which the config has not"
+        )
+    return nnx.merge(definition, nnx.from_flat_state(variables.items()))
+
+
+def _variables(networks: Networks) -> dict[tuple[Any, ...], Any]:
+    """The variables that the file holds, by their path in the networks."""
+    state = nnx.to_flat_state(nnx.state(networks))
+    return {key: variable for key, variable in state if key[0] in NETWORKS}

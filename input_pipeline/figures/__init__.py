@@ -1,0 +1,1 @@
+"""Draw videos of moving figures: data for a first training, with known joints."""

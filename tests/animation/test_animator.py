@@ -1,0 +1,397 @@
+"""Animation: against the original's recordings, and frame by frame on the host."""
+
+import dataclasses
+import itertools
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import reference
+from flax import nnx
+from scipy.spatial import ConvexHull
+
+import fomm_jax
+from fomm_jax.animation.animator import Animator
+from fomm_jax.animation.motion import Motion
+from fomm_jax.animation.motion_transfer import movement_scale, normalize_keypoints
+from fomm_jax.animation.smoothing import OneEuro, smooth_keypoints
+from fomm_jax.config.schema import NormalizationConfig
+from fomm_jax.errors import InputError
+from fomm_jax.models.generator import Generator
+from fomm_jax.models.keypoint_detector import KeypointDetector
+from fomm_jax.parity import recordings
+from fomm_jax.parity.recorded import animate_clip
+from fomm_jax.types import Keypoints
+
+RECORDING = reference.Recording(reference.IN_REPOSITORY / "tiny_first_order")
+RANDOM = np.random.default_rng(0)
+
+combinations = pytest.mark.parametrize(
+    ("relative", "adapt"), list(itertools.product((False, True), repeat=2))
+)
+
+
+def normalization(relative, adapt=False):
+    return NormalizationConfig(
+        adapt_movement_scale=adapt, use_relative_movement=relative, use_relative_jacobian=relative
+    )
+
+
+def check_animation(networks, source, driving, recorded, relative, adapt):
+    """Against `relative_R_adapt_scale_A` among the recorded arrays; frames in [0, 1], NHWC."""
+    prefix = f"relative_{relative:d}_adapt_scale_{adapt:d}"
+    animated = animate_clip(networks, source, driving, normalization(relative, adapt))
+    for name, found in {
+        "prediction": animated.prediction,
+        "kp_value": animated.normalized_keypoints.value,
+        "kp_jacobian": animated.normalized_keypoints.jacobian,
+    }.items():
+        np.testing.assert_allclose(
+            found, recorded[f"{prefix}/{name}"], rtol=0, atol=1e-4, err_msg=name
+        )
+
+
+@combinations
+def test_animation_is_the_originals(relative, adapt):
+    recorded = RECORDING.below("animation/")
+    count = len(recorded["relative_0_adapt_scale_0/prediction"])
+    source, driving = (
+        recordings.as_floats(recordings.to_nhwc(RECORDING.arrays[f"inputs/{name}"]), np.float32)
+        for name in ("source", "driving")
+    )
+    networks = RECORDING.networks(np.float32)
+    check_animation(networks, source[:1], driving[:count], recorded, relative, adapt)
+
+
+@combinations
+def test_animation_of_a_face_is_the_originals(shared, relative, adapt):
+    recording = reference.Recording(shared / "reference" / "animation")
+    arrays = recording.arrays
+    networks = recording.networks(np.float32)
+    check_animation(networks, arrays["source"][None], arrays["driving"], arrays, relative, adapt)
+
+
+def draw_keypoints(batch, count=5):
+    return Keypoints(
+        jnp.asarray(RANDOM.uniform(-1, 1, (batch, count, 2))),
+        jnp.asarray(np.eye(2) + RANDOM.normal(0, 0.2, (batch, count, 2, 2))),
+    )
+
+
+def test_relative_keypoints_move_the_source_by_what_the_driving_ones_moved(x64):
+    source, driving, initial = draw_keypoints(1), draw_keypoints(3), draw_keypoints(1)
+    found = normalize_keypoints(source, driving, initial, jnp.asarray(2.0), normalization(True))
+    value = np.asarray(source.value) + 2 * (np.asarray(driving.value) - np.asarray(initial.value))
+    np.testing.assert_allclose(found.value, value, rtol=0, atol=1e-14)
+    jacobian = (
+        np.asarray(driving.jacobian) @ np.linalg.inv(initial.jacobian) @ np.asarray(source.jacobian)
+    )
+    np.testing.assert_allclose(found.jacobian, jacobian, rtol=0, atol=1e-12)
+
+
+def test_relative_movement_may_leave_the_jacobians_alone(x64):
+    source, driving, initial = draw_keypoints(1), draw_keypoints(3), draw_keypoints(1)
+    config = NormalizationConfig(use_relative_movement=True, use_relative_jacobian=False)
+    found = normalize_keypoints(source, driving, initial, jnp.asarray(1.0), config)
+    np.testing.assert_array_equal(found.jacobian, driving.jacobian)
+    zero_order = [Keypoints(keypoints.value) for keypoints in (source, driving, initial)]
+    found = normalize_keypoints(*zero_order, jnp.asarray(1.0), normalization(True))
+    assert found.jacobian is None
+
+
+def test_the_initial_frame_leaves_the_source_as_it_is(x64):
+    source, initial = draw_keypoints(1), draw_keypoints(1)
+    found = normalize_keypoints(source, initial, initial, jnp.asarray(3.0), normalization(True))
+    np.testing.assert_allclose(found.value, source.value, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(found.jacobian, source.jacobian, rtol=0, atol=1e-12)
+
+
+def test_absolute_keypoints_are_the_driving_ones():
+    driving = draw_keypoints(3)
+    found = normalize_keypoints(
+        draw_keypoints(1), driving, draw_keypoints(1), jnp.asarray(3.0), normalization(False)
+    )
+    assert found is driving
+
+
+def test_movement_scale_compares_the_sides_of_the_hulls():
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0.5, 0.4]])
+    source, initial = (Keypoints(side * square[None]) for side in (1.0, 0.25))
+    assert movement_scale(source, initial, normalization(True, True)) == pytest.approx(4)
+    assert movement_scale(source, initial, normalization(True, False)) == 1
+    cloud = draw_keypoints(1)
+    area = ConvexHull(np.asarray(cloud.value[0])).volume
+    found = movement_scale(cloud, initial, normalization(True, True))
+    assert found == pytest.approx(np.sqrt(area) / 0.25)
+
+
+def test_keypoints_on_a_line_are_refused():
+    line = Keypoints(np.linspace(0, 1, 5)[None, :, None].repeat(2, axis=2))
+    with pytest.raises(InputError, match="adapt_movement_scale") as error:
+        movement_scale(draw_keypoints(1), line, normalization(True, True))
+    assert "\n" not in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return RECORDING.networks(np.float32)
+
+
+@pytest.fixture(scope="module")
+def animator(networks):
+    return Animator(networks, RECORDING.config, batch_size=3)
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return recordings.to_nhwc(RECORDING.arrays["inputs/driving"])
+
+
+@pytest.fixture(scope="module")
+def source():
+    return recordings.to_nhwc(RECORDING.arrays["inputs/source"])[0]
+
+
+@combinations
+def test_animator_gives_the_recorded_frames(animator, source, frames, relative, adapt):
+    prefix = f"animation/relative_{relative:d}_adapt_scale_{adapt:d}"
+    recorded = RECORDING.arrays[f"{prefix}/prediction"]
+    found = list(
+        animator.animate(
+            source, frames[: len(recorded)], normalization=normalization(relative, adapt)
+        )
+    )
+    assert len(found) == len(recorded)
+    for picture, expected in zip(found, recorded, strict=True):
+        assert picture.dtype == np.uint8
+        # Truncated: up to a whole step below, never above but for rounding at the step.
+        below = 255 * expected - picture
+        assert below.min() > -0.03
+        assert below.max() < 1.03
+
+
+def test_comparison_measures_before_the_truncation(animator, networks, source, frames):
+    outputs = list(animator.compare(source, frames[:4], normalization=normalization(True)))
+    pictures = animator.animate(source, frames[:4], normalization=normalization(True))
+    expected = animate_clip(
+        networks,
+        source[None].astype(np.float32) / 255,
+        frames[:4].astype(np.float32) / 255,
+        normalization(True),
+    )
+    rows = zip(outputs, frames, pictures, expected.prediction, strict=False)
+    for i, (output, frame, picture, prediction) in enumerate(rows):
+        np.testing.assert_array_equal(output.driving, frame)
+        np.testing.assert_array_equal(output.prediction, picture)
+        np.testing.assert_allclose(
+            output.driving_keypoints, expected.driving_keypoints.value[i], atol=1e-5
+        )
+        l1 = np.abs(np.asarray(prediction) - frame / np.float32(255)).mean()
+        assert output.l1 == pytest.approx(l1, abs=1e-5)
+        assert abs(output.l1 - np.abs(picture / 255 - frame / 255).mean()) > 1e-4
+    assert i == 3
+
+
+def test_a_last_batch_that_is_not_full_gives_its_own_frames_only(animator, source, frames):
+    whole = list(animator.compare(source, frames[:6]))
+    part = list(animator.compare(source, frames[:5]))
+    assert len(part) == 5
+    for a, b in zip(part, whole, strict=False):
+        np.testing.assert_array_equal(a.prediction, b.prediction)
+        np.testing.assert_array_equal(a.driving_keypoints, b.driving_keypoints)
+        assert a.l1 == b.l1
+    assert list(animator.compare(source, [])) == list(animator.animate(source, [])) == []
+
+
+def test_a_video_without_end_is_animated_batch_by_batch(animator, source, frames):
+    taken = []
+
+    def endless():
+        for frame in itertools.cycle(frames):
+            taken.append(frame)
+            yield frame
+
+    outputs = animator.animate(source, endless())
+    assert not taken  # nothing is done before the first frame is asked for
+    next(outputs)
+    assert len(taken) == 3
+    for _ in range(3):
+        next(outputs)
+    assert len(taken) == 6
+
+
+def test_sources_share_the_keypoints_and_videos_the_source(animator, source, frames):
+    sources = source, frames[7]
+    keypoints = list(animator.detect(frames[:5]))
+    for picture in sources:
+        encoded = animator.encode(picture)
+        found = animator.animate_keypoints(encoded, keypoints)
+        again = animator.animate(encoded, iter(frames[:5]))
+        expected = animator.animate(picture, frames[:5])
+        for a, b, c in zip(found, again, expected, strict=True):
+            np.testing.assert_array_equal(a, c)
+            np.testing.assert_array_equal(b, c)
+    different = [next(animator.animate(picture, frames[:1])) for picture in sources]
+    assert (different[0] != different[1]).any()
+
+
+def test_motion_may_start_from_another_frame(animator, source, frames):
+    keypoints = list(animator.detect(frames[:4]))
+    found = list(animator.animate_keypoints(source, keypoints, initial=keypoints[2]))
+    moved = [keypoints[2], *keypoints]  # the first frame is the initial one by default
+    expected = list(animator.animate_keypoints(source, moved))[1:]
+    np.testing.assert_array_equal(found, expected)
+    assert (found[0] != next(animator.animate_keypoints(source, keypoints))).any()
+
+
+def test_a_size_is_compiled_once_however_many_threads_begin(networks, source, frames, monkeypatch):
+    traced = []
+
+    def count(network, method):
+        original = getattr(network, method)
+
+        def counted(self, pictures, *arguments, **options):
+            traced.append((method, len(pictures)))
+            return original(self, pictures, *arguments, **options)
+
+        monkeypatch.setattr(network, method, counted)
+
+    count(KeypointDetector, "__call__")
+    count(Generator, "encode")
+    count(Generator, "decode")
+    animator = Animator(networks, RECORDING.config, batch_size=2)
+
+    def work(number):  # videos of three lengths, motion of two kinds
+        motion = normalization(number % 2 == 0)
+        return list(animator.animate(source, frames[: 3 + number % 3], normalization=motion))
+
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(work, range(6)))
+    one_each = [("__call__", 2), ("decode", 1), ("encode", 1)]
+    assert sorted(traced) == one_each
+    for number, pictures in enumerate(found):
+        np.testing.assert_array_equal(pictures, work(number))
+    assert sorted(traced) == one_each
+    wide = np.zeros((32, 64, 3), np.uint8)
+    assert next(animator.animate(wide, frames)).shape == wide.shape
+    assert len(traced) == 6  # its encoder, its decoder, and the detector of its keypoints
+
+
+@pytest.mark.parametrize(
+    ("picture", "message"),
+    {
+        "float": (np.zeros((32, 32, 3)), r"is float64\(32, 32, 3\); expected \(height, width, 3\)"),
+        "grey": (np.zeros((32, 32), np.uint8), r"is uint8\(32, 32\); expected"),
+        "transparent": (np.zeros((32, 32, 4), np.uint8), r"expected \(height, width, 3\) uint8"),
+        "odd": (np.zeros((32, 30, 3), np.uint8), r"frames of 32 x 30 pixels: .* trained with \("),
+    }.values(),
+)  # fmt: skip
+def test_pictures_of_other_forms_are_refused(animator, source, picture, message):
+    with pytest.raises(InputError, match=rf"^source: .*{message}") as error:
+        animator.encode(picture)
+    assert "\n" not in str(error.value)
+    with pytest.raises(InputError, match=message):
+        list(animator.animate(source, [picture]))
+
+
+def test_frames_of_several_sizes_are_refused(animator, source, frames):
+    wide = np.zeros((32, 64, 3), np.uint8)
+    with pytest.raises(InputError, match=r"^frame 4 is of size \(32, 64\); expected \(32, 32\)"):
+        list(animator.animate(source, [*frames[:4], wide]))
+
+
+def test_the_package_gives_the_animator_without_loading_jax_for_other_modules():
+    assert fomm_jax.Animator is Animator
+    with pytest.raises(AttributeError, match="Animated"):
+        _ = fomm_jax.Animated
+    code = (
+        "import sys, fomm_jax.errors, fomm_jax.media.video_reader; sys.exit('jax' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_motion_that_was_saved_gives_the_frames_of_the_video(animator, source, frames, tmp_path):
+    motion = animator.record(frames[:5], fps=25.0)
+    motion.save(tmp_path / "motion.npz")
+    loaded = Motion.load(tmp_path / "motion.npz")
+    expected = list(animator.animate(source, frames[:5]))
+    np.testing.assert_array_equal(list(animator.animate(source, loaded)), expected)
+    later = list(animator.animate(source, frames[:5], best_frame=3))
+    started = dataclasses.replace(loaded, initial=3)
+    np.testing.assert_array_equal(list(animator.animate(source, started)), later)
+    assert (later[0] != expected[0]).any()
+
+
+def test_a_motion_of_another_model_is_refused(animator, networks, source, frames):
+    motion = animator.record(frames[:2], fps=25.0)
+
+    def message(**changes):
+        with pytest.raises(InputError) as error:
+            next(animator.animate(source, dataclasses.replace(motion, **changes)))
+        return str(error.value)
+
+    assert message(jacobian=None) == (
+        "the motion has 4 keypoints without jacobians; the model has 4 keypoints with jacobians"
+    )
+    assert "has 3 keypoints" in message(value=motion.value[:, :3])
+    assert "recorded with another model (ffff)" in message(model="ffff")
+    next(animator.animate(source, dataclasses.replace(motion, model="")))  # made by hand
+    definition, state = nnx.split(networks)
+    again = nnx.merge(definition, jax.tree.map(jnp.copy, state))
+    assert Animator(again, RECORDING.config).fingerprint == animator.fingerprint
+    bias = again.kp_detector.kp.bias
+    bias.set_value(bias.get_value().at[0].add(1e-6))
+    assert Animator(again, RECORDING.config).fingerprint != animator.fingerprint
+
+
+def test_the_best_frame_by_keypoints(animator, source, frames):
+    # The source itself is among the frames, and no other has its shape.
+    driving = [*frames[:4], source, *frames[4:6]]
+    found = list(animator.animate(source, iter(driving), best_frame="auto"))
+    np.testing.assert_array_equal(found, list(animator.animate(source, driving, best_frame=4)))
+    assert (found[0] != next(animator.animate(source, driving))).any()
+    assert list(animator.animate(source, [], best_frame="auto")) == []
+
+
+def test_smoothing_is_part_of_the_way(animator, source, frames):
+    settings = OneEuro(fps=25.0)
+    smoothed = smooth_keypoints(animator.detect(frames[:5]), settings)
+    expected = list(animator.animate_keypoints(source, smoothed))
+    found = list(animator.animate(source, frames[:5], smooth=settings))
+    np.testing.assert_array_equal(found, expected)
+    assert (found[4] != list(animator.animate(source, frames[:5]))[4]).any()
+
+
+def test_the_face_that_is_most_like_the_source(animator, source, frames, monkeypatch):
+    landmarks = {picture.tobytes(): None for picture in frames[:5]}
+    triangle = np.array([[0.0, 0], [1, 0], [0, 1]])
+    landmarks |= {frames[1].tobytes(): triangle[::-1], frames[3].tobytes(): 3 * triangle}
+
+    class Evaluator:
+        def keypoints(self, picture):
+            return landmarks.get(picture.tobytes())
+
+    monkeypatch.setattr("fomm_jax.animation.best_frame.DlibFaceEvaluator", Evaluator)
+    with pytest.raises(InputError, match="no face is found in the source"):
+        list(animator.animate(source, frames[:5], best_frame="face"))
+    landmarks[source.tobytes()] = triangle
+    expected = list(animator.animate(source, frames[:5], best_frame=3))
+    for given in (source, animator.encode(source)):
+        found = list(animator.animate(given, iter(frames[:5]), best_frame="face"))
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(InputError, match="face expects driving frames"):
+        list(animator.animate(source, animator.record(frames, fps=25.0), best_frame="face"))
+
+
+def test_other_arguments_that_cannot_be_used(animator, networks, source, frames):
+    with pytest.raises(InputError, match=r"^batch_size: expected at least 1, got 0"):
+        Animator(networks, RECORDING.config, batch_size=0)
+    wide = np.zeros((32, 64, 3), np.uint8)
+    with pytest.raises(
+        InputError, match=r"^frames are of size \(32, 64\), the source of \(32, 32\)"
+    ):
+        list(animator.compare(source, [wide]))

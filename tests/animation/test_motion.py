@@ -1,0 +1,103 @@
+"""Motion templates: files that keep every bit, and files that cannot be used."""
+
+import numpy as np
+import pytest
+
+from fomm_jax.animation.motion import Motion
+from fomm_jax.errors import InputError
+from fomm_jax.types import FrameKeypoints
+
+RANDOM = np.random.default_rng(0)
+VALUE = RANDOM.standard_normal((5, 4, 2)).astype(np.float32)
+JACOBIAN = RANDOM.standard_normal((5, 4, 2, 2)).astype(np.float32)
+MOTION = Motion(VALUE, JACOBIAN, fps=30000 / 1001, initial=3, model="0123456789abcdef")
+
+
+def test_a_motion_is_made_of_frames_and_gives_them_back():
+    frames = [FrameKeypoints(*pair) for pair in zip(VALUE, JACOBIAN, strict=True)]
+    motion = Motion.from_keypoints(iter(frames), 25.0, initial=2)
+    assert len(motion) == 5
+    for found, frame in zip(motion, frames, strict=True):
+        np.testing.assert_array_equal(found.value, frame.value)
+        np.testing.assert_array_equal(found.jacobian, frame.jacobian)
+    np.testing.assert_array_equal(motion[2].value, VALUE[2])
+    zero_order = Motion.from_keypoints([FrameKeypoints(value) for value in VALUE], 25.0)
+    assert zero_order.jacobian is None
+    assert zero_order[1].jacobian is None
+    with pytest.raises(InputError, match="no frames"):
+        Motion.from_keypoints([], 25.0)
+
+
+@pytest.mark.parametrize("motion", [MOTION, Motion(VALUE, None, 25.0)], ids=["first", "zero"])
+def test_a_file_keeps_every_bit(tmp_path, motion):
+    path = tmp_path / "new" / "dance.motion"  # the name is the user's: no suffix is added
+    motion.save(path)
+    assert [file.name for file in path.parent.iterdir()] == ["dance.motion"]
+    found = Motion.load(path)
+    np.testing.assert_array_equal(found.value, motion.value)
+    np.testing.assert_array_equal(found.jacobian, motion.jacobian)
+    assert (found.fps, found.initial, found.model) == (motion.fps, motion.initial, motion.model)
+
+
+def test_what_cannot_be_written_leaves_the_earlier_file(tmp_path):
+    path = tmp_path / "dance.npz"
+    MOTION.save(path)
+    before = path.read_bytes()
+    broken = Motion(VALUE, JACOBIAN, fps=25.0, model=lambda: None)  # cannot be pickled either
+    with pytest.raises(Exception, match="local object"):
+        broken.save(path)
+    assert path.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
+    with pytest.raises(InputError, match=r"dance\.npz/a: cannot be written"):
+        MOTION.save(path / "a")
+
+
+def arrays_of(tmp_path):
+    MOTION.save(tmp_path / "whole.npz")
+    with np.load(tmp_path / "whole.npz") as archive:
+        return dict(archive)
+
+
+NOT_FINITE = VALUE.copy()
+NOT_FINITE[0, 0, 0] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    {
+        "other file": ({"weights": VALUE}, "is no motion; expected a file that Motion.save wrote"),
+        "no version": ({"version": None}, "is no motion"),
+        "newer": ({"version": 2}, "is of version 2; expected 1"),
+        "no model": ({"model": None}, "has no model"),
+        "no value": ({"value": None}, "has no value"),
+        "flat": ({"value": VALUE[0]}, r"value has shape \(4, 2\); expected"),
+        "empty": ({"value": VALUE[:0]}, "value has shape"),
+        "fewer jacobians": ({"jacobian": JACOBIAN[1:]}, r"jacobian has shape \(4, 4, 2, 2\)"),
+        "text": ({"value": VALUE.astype("U9")}, "value: expected finite float32"),
+        "nan": ({"value": NOT_FINITE}, "value: expected finite float32"),
+        "fps": ({"fps": 0.0}, "fps: expected more than 0"),
+        "text for fps": ({"fps": "fast"}, "fps: expected more than 0"),
+        "initial": ({"initial": 5}, "initial: expected the number of one of 5 frames, got 5"),
+        "model": ({"model": 7}, "model: expected text"),
+    }.values(),
+)
+def test_other_files_are_refused_in_one_line(tmp_path, changes, message):
+    arrays = arrays_of(tmp_path) | changes
+    path = tmp_path / "other.npz"
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+    with pytest.raises(InputError, match=message) as error:
+        Motion.load(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert "\n" not in str(error.value)
+
+
+def test_damaged_files_are_refused_in_one_line(tmp_path):
+    arrays_of(tmp_path)
+    whole = (tmp_path / "whole.npz").read_bytes()
+    path = tmp_path / "cut.npz"
+    for content in (whole[:-50], b"", b"no zip", whole.replace(b"value", b"valve", 1)):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"cut\.npz: is not a whole and readable"):
+            Motion.load(path)
+    with pytest.raises(InputError, match=r"missing\.npz: is not there"):
+        Motion.load(tmp_path / "missing.npz")

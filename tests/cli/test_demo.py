@@ -1,0 +1,60 @@
+"""The model that the project carries, and what --mode=demo makes with it."""
+
+import importlib.resources
+
+import numpy as np
+import pytest
+
+from benchmarks.demo_model import measure_animation, measure_joints
+from fomm_jax import Animator
+from fomm_jax.cli import demo
+from fomm_jax.media.pictures import read_picture
+from fomm_jax.media.video_reader import iterate_frames
+from fomm_jax.provenance.containers import read_mp4_xmp
+from fomm_jax.provenance.mark import Marking, SourceType
+
+
+@pytest.fixture(scope="module")
+def animator():
+    return Animator.demo()
+
+
+def test_the_model_is_small():
+    weights = importlib.resources.files("fomm_jax") / "demo_model" / "weights.npz"
+    assert len(weights.read_bytes()) < 10e6
+
+
+def test_demo_shows_animations_nearer_to_the_answer_than_the_unmoved_source(tmp_path, capsys):
+    demo.run(tmp_path / "demo", Marking("demo model"))
+    printed = capsys.readouterr().out
+    for name in ("demo.mp4", "demo.png", "demo.html"):
+        assert str(tmp_path / "demo" / name) in printed
+    assert SourceType.COMPOSITE.uri.encode() in read_mp4_xmp(tmp_path / "demo" / "demo.mp4")
+    frames = np.stack([*iterate_frames(tmp_path / "demo" / "demo.mp4")]) / 255
+    assert len(frames) == demo.NUM_FRAMES
+    source, driving, animation, answer = np.split(frames, len(demo.COLUMNS), axis=2)
+    off = [np.abs(column - answer)[1:].mean() for column in (animation, source, driving)]
+    assert off[0] < 0.8 * off[1] < off[2]
+    sheet = read_picture(tmp_path / "demo" / "demo.png")
+    first = sheet[: sheet.shape[0] // demo.NUM_PAIRS // len(demo.COLUMNS)] / 255
+    shown = first[:, : first.shape[1] // demo.SHEET_FRAMES]
+    film = source[0][: len(shown)]
+    assert np.abs(shown - film).mean() < 0.05  # but for the film's compression
+
+
+def test_keypoints_tell_of_the_joints(animator):
+    found = measure_joints(animator, 64, num_scenes=10)
+    assert found["linear map from the keypoints"] < 0.4 * found["mean pose"]
+
+
+@pytest.mark.slow
+def test_animation_halves_the_error_of_the_better_baseline(animator):
+    relative, absolute = measure_animation(animator, 64, num_pairs=100).values()
+    for ways, name, share in (
+        (relative, "lpips_alexnet", 0.5),
+        (relative, "lpips_vgg16", 0.5),
+        (absolute, "lpips_alexnet", 0.5),
+        (absolute, "lpips_vgg16", 0.6),  # 0.55 was measured: docs/demo_model.md
+    ):
+        better = min(ways["unmoved source"][name], ways["driving frame"][name])
+        assert ways["animation"][name] < share * better, name

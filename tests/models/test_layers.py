@@ -1,0 +1,201 @@
+"""Normalisations and initialisation against independent computations."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from fomm_jax.models.layers import (
+    BatchNorm,
+    ConvBlock,
+    DownBlock,
+    Hourglass,
+    InstanceNorm,
+    ResBlock,
+    SpectralNorm,
+    UpBlock,
+    convolution,
+)
+
+RANDOM = np.random.default_rng(0)
+
+
+def pictures(*shape):
+    return RANDOM.normal(2, 3, shape).astype(np.float32)
+
+
+def test_batch_norm_in_training_normalises_by_the_biased_variance():
+    x = pictures(3, 4, 5, 2)
+    norm = BatchNorm(2)
+    norm.scale[...] = jnp.asarray([2.0, 3.0])
+    norm.bias[...] = jnp.asarray([-1.0, 1.0])
+    found = norm(jnp.asarray(x), train=True)
+    normal = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 1e-5)
+    np.testing.assert_allclose(found, normal * [2, 3] + [-1, 1], rtol=0, atol=1e-5)
+
+
+def test_batch_norm_keeps_the_unbiased_variance():
+    x = pictures(2, 2, 2, 3)  # eight values a channel: the two variances differ by an eighth
+    norm = BatchNorm(3)
+    norm(jnp.asarray(x), train=True)
+    flat = x.reshape(-1, 3)
+    np.testing.assert_allclose(norm.mean[...], 0.1 * flat.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(norm.var[...], 0.9 + 0.1 * flat.var(0, ddof=1), rtol=1e-5)
+
+
+def test_batch_norm_in_evaluation_uses_and_keeps_the_running_statistics():
+    x = pictures(2, 3, 3, 2)
+    norm = BatchNorm(2)
+    norm.mean[...] = jnp.asarray([1.0, -2.0])
+    norm.var[...] = jnp.asarray([4.0, 0.25])
+    found = norm(jnp.asarray(x), train=False)
+    expected = (x - [1, -2]) / np.sqrt(np.array([4, 0.25]) + 1e-5)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(norm.mean[...], [1, -2])
+    np.testing.assert_array_equal(norm.var[...], [4, 0.25])
+
+
+def test_batch_norm_passes_no_gradient_to_its_statistics():
+    norm = BatchNorm(2)
+    definition, params, statistics = nnx.split(norm, nnx.Param, ...)
+
+    def running_sum(x):
+        module = nnx.merge(definition, params, statistics, copy=True)
+        module(x, train=True)
+        return jnp.sum(module.mean[...]) + jnp.sum(module.var[...])
+
+    gradient = jax.grad(running_sum)(jnp.asarray(pictures(2, 3, 3, 2)))
+    np.testing.assert_array_equal(gradient, 0)
+
+
+def test_instance_norm_normalises_each_picture_alone():
+    x = pictures(2, 4, 5, 3)
+    norm = InstanceNorm(3)
+    norm.scale[...] = jnp.asarray([1.0, 2.0, 3.0])
+    norm.bias[...] = jnp.asarray([0.0, 1.0, 2.0])
+    normal = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 1e-5)
+    np.testing.assert_allclose(
+        norm(jnp.asarray(x)), normal * [1, 2, 3] + [0, 1, 2], rtol=0, atol=1e-5
+    )
+
+
+def matrix_of(norm):
+    kernel = np.asarray(norm.conv.kernel[...])  # (height, width, in, out)
+    return kernel.transpose(3, 2, 0, 1).reshape(kernel.shape[3], -1)
+
+
+def test_spectral_norm_reaches_the_largest_singular_value():
+    conv = convolution(3, 5, 4, 0, rngs=nnx.Rngs(0))
+    norm = SpectralNorm(conv, rngs=nnx.Rngs(1))
+    x = jnp.asarray(pictures(1, 6, 6, 3))
+    for _ in range(100):
+        found = norm(x, train=True)
+    largest = np.linalg.svd(matrix_of(norm), compute_uv=False)[0]
+    bias = np.asarray(conv.bias[...])
+    expected = (np.asarray(conv(x)) - bias) / largest + bias
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+
+
+def test_spectral_norm_does_one_power_iteration_a_call_in_training():
+    norm = SpectralNorm(convolution(2, 4, 3, 1, rngs=nnx.Rngs(0)), rngs=nnx.Rngs(1))
+    matrix, left = matrix_of(norm), np.asarray(norm.left[...])
+    x = jnp.asarray(pictures(1, 4, 4, 2))
+    norm(x, train=True)
+    right = left @ matrix
+    right /= np.linalg.norm(right)
+    left = matrix @ right
+    left /= np.linalg.norm(left)
+    np.testing.assert_allclose(norm.right[...], right, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(norm.left[...], left, rtol=0, atol=1e-6)
+    norm(x, train=False)
+    np.testing.assert_allclose(norm.left[...], left, rtol=0, atol=1e-6)
+
+
+def test_spectral_norm_differentiates_its_divisor(x64):
+    """By torch's rule the singular vectors are constants, the singular value is not."""
+    conv = convolution(2, 3, 3, 0, rngs=nnx.Rngs(0))
+    norm = SpectralNorm(conv, rngs=nnx.Rngs(1))
+    definition, state = nnx.split(norm)
+    state = jax.tree.map(lambda array: jnp.asarray(array, float), state)
+    params, vectors = nnx.split_state(state, nnx.Param, ...)
+    x = jnp.asarray(RANDOM.normal(size=(1, 3, 3, 2)))
+
+    def output(params):
+        return jnp.sum(nnx.merge(definition, params, vectors, copy=True)(x, train=False))
+
+    kernel = params["conv"]["kernel"].get_value()
+    direction = jnp.asarray(RANDOM.normal(size=kernel.shape))
+    found = jnp.sum(jax.grad(output)(params)["conv"]["kernel"].get_value() * direction)
+
+    def moved(amount):
+        changed = jax.tree.map(lambda array: array, params)
+        changed["conv"]["kernel"] = params["conv"]["kernel"].replace(kernel + amount * direction)
+        return output(changed)
+
+    expected = float(moved(1e-5) - moved(-1e-5)) / 2e-5
+    assert float(found) == pytest.approx(expected, rel=1e-7)
+
+
+def test_convolutions_begin_as_torchs():
+    conv = convolution(16, 64, 5, 2, rngs=nnx.Rngs(0))
+    bound = 1 / np.sqrt(16 * 25)
+    for values in (np.asarray(conv.kernel[...]), np.asarray(conv.bias[...])):
+        assert np.abs(values).max() <= bound
+        # Of a uniform distribution: the extremes are reached, and the deviation is bound / √3.
+        assert np.abs(values).max() > 0.9 * bound
+        deviation = bound / np.sqrt(3)
+        assert values.std() == pytest.approx(deviation, rel=0.2)
+        assert abs(values.mean()) < 4 * deviation / np.sqrt(values.size)
+
+
+def test_convolution_is_a_sum_over_its_window():
+    conv = convolution(2, 3, 3, 1, rngs=nnx.Rngs(0))
+    x = pictures(1, 4, 5, 2)
+    found = conv(jnp.asarray(x))
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    kernel, bias = np.asarray(conv.kernel[...]), np.asarray(conv.bias[...])
+    for row, column in np.ndindex(4, 5):
+        window = padded[0, row : row + 3, column : column + 3]
+        expected = np.einsum("hwi,hwio->o", window, kernel) + bias
+        np.testing.assert_allclose(found[0, row, column], expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("block", "size"),
+    [
+        (ConvBlock(3, 4, rngs=nnx.Rngs(0)), 8),
+        (DownBlock(3, 4, rngs=nnx.Rngs(0)), 4),
+        (UpBlock(3, 4, rngs=nnx.Rngs(0)), 16),
+    ],
+)
+def test_blocks_rectify_and_keep_halve_or_double_the_size(block, size):
+    out = np.asarray(block(jnp.asarray(pictures(1, 8, 8, 3)), train=True))
+    assert out.shape == (1, size, size, 4)
+    assert out.min() >= 0
+    assert out.max() > 0
+
+
+def test_residual_block_is_the_identity_where_its_last_convolution_is_0():
+    block = ResBlock(3, rngs=nnx.Rngs(0))
+    x = jnp.asarray(pictures(2, 4, 4, 3))
+    assert np.abs(block(x, train=True) - x).max() > 0.1
+    block.conv2.kernel[...] = jnp.zeros_like(block.conv2.kernel[...])
+    block.conv2.bias[...] = jnp.zeros_like(block.conv2.bias[...])
+    np.testing.assert_array_equal(block(x, train=True), x)
+
+
+def test_hourglass_hands_its_input_through():
+    hourglass = Hourglass(3, 4, 2, 8, rngs=nnx.Rngs(0))
+    x = pictures(1, 8, 8, 3)
+    out = nnx.jit(lambda module, x: module(x, train=True))(hourglass, jnp.asarray(x))
+    assert out.shape[-1] == hourglass.out_features == 7
+    np.testing.assert_array_equal(out[..., 4:], x)
+
+
+def test_hourglass_bounds_its_channels():
+    hourglass = nnx.eval_shape(lambda: Hourglass(3, 4, 3, 10, rngs=nnx.Rngs(0)))
+    down = [block.conv.kernel.shape[2:] for block in hourglass.down_blocks]
+    up = [block.conv.kernel.shape[2:] for block in hourglass.up_blocks]
+    assert down == [(3, 8), (8, 10), (10, 10)]
+    assert up == [(10, 10), (20, 8), (16, 4)]

@@ -1,0 +1,119 @@
+"""Computing in bfloat16: where it is used, where it is not, and that the model stays the same."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import reference
+from flax import nnx
+from narrow_vgg import narrow_vgg
+
+from fomm_jax.parity import recordings
+from fomm_jax.training.step import make_train_step
+from fomm_jax.types import Batch
+from fomm_jax.weights.train_state import make_optimizers, merge_networks
+
+
+def in_bfloat16(config):
+    return dataclasses.replace(
+        config, model=dataclasses.replace(config.model, compute_dtype="bfloat16")
+    )
+
+
+@pytest.fixture(scope="module")
+def steps():
+    """New state, scalars and outputs of one step by dtype, from the same state."""
+    recording = reference.Recording(reference.IN_REPOSITORY / "tiny_adversarial")
+    source, driving = np.random.default_rng(0).integers(0, 256, (2, 4, 32, 32, 3), np.uint8)
+    found = {}
+    for dtype, config in (
+        ("float32", recording.config),
+        ("bfloat16", in_bfloat16(recording.config)),
+    ):
+        optimizers = make_optimizers(config.train, 10)
+        state = recordings.Trainer(recording).initial
+        fresh = {name: optimizers[name].init(state.params[name]) for name in optimizers}
+        state = dataclasses.replace(state, optimizers=fresh)
+        state = jax.tree.map(
+            lambda leaf: jnp.asarray(leaf, jnp.float32) if leaf.dtype == float else leaf, state
+        )
+        vgg = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), narrow_vgg())
+        step = make_train_step(config, optimizers)
+        arguments = state, Batch(source, driving), jax.random.key(1), vgg
+        traced = jax.jit(step, compiler_options=recordings.QUICK_COMPILATION).trace(*arguments)
+        found[dtype] = traced.jaxpr, traced.lower().compile()(*arguments)
+    return found
+
+
+def dtypes_of_convolutions(jaxpr):
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "conv_general_dilated":
+            yield equation.outvars[0].aval.dtype.name
+        for value in jax.tree.leaves(
+            list(equation.params.values()), is_leaf=lambda leaf: hasattr(leaf, "jaxpr")
+        ):
+            if hasattr(value, "jaxpr"):
+                yield from dtypes_of_convolutions(value.jaxpr)
+
+
+def test_most_convolutions_are_in_bfloat16_and_none_without_the_switch(steps):
+    mixed = [*dtypes_of_convolutions(steps["bfloat16"][0].jaxpr)]
+    assert mixed.count("bfloat16") > 0.4 * len(mixed)
+    assert "float32" in mixed  # the keypoint detector, the heads and the smoothing of the pyramid
+    assert set(dtypes_of_convolutions(steps["float32"][0].jaxpr)) == {"float32"}
+
+
+def test_what_is_kept_is_float32(steps):
+    _, (state, scalars, outputs) = steps["bfloat16"]
+    kept = jax.tree.leaves((state, scalars, outputs))
+    assert {leaf.dtype.name for leaf in kept} <= {"float32", "int32"}
+
+
+def test_losses_and_gradients_are_near_those_of_float32(steps):
+    _, (state, scalars, outputs) = steps["float32"]
+    _, (mixed_state, mixed_scalars, mixed_outputs) = steps["bfloat16"]
+    of_keypoints = {"equivariance_value", "equivariance_jacobian", "keypoint_spread"}
+    for name, value in scalars.items():
+        mixed, expected = float(mixed_scalars[name]), float(value)
+        assert mixed == pytest.approx(expected, rel=0.1), name
+        if name in of_keypoints:
+            assert mixed == pytest.approx(expected, rel=1e-5), name
+        else:
+            assert mixed != expected, name
+    np.testing.assert_allclose(
+        mixed_outputs.driving_keypoints.value, outputs.driving_keypoints.value, atol=1e-6
+    )
+    # A source moved by a rounding of bfloat16 turns the gradients of this untrained model as much
+    # in float32: those of the generator to a cosine of 0.8, those of the keypoints to 0.2 to 0.5.
+    for network, least in (("discriminator", 0.95), ("generator", 0.6)):
+        ours, theirs = (
+            np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(moments)])
+            for moments in (
+                mixed_state.optimizers[network][0].mu,
+                state.optimizers[network][0].mu,
+            )
+        )
+        cosine = np.dot(ours, theirs) / np.linalg.norm(ours) / np.linalg.norm(theirs)
+        assert cosine > least, network
+
+
+def test_an_animation_is_near_that_of_float32():
+    recording = reference.Recording(reference.IN_REPOSITORY / "tiny_first_order")
+    networks = recording.networks(np.float32)
+    mixed = nnx.eval_shape(
+        lambda: recordings.Networks(
+            in_bfloat16(recording.config).model, recording.config.compat, rngs=nnx.Rngs(0)
+        )
+    )
+    frame = np.random.default_rng(0).uniform(size=(1, 32, 32, 3)).astype(np.float32)
+    params, rest = nnx.state(networks, nnx.Param), nnx.state(networks, nnx.Not(nnx.Param))
+    mixed = merge_networks(nnx.graphdef(mixed), dict(params), dict(rest))
+
+    def generate(networks):
+        keypoints = networks.kp_detector(frame, train=False)
+        return networks.generator(frame, keypoints, keypoints, train=False).prediction
+
+    difference = np.abs(generate(mixed) - generate(networks))
+    assert 0 < difference.max() < 0.05

@@ -1,0 +1,141 @@
+"""The convolution and both of its gradients, against sums written out in numpy."""
+
+import contextlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fomm_jax.ops import convolution, winograd
+
+# Picture, kernel, padding above and below, left and right, channels in and out.
+CASES = {
+    "one pixel": ((1, 1), (3, 3), ((1, 1), (1, 1)), 3, 4),
+    "smaller than the kernel": ((2, 2), (3, 3), ((1, 1), (1, 1)), 3, 4),
+    "one row": ((1, 5), (3, 3), ((1, 1), (1, 1)), 4, 3),
+    "as large as the kernel": ((3, 3), (3, 3), ((1, 1), (1, 1)), 3, 4),
+    "more channels out": ((4, 6), (3, 3), ((1, 1), (1, 1)), 2, 5),
+    "more channels in": ((4, 6), (3, 3), ((1, 1), (1, 1)), 5, 2),
+    "no padding": ((7, 5), (4, 4), ((0, 0), (0, 0)), 2, 3),
+    "no padding, more channels in": ((7, 5), (4, 4), ((0, 0), (0, 0)), 3, 2),
+    "unequal sides": ((5, 6), (3, 2), ((2, 0), (0, 1)), 3, 2),
+    "wide padding": ((4, 4), (3, 3), ((3, 4), (2, 5)), 2, 3),
+    "wide padding, more channels in": ((4, 4), (3, 3), ((3, 4), (2, 5)), 3, 2),
+    "pointwise": ((3, 4), (1, 1), ((0, 0), (0, 0)), 3, 2),
+}
+
+
+WAYS = ["a CPU", "a CPU, many channels", "a CPU, large kernels", "simulated devices"]
+
+
+@pytest.fixture(params=WAYS, autouse=True)
+def devices(request, monkeypatch):
+    """All ways that there are on CPU; the tests' eight devices alone would take one."""
+    if request.param != "simulated devices":
+        monkeypatch.setattr(jax, "device_count", lambda: 1)
+    if request.param == "a CPU, many channels":
+        monkeypatch.setattr(convolution, "FEWEST_PRODUCTS", 0)
+        monkeypatch.setattr(convolution, "FEWEST_PIXELS", 0)
+        monkeypatch.setattr(convolution, "FEWEST_MULTIPLICATIONS", 0)
+    if request.param == "a CPU, large kernels":
+        monkeypatch.setattr(convolution, "LARGE_KERNEL", 0)
+    return request.param
+
+
+def sums(x, kernel, padding, outer):
+    """y = Σ over taps of x, shifted, times the tap; and the gradients of Σ y · outer."""
+    padded = np.pad(x, ((0, 0), *padding, (0, 0)))
+    _, rows, columns, _ = outer.shape
+    y = np.zeros_like(outer)
+    kernel_gradient, padded_gradient = np.zeros_like(kernel), np.zeros_like(padded)
+    for i, j in np.ndindex(kernel.shape[:2]):
+        window = np.s_[:, i : i + rows, j : j + columns]
+        y += padded[window] @ kernel[i, j]
+        kernel_gradient[i, j] = np.einsum("bhwc,bhwd->cd", padded[window], outer)
+        padded_gradient[window] += outer @ kernel[i, j].T
+    (above, _), (left, _) = padding
+    x_gradient = padded_gradient[:, above : above + x.shape[1], left : left + x.shape[2]]
+    return y, x_gradient, kernel_gradient
+
+
+def check(function, x, kernel, outer, expected):
+    @jax.jit
+    def found(x, kernel, outer):
+        y, backward = jax.vjp(function, x, kernel)
+        return y, *backward(outer)
+
+    for ours, theirs in zip(found(x, kernel, outer), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_values_and_gradients(x64, case):
+    size, (height, width), padding, channels, features = case
+    random = np.random.default_rng(0)
+    x = random.normal(size=(2, *size, channels))
+    kernel = random.normal(size=(height, width, channels, features))
+    rows, columns = (
+        length + sum(ends) - extent + 1
+        for length, ends, extent in zip(size, padding, kernel.shape, strict=False)
+    )
+    outer = random.normal(size=(2, rows, columns, features))
+    check(
+        lambda x, kernel: convolution.convolve(x, kernel, padding),
+        x,
+        kernel,
+        outer,
+        sums(x, kernel, padding, outer),
+    )
+
+
+@pytest.mark.parametrize(("size", "at_once"), [((1, 1), 100), ((4, 3), 1), ((4, 3), 24)])
+def test_values_and_gradients_of_doubled_pictures(x64, size, at_once, monkeypatch):
+    monkeypatch.setattr(winograd, "PIXELS_AT_ONCE", at_once)
+    random = np.random.default_rng(0)
+    x, kernel = random.normal(size=(3, *size, 2)), random.normal(size=(3, 3, 2, 5))
+    outer = random.normal(size=(3, 2 * size[0], 2 * size[1], 5))
+    padding = ((1, 1), (1, 1))
+    repeated = x.repeat(2, axis=1).repeat(2, axis=2)
+    y, repeated_gradient, kernel_gradient = sums(repeated, kernel, padding, outer)
+    x_gradient = repeated_gradient.reshape(3, size[0], 2, size[1], 2, 2).sum((2, 4))
+    check(
+        lambda x, kernel: convolution.convolve_doubled(x, kernel, (1, 1), padding),
+        x,
+        kernel,
+        outer,
+        (y, x_gradient, kernel_gradient),
+    )
+
+
+def test_gradient_in_bfloat16_sums_in_float32():
+    """Ones times ones over more pixels than bfloat16 can count."""
+    x, kernel = jnp.ones((1, 64, 64, 1), jnp.bfloat16), jnp.ones((1, 1, 1, 1), jnp.bfloat16)
+    _, backward = jax.vjp(lambda k: convolution.convolve(x, k, ((0, 0), (0, 0))), kernel)
+    assert float(backward(x)[0].item()) == 64 * 64
+
+
+FUNCTIONS = {
+    "as it is": lambda x, kernel: convolution.convolve(x, kernel, ((1, 1), (1, 1))),
+    "doubled": lambda x, kernel: convolution.convolve_doubled(x, kernel, (1, 1), [(1, 1), (1, 1)]),
+}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
+@pytest.mark.parametrize("where", ["a GPU", "an exported program", "here"])
+def test_accelerators_run_xlas_own_convolution(devices, function, where, monkeypatch):
+    """There, it and its gradients are the convolution and its transposes, with no loop."""
+    if where == "a GPU":
+        monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+
+    def loss(x, kernel):
+        return jnp.sum(function(x, kernel) ** 2)
+
+    with convolution.portable() if where == "an exported program" else contextlib.nullcontext():
+        gradients = jax.jit(jax.grad(loss, argnums=(0, 1)))
+        text = gradients.lower(jnp.ones((1, 8, 8, 3)), jnp.ones((3, 3, 3, 4))).as_text()
+    if where == "here" and devices != "simulated devices":
+        assert "stablehlo.dot_general" in text
+    else:
+        assert "stablehlo.dot_general" not in text
+        assert text.count("stablehlo.convolution") == 3

@@ -1,0 +1,229 @@
+"""What the original implementation computed, our networks and our training compute too.
+
+The recordings are described in `reference.py`. Where they come from, and how exact the original is
+itself, `make_fixtures.py` and the README beside the shared recordings say.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import pytest
+import reference
+
+from fomm_jax.parity import recordings
+from fomm_jax.parity.recorded import (
+    DECISIVE_RESUMED_STEPS,
+    DECISIVE_STEPS,
+    FREE_STEPS,
+    LOSS_TOLERANCE,
+    STATE_TOLERANCE,
+)
+
+RECORDINGS = {recording.folder.name: recording for recording in reference.all_recordings()}
+SHARED_NAMES = (
+    "first_order",
+    "zero_order",
+    "spectral_norm_single_jacobian",
+    "multiscale_kp_discriminator",
+    "no_occlusion_full_scale",
+    "first_order_align_corners",
+)
+IN_REPOSITORY = [folder.name for folder in reference.IN_REPOSITORY.iterdir()]
+NAMES = [*IN_REPOSITORY, *SHARED_NAMES]
+# Float64 decides. The others in float32 as well are minutes of compiling: `make slow`.
+QUICK_IN_FLOAT32 = ["tiny_adversarial"]
+
+STEPS, RESUMED_STEPS = DECISIVE_STEPS, DECISIVE_RESUMED_STEPS
+# A gradient that is 0 but for rounding: of a bias in front of a normalisation.
+ZERO_GRADIENT = 1e-10  # of the largest in the same network
+
+all_recordings = pytest.mark.parametrize("name", NAMES)
+
+
+@pytest.fixture(autouse=True)
+def a_cpu(monkeypatch):
+    """The steps run on one device and take its way to the kernels' gradients."""
+    monkeypatch.setattr(jax, "device_count", lambda: 1)
+
+
+def find(name):
+    if name not in RECORDINGS:
+        pytest.skip(f"{reference.SHARED} is not there")
+    return RECORDINGS[name]
+
+
+@functools.cache
+def float32_step(name):
+    trainer = recordings.Trainer(find(name))
+    return trainer.step(trainer.initial, "float32/step_0")[1]
+
+
+class Float64Steps(NamedTuple):
+    single: recordings.Step  # that is recorded in float32
+    trajectory: list[recordings.Step]
+    resumed: list[recordings.Step]
+
+
+@functools.cache
+def float64_steps(name):
+    with jax.enable_x64(True):
+        trainer = recordings.Trainer(find(name))
+        single = trainer.step(trainer.initial, "float32/step_0")[1]
+        state, trajectory = trainer.initial, []
+        for i in range(STEPS):
+            state, step = trainer.step(state, f"float64/step_{i}")
+            trajectory.append(step)
+        resumed = []
+        if find(name).below("resumed_float64/"):
+            state = trainer.resumed
+            for i in range(RESUMED_STEPS):
+                state, step = trainer.step(state, f"resumed_float64/step_{i}")
+                resumed.append(step)
+    return Float64Steps(single, trajectory, resumed)
+
+
+@functools.cache
+def steps_from_recorded_state(name):
+    """Steps 1 and on in float64, from the networks that are recorded after step 0."""
+    recorded = find(name).below("float64/step_0/state_after/")
+    with jax.enable_x64(True):
+        trainer = recordings.Trainer(find(name))
+        state, _ = trainer.step(trainer.initial, "float64/step_0")
+        state = recordings.with_networks(state, recorded, find(name).config)
+        trajectory = {}
+        for i in range(1, STEPS):
+            state, trajectory[i] = trainer.step(state, f"float64/step_{i}")
+    return trajectory
+
+
+@all_recordings
+def test_evaluation(name):
+    recorded = find(name).below("eval/")
+    found = recordings.evaluate(find(name))
+    assert found.keys() == recorded.keys()
+    for key, expected in recorded.items():
+        scale = np.abs(expected).max() if key.startswith("discriminator/") else 1
+        np.testing.assert_allclose(found[key], expected, rtol=0, atol=1e-4 * scale, err_msg=key)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in QUICK_IN_FLOAT32 else pytest.mark.slow)
+        for name in NAMES
+    ],
+)
+def test_first_step_in_float32(name):
+    step = float32_step(name)
+    recorded = find(name).below("float32/step_0/")
+    losses = find(name).below("float32/step_0/losses/")
+    assert step.losses.keys() == losses.keys()
+    for key, expected in losses.items():
+        assert step.losses[key] == pytest.approx(expected, rel=1e-4), key
+    # Normalising by the batch at 2x2 pixels magnifies rounding: our prediction in float32 is up to
+    # 0.9e-4 from ours in float64, the original's up to 2.4e-4.
+    exact = float64_steps(name).single.prediction
+    np.testing.assert_allclose(step.prediction, exact, rtol=0, atol=2e-4)
+    np.testing.assert_allclose(step.prediction, recorded["prediction"], rtol=0, atol=4e-4)
+    assert np.abs(step.prediction - recorded["prediction"]).mean() < 4e-5
+    np.testing.assert_allclose(
+        step.transformed_frame, recorded["transformed_frame"], rtol=0, atol=1e-4
+    )
+
+
+@all_recordings
+def test_gradients_in_float64(name):
+    gradients = float64_steps(name).single.gradients
+    found = reference.fingerprints(gradients)
+    expected = find(name).gradient_fingerprints
+    adversarial = find(name).config.train.loss_weights.generator_gan != 0
+    trained = recordings.NETWORKS if adversarial else recordings.NETWORKS[:2]
+    assert expected.keys() == {key for key in gradients if key.split("/")[0] in trained}
+    largest = {
+        network: max(found[key][0] for key in expected if key.startswith(network))
+        for network in trained
+    }
+    for key, values in expected.items():
+        floor = ZERO_GRADIENT * largest[key.split("/")[0]]
+        if values[0] <= floor:
+            assert found[key][0] <= floor, key
+        else:
+            np.testing.assert_allclose(
+                found[key], values, rtol=0, atol=1e-8 * values[0], err_msg=key
+            )
+
+
+@pytest.mark.parametrize("name", SHARED_NAMES)
+def test_gradients_against_those_in_float32(name):
+    """Rounding moves pixels across the kinks of rectifiers, warps and absolute values.
+
+    So the original's own gradients are up to 24 % (3 % in most) from those that it has in float64,
+    and this test is coarse. The one above is sharp.
+    """
+    gradients = float64_steps(name).single.gradients
+    recorded = find(name).below("float32/step_0/grads/")
+    for key, expected in recorded.items():
+        network = key.split("/")[0]
+        whole = max(np.linalg.norm(recorded[k]) for k in recorded if k.startswith(network))
+        distance = np.linalg.norm(gradients[key] - expected)
+        assert distance <= 0.4 * np.linalg.norm(gradients[key]) + 1e-6 * whole, key
+
+
+def check_losses(name, i, step, run="float64"):
+    recorded = find(name).below(f"{run}/step_{i}/losses/")
+    assert step.losses.keys() == recorded.keys()
+    for key, expected in recorded.items():
+        assert step.losses[key] == pytest.approx(expected, rel=LOSS_TOLERANCE), (i, key)
+
+
+@all_recordings
+def test_trajectory_of_losses_in_float64(name):
+    for i, step in enumerate(float64_steps(name).trajectory[: FREE_STEPS.get(name, STEPS)]):
+        check_losses(name, i, step)
+
+
+@pytest.mark.parametrize("name", SHARED_NAMES)
+def test_training_goes_on_from_a_checkpoint_with_optimizers(name):
+    for i, step in enumerate(float64_steps(name).resumed):
+        check_losses(name, i, step, "resumed_float64")
+
+
+@pytest.mark.parametrize("name", FREE_STEPS)
+def test_trajectory_of_losses_from_the_recorded_state(name):
+    for i, step in steps_from_recorded_state(name).items():
+        check_losses(name, i, step)
+
+
+@all_recordings
+@pytest.mark.parametrize("after", STATE_TOLERANCE)
+def test_state_after_steps_in_float64(name, after):
+    recorded = find(name).below(f"float64/step_{after}/state_after/")
+    if not recorded:
+        pytest.skip("not recorded, to keep the repository small")
+    found = float64_steps(name).trajectory[after].state_after
+    # The shared recordings leave out one of the two singular vectors, those here the counters.
+    left_out = ("weight_v", "num_batches_tracked")
+    assert all(key.endswith(left_out) for key in found.keys() ^ recorded.keys())
+    for key in found.keys() & recorded.keys():
+        np.testing.assert_allclose(
+            found[key], recorded[key], rtol=0, atol=STATE_TOLERANCE[after], err_msg=key
+        )
+
+
+def test_every_shared_recording_is_tested(shared):
+    assert {path.name for path in (shared / "reference" / "small").iterdir()} == set(SHARED_NAMES)
+
+
+def test_seeded_perceptual_network_is_the_shared_one(shared, monkeypatch):
+    monkeypatch.syspath_prepend(shared / "reference")
+    import seeded_weights
+
+    expected = seeded_weights.vgg19_features()
+    indices = sorted({int(key.split(".")[1]) for key in expected})
+    for index, (kernel, bias) in zip(indices, recordings.seeded_vgg19().values(), strict=True):
+        np.testing.assert_array_equal(
+            kernel.transpose(3, 2, 0, 1), expected[f"features.{index}.weight"]
+        )
+        np.testing.assert_array_equal(bias, expected[f"features.{index}.bias"])

@@ -1,0 +1,125 @@
+"""Which part of a picture or video is taken."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from fomm_jax.config.schema import AnimateConfig
+from fomm_jax.errors import InputError
+from fomm_jax.media.pictures import read_picture
+from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.rendering import cropping
+from fomm_jax.rendering.cropping import choose_framing, largest_head, parse_crop, spread_frames
+from fomm_jax.rendering.options import AnimationOptions
+
+SIZE = (64, 64)
+PICTURE = np.zeros((100, 160, 3), np.uint8)
+
+
+def test_values_of_the_flag():
+    assert [parse_crop(text, "--crop") for text in ("auto", "centre", "none")] == [
+        "auto", "centre", "none"
+    ]  # fmt: skip
+    assert parse_crop("3,4,50,60", "--crop") == (3, 4, 50, 60)
+
+
+@pytest.mark.parametrize("text", ["", "middle", "1,2,3", "1,2,3,4,5", "-1,2,3,4", "1,2,0,4", "a,b"])
+def test_other_values_are_refused(text):
+    with pytest.raises(
+        InputError, match=f"^--crop_driving={text}: expected auto, face, centre, none or x"
+    ):
+        parse_crop(text, "--crop_driving")
+
+
+def place_heads(monkeypatch, *looks):
+    """A detector that finds these, look after look."""
+    remaining = iter(looks)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: "there")
+    monkeypatch.setattr(cropping, "HeadDetector", lambda height: lambda frame: next(remaining))
+
+
+def test_without_a_detector_it_is_the_middle(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert choose_framing("auto", [PICTURE], SIZE, "a").frame == (30, 0, 130, 100)
+    with pytest.raises(InputError, match=r"^--crop=face: faces are found by .*\[evaluation\]"):
+        choose_framing("face", [PICTURE], SIZE, "a")
+
+
+def test_a_head_gets_a_margin_of_a_quarter(monkeypatch):
+    place_heads(monkeypatch, [(50, 30, 80, 60)])
+    assert choose_framing("auto", [PICTURE], SIZE, "a").frame == (42.5, 22.5, 87.5, 67.5)
+
+
+def test_a_box_for_all_of_a_video_holds_all_places_of_the_largest_head(monkeypatch):
+    small, other = (10, 10, 20, 20), (140, 70, 155, 85)
+    place_heads(monkeypatch, [small, (50, 30, 80, 60)], [], [(60, 32, 88, 60), other])
+    left, top, right, bottom = choose_framing("auto", [PICTURE] * 3, SIZE, "a").frame
+    assert (left + right) / 2 == (50 + 88) / 2
+    assert (top + bottom) / 2 == (30 + 60) / 2
+    assert right - left == bottom - top == 1.5 * 38
+
+
+def test_no_face(monkeypatch, capsys):
+    place_heads(monkeypatch, [], [], [], [])
+    with pytest.raises(InputError, match=r"^dog\.jpg: no face is found in it"):
+        choose_framing("face", [PICTURE], SIZE, "dog.jpg")
+    assert choose_framing("auto", [PICTURE], SIZE, "dog.jpg").frame == (30, 0, 130, 100)
+    assert capsys.readouterr().err == "dog.jpg: no face is found in it; its middle is taken\n"
+    choose_framing("auto", [PICTURE[:, :100]], SIZE, "dog.jpg")  # where nothing is left out
+    assert capsys.readouterr().err == ""
+
+
+def test_boxes_and_all_of_it():
+    assert choose_framing("none", [PICTURE], SIZE, "a").shown == (0, 0, 160, 100)
+    assert choose_framing((10, 20, 30, 40), [PICTURE], SIZE, "a").shown == (10, 20, 40, 60)
+    assert choose_framing((150, 20, 30, 40), [PICTURE], SIZE, "a").shown == (150, 20, 160, 60)
+    with pytest.raises(InputError, match=r"^a: has 160x100 pixels, none .* the crop 160,20,30,40"):
+        choose_framing((160, 20, 30, 40), [PICTURE], SIZE, "a")
+
+
+def test_no_more_than_the_first_frame_is_read_where_no_face_is_looked_for():
+    def frames():
+        yield PICTURE
+        raise AssertionError
+
+    assert choose_framing("none", frames(), SIZE, "a").shown == (0, 0, 160, 100)
+
+
+def test_there_is_no_head_without_heads():
+    assert largest_head([[], []]) is None
+
+
+def test_frames_are_spread_over_a_video(tmp_path):
+    path = tmp_path / "a.mp4"
+    with VideoWriter(path, 25, 16, 16) as writer:
+        for i in range(50):
+            writer.write(np.full((16, 16, 3), 5 * i, np.uint8))
+    levels = [frame.mean() / 5 for frame in spread_frames(str(path))]
+    np.testing.assert_allclose(levels, [0, 7, 14, 21, 28, 35, 42, 49], atol=0.5)
+
+
+def test_of_a_damaged_video_the_first_frame_is_looked_at(tmp_path):
+    path = tmp_path / "a.gif"
+    with VideoWriter(path, 25, 16, 16) as writer:
+        for i in range(50):
+            writer.write(np.full((16, 16, 3), 5 * i, np.uint8))
+    path.write_bytes(path.read_bytes()[:-1])
+    (frame,) = spread_frames(str(path))
+    np.testing.assert_array_equal(frame, 0)
+
+
+def test_a_face_is_found_in_a_photo(shared):
+    pytest.importorskip("dlib", reason="dlib is not installed (fomm_jax[evaluation])")
+    path = shared / "data" / "media" / "source_portrait_720x1280.jpg"
+    left, top, right, bottom = choose_framing("face", [read_picture(path)], SIZE, "a").frame
+    assert left < 270 < 440 < right  # cheeks, chin and brow, as seen by eye
+    assert top < 200 < 410 < bottom
+    assert right - left < 550
+
+
+def test_only_a_model_of_faces_looks_for_them_unasked():
+    options = AnimationOptions(crop_driving="face")
+    assert options.for_model(AnimateConfig(crop_faces=True)) == options
+    other = options.for_model(AnimateConfig(crop_faces=False))
+    assert (other.crop, other.crop_driving) == ("centre", "face")

@@ -1,0 +1,93 @@
+"""Driving videos: which frames, how fast, with which sound, and what happens at damage."""
+
+import io
+import subprocess
+
+import av
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from films import write_film
+
+from fomm_jax.errors import InputError
+from fomm_jax.media.pictures import write_picture
+from fomm_jax.media.raw_frames import RawFormat
+from fomm_jax.media.video_reader import iterate_frames
+from fomm_jax.rendering.driving import open_driving, open_driving_pipe
+
+SIZE = (32, 32)
+
+
+def test_a_film_with_sound(tmp_path):
+    path = str(tmp_path / "a.mp4")
+    write_film(path, fps=30000 / 1001, size=(32, 48))
+    driving = open_driving(path, (8, 0, 32, 32), SIZE)
+    assert driving.fps == pytest.approx(30000 / 1001, abs=1e-9)
+    assert driving.num_frames == 60
+    assert driving.times is None
+    assert driving.sound_from == path
+    assert not driving.is_live
+    for _ in range(2):  # anew each time
+        frames = [frame[:, 8:40] for frame in iterate_frames(path)]
+        np.testing.assert_array_equal(list(driving.frames()), frames)
+
+
+def test_a_film_without_sound(tmp_path):
+    write_film(tmp_path / "a.mp4", codec=None)
+    assert open_driving(str(tmp_path / "a.mp4"), "none", SIZE).sound_from is None
+
+
+def test_phones_turn_their_films(tmp_path):
+    write_film(tmp_path / "flat.mp4", codec=None, size=(32, 64))
+    program = [imageio_ffmpeg.get_ffmpeg_exe(), "-display_rotation", "90"]
+    files = ["-i", str(tmp_path / "flat.mp4"), "-c", "copy", str(tmp_path / "upright.mp4")]
+    subprocess.run([*program, *files], check=True, capture_output=True)
+    driving = open_driving(str(tmp_path / "upright.mp4"), (0, 32, 32, 32), SIZE)
+    flat = next(iterate_frames(tmp_path / "flat.mp4"))  # its left becomes the lower half
+    np.testing.assert_array_equal(next(driving.frames()), np.rot90(flat)[32:])
+
+
+def test_a_damaged_end_is_told_once(tmp_path, capsys):
+    path = tmp_path / "a.mp4"
+    write_film(path, codec=None, options={"movflags": "faststart"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    driving = open_driving(str(path), "none", SIZE)
+    count = len(list(driving.frames()))
+    assert 5 < count < 45
+    assert len(list(driving.frames())) == count
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"warning: {path}: is ")
+    assert line.endswith(f"after frame {count}; the animation ends there")
+
+
+def test_what_is_no_film_is_refused(tmp_path):
+    def message(name):
+        with pytest.raises(InputError) as error:
+            open_driving(str(tmp_path / name), "auto", SIZE)
+        return str(error.value).removeprefix(f"{tmp_path}/")
+
+    write_picture(tmp_path / "a.png", np.zeros((32, 32, 3), np.uint8))
+    (tmp_path / "a.png").rename(tmp_path / "picture.mp4")
+    assert message("picture.mp4") == "picture.mp4: is a picture, expected a video"
+    (tmp_path / "zero.mp4").write_bytes(b"")
+    assert message("zero.mp4").startswith("zero.mp4: cannot be read as a video (.mp4, ")
+    with av.open(str(tmp_path / "empty.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height = stream.width = 32
+        container.start_encoding()
+    assert message("empty.mp4") == "empty.mp4: has no picture track that can be decoded"
+    write_film(tmp_path / "codec.mp4", None)
+    unknown = (tmp_path / "codec.mp4").read_bytes().replace(b"avc1", b"none")
+    (tmp_path / "codec.mp4").write_bytes(unknown)
+    assert message("codec.mp4") == "codec.mp4: has no picture track that can be decoded"
+
+
+def test_frames_from_a_pipe():
+    frames = np.random.default_rng(0).integers(0, 256, (3, 32, 40, 3), dtype=np.uint8)
+    form = RawFormat(32, 40, 12.0)
+    stream = io.BytesIO(frames.tobytes())
+    driving = open_driving_pipe(stream, form, (4, 0, 32, 32), SIZE, "standard input")
+    assert (driving.fps, driving.num_frames, driving.is_live) == (12.0, None, True)
+    np.testing.assert_array_equal(list(driving.frames()), frames[:, :, 4:36])
+    with pytest.raises(InputError, match=r"^standard input: ended after 0 bytes"):
+        open_driving_pipe(io.BytesIO(), form, "auto", SIZE, "standard input")

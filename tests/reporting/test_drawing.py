@@ -1,0 +1,152 @@
+"""The pictures show what they say, column by column, as the original draws them."""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+from fomm_jax.config.schema import VisualizeConfig
+from fomm_jax.media.pictures import read_picture
+from fomm_jax.reporting.drawing import draw_grid, draw_keypoints, keypoint_colours, side_by_side
+from fomm_jax.types import DenseMotion, GeneratorOutput, Keypoints
+
+BATCH, NUM_KP, SIZE = 2, 3, 16
+
+
+def random_inputs(seed=0):
+    """Pictures of 16 pixels with motion at half that size, on eighths so that float32 is exact."""
+    rng = np.random.default_rng(seed)
+
+    def pictures(*shape):
+        return (rng.integers(0, 9, shape) / 8).astype(np.float32)
+
+    def keypoints():
+        return Keypoints((rng.integers(-8, 9, (BATCH, NUM_KP, 2)) / 8).astype(np.float32))
+
+    frame = (BATCH, SIZE, SIZE, 3)
+    half = SIZE // 2
+    mask = rng.integers(1, 9, (BATCH, half, half, NUM_KP + 1)).astype(np.float32)
+    motion = DenseMotion(
+        sparse_deformed=pictures(BATCH, NUM_KP + 1, half, half, 3),
+        mask=mask / mask.sum(axis=-1, keepdims=True),
+        deformation=np.zeros((BATCH, half, half, 2), np.float32),
+        occlusion_map=pictures(BATCH, half, half, 1),
+    )
+    return {
+        "source": pictures(*frame),
+        "driving": pictures(*frame),
+        "source_keypoints": keypoints(),
+        "driving_keypoints": keypoints(),
+        "output": GeneratorOutput(pictures(*frame), pictures(*frame), motion),
+        "transformed": (pictures(*frame), keypoints()),
+    }
+
+
+def columns_of(grid):
+    """(b, columns, h, w, 3) of a grid."""
+    shape = (BATCH, SIZE, -1, SIZE, 3)
+    return grid.reshape(shape).transpose(0, 2, 1, 3, 4)
+
+
+def as_uint8(pictures):
+    return (255 * np.asarray(pictures, np.float64)).astype(np.uint8)
+
+
+def larger(pictures):
+    """Twice the height and width, each pixel four times."""
+    return pictures.repeat(2, axis=1).repeat(2, axis=2)
+
+
+def test_keypoint_is_a_disk_of_its_colour():
+    picture = np.zeros((20, 30, 3))
+    drawn = draw_keypoints(picture, np.array([[0.0, 0.5]]), 3, "gist_rainbow")
+    y, x = np.mgrid[:20, :30]
+    inside = (x - 30 * (0.0 + 1) / 2) ** 2 + (y - 20 * (0.5 + 1) / 2) ** 2 < 3**2
+    first_colour = matplotlib.colormaps["gist_rainbow"](0.0)[:3]
+    np.testing.assert_array_equal(drawn, inside[..., None] * np.array(first_colour))
+    assert not picture.any()
+
+
+def test_keypoints_outside_the_picture_are_not_drawn():
+    picture = np.zeros((20, 30, 3))
+    drawn = draw_keypoints(picture, np.array([[3.0, 0.0], [-1.0, -1.0]]), 3, "gist_rainbow")
+    assert not drawn[:, 5:].any()
+    assert drawn[0, 0].any()
+
+
+def test_later_keypoints_cover_earlier_ones():
+    drawn = draw_keypoints(np.zeros((9, 9, 3)), np.zeros((2, 2)), 2, "viridis")
+    np.testing.assert_array_equal(drawn[4, 4], matplotlib.colormaps["viridis"](0.5)[:3])
+
+
+def test_grid_of_training_has_the_columns_in_order():
+    inputs = random_inputs()
+    grid = draw_grid(VisualizeConfig(kp_size=2), **inputs)
+    assert grid.dtype == np.uint8
+    columns = columns_of(grid)
+    assert columns.shape[1] == 6 + 2 * (NUM_KP + 1) + 1
+    output, motion = inputs["output"], inputs["output"].dense_motion
+    expected = [
+        with_disks(inputs["source"], inputs["source_keypoints"].value),
+        with_disks(inputs["transformed"][0], inputs["transformed"][1].value),
+        with_disks(inputs["driving"], inputs["driving_keypoints"].value),
+        output.deformed,
+        output.prediction,
+        larger(motion.occlusion_map).repeat(3, axis=-1),
+    ]
+    colours = keypoint_colours(NUM_KP, "gist_rainbow")
+    total = np.zeros((BATCH, SIZE, SIZE, 3))
+    for i in range(NUM_KP + 1):
+        share = larger(motion.mask[..., [i]])
+        expected.append(larger(motion.sparse_deformed[:, i]))
+        expected.append(share.repeat(3, axis=-1) if i == 0 else share * colours[i - 1])
+        total += 0 if i == 0 else expected[-1]
+    for i, picture in enumerate([*expected, total]):
+        np.testing.assert_array_equal(columns[:, i], as_uint8(picture), err_msg=f"column {i}")
+
+
+def with_disks(pictures, value, radius=2):
+    drawn = pictures.copy()
+    y, x = np.mgrid[:SIZE, :SIZE]
+    for picture, points in zip(drawn, value, strict=True):
+        for i, (u, v) in enumerate(SIZE * (points + 1) / 2):
+            inside = (x - u) ** 2 + (y - v) ** 2 < radius**2
+            picture[inside] = matplotlib.colormaps["gist_rainbow"](i / NUM_KP)[:3]
+    return drawn
+
+
+def test_occlusion_map_may_be_absent():
+    inputs = random_inputs()
+    with_map = columns_of(draw_grid(VisualizeConfig(), **inputs))
+    motion = inputs["output"].dense_motion
+    motion = DenseMotion(motion.sparse_deformed, motion.mask, motion.deformation, None)
+    output = GeneratorOutput(inputs["output"].prediction, inputs["output"].deformed, motion)
+    without_map = columns_of(draw_grid(VisualizeConfig(), **inputs | {"output": output}))
+    np.testing.assert_array_equal(np.delete(with_map, 5, axis=1), without_map)
+
+
+def test_border_is_white_at_the_sides_of_every_picture():
+    inputs = random_inputs()
+    plain = columns_of(draw_grid(VisualizeConfig(), **inputs))
+    bordered = columns_of(draw_grid(VisualizeConfig(draw_border=True), **inputs))
+    assert (bordered[..., [0, -1], :] == 255).all()
+    np.testing.assert_array_equal(bordered[..., 1:-1, :], plain[..., 1:-1, :])
+
+
+def test_grid_equals_the_original_visualizer():
+    """The picture is what `Visualizer` of the original's logger.py drew of the same input.
+
+    It was also given the keypoints of an animation, which it drew in its column 4.
+    """
+    recorded = columns_of(read_picture(Path(__file__).parents[1] / "data" / "visualizer.png"))
+    columns = columns_of(draw_grid(VisualizeConfig(kp_size=2), **random_inputs()))
+    np.testing.assert_array_equal(columns, np.delete(recorded, 4, axis=1))
+
+
+def test_pictures_side_by_side_have_white_between_them():
+    red = np.full((2, 3, 3), (1.0, 0.0, 0.0))
+    grey = np.full((2, 3, 3), 99, np.uint8)
+    expected = np.full((2, 3 + 4 + 3, 3), 255, np.uint8)
+    expected[:, :3] = (255, 0, 0)
+    expected[:, 7:] = 99
+    np.testing.assert_array_equal(side_by_side([red, grey]), expected)

@@ -1,0 +1,64 @@
+"""The folders of the project and what they may import, as docs/architecture.md describes them."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# A room may import from itself and from the lines before its own.
+ORDER = (
+    {"vocabulary"},
+    {"fomm_jax.ops", "fomm_jax.config"},
+    {"fomm_jax.models", "fomm_jax.provenance", "fomm_jax.reporting"},
+    {"fomm_jax.media"},
+    {"fomm_jax.weights", "input_pipeline"},
+    {"fomm_jax.training", "fomm_jax.animation"},
+    {"fomm_jax.rendering", "fomm_jax.evaluation", "fomm_jax.parity"},
+    {"fomm_jax.cli"},
+    {"main", "convert_torch_weights", "configs", "benchmarks"},
+)
+VOCABULARY = {"fomm_jax.types", "fomm_jax.errors", "fomm_jax.files"}
+LINE_OF = {room: number for number, rooms in enumerate(ORDER) for room in rooms}
+FOLDERS = ("fomm_jax", "input_pipeline", "configs", "benchmarks")
+SOURCES = [
+    *(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))),
+    ROOT / "main.py",
+    ROOT / "convert_torch_weights.py",
+]
+
+
+def room_of(module: str) -> str | None:
+    """The room of a module of the project; None for other modules."""
+    parts = module.split(".")
+    if parts[0] == "fomm_jax":
+        room = ".".join(parts[:2])
+        return "vocabulary" if room in VOCABULARY else room if room in LINE_OF else None
+    return parts[0] if parts[0] in LINE_OF else None
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    """Yield the modules that a file imports, wherever in the file it does."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path):
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    room = room_of(module)
+    if room is None or module == "fomm_jax.__init__":  # the public names, from everywhere
+        pytest.skip("the list of public names imports from every room")
+    for other in map(room_of, imported_modules(path)):
+        if other is not None and other != room:
+            assert LINE_OF[other] < LINE_OF[room], f"{module} imports from {other}"
+
+
+def test_every_file_is_in_a_room():
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in SOURCES]
+    lost = [name for name in modules if room_of(name) not in LINE_OF]
+    assert lost == ["fomm_jax.__init__"]

@@ -1,0 +1,142 @@
+"""A run that is ended and killed again and again ends as one that never was."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from orbax.checkpoint import v1 as ocp
+
+from fomm_jax.reporting.events import read_curves
+from input_pipeline.figures.scenes import write_dataset
+
+# Orbax, asked for arrays without shardings, says that it takes those of the file.
+pytestmark = pytest.mark.filterwarnings("ignore:Sharding info not provided:UserWarning")
+
+ROOT = Path(__file__).parents[2]
+EVERY = 30  # steps between checkpoints, which take longer than to write one
+WAIT = 240  # seconds for anything
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """Start `main.py` on drawn figures; its programs are compiled once."""
+    data = tmp_path_factory.mktemp("figures") / "data"
+    write_dataset(data, size=32, num_videos=10, num_frames=4, seed=0)
+    environment = os.environ | {
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",  # to compile faster
+    }
+    compiled = tmp_path_factory.mktemp("compiled")
+
+    def begin(workdir, num_steps):
+        command = [sys.executable, "main.py", "--config=configs/tiny.py", "--mode=train"]
+        command += [f"--workdir={workdir}", f"--config.dataset.root_dir={data}"]
+        command += [f"--config.train.num_steps={num_steps}"]
+        command += [f"--config.train.checkpoint_every={EVERY}"]
+        command += ["--config.train.visualize_every=1000", f"--compilation_cache={compiled}"]
+        # Half of a start's time would be the perceptual network's.
+        command += ["--config.train.loss_weights.perceptual=(0,0,0,0,0)"]
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+        )
+
+    yield begin
+    assert any("train_step" in path.name for path in compiled.iterdir())
+
+
+def finish(process, status=0):
+    _, errors = process.communicate(timeout=WAIT)
+    assert process.returncode == status, errors[-3000:]
+    return errors.splitlines()
+
+
+def steps_done(workdir):
+    """The last step that a run has written the scalars of."""
+    return max(read_curves(workdir).get("gen_gan", [0]))
+
+
+def newest(workdir):
+    """The step of the newest finished checkpoint."""
+    names = [path.name for path in (workdir / "checkpoints").glob("*")]
+    return max((int(name) for name in names if name.isdecimal()), default=0)
+
+
+def is_saving(workdir):
+    return any((workdir / "checkpoints").glob("*tmp*"))
+
+
+def wait_until(reached, process):
+    begun = time.monotonic()
+    while not reached():
+        assert process.poll() is None, process.communicate()[1][-3000:]
+        assert time.monotonic() - begun < WAIT
+        time.sleep(0.002)
+
+
+def saved(workdir, step):
+    branches = ocp.load_checkpointables(
+        workdir / "checkpoints" / str(step),
+        dict.fromkeys(("params", "statistics", "optimizers", "step")),
+    )
+    return {
+        jax.tree_util.keystr(path): np.asarray(leaf)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(branches)
+    }
+
+
+def terminate(process, workdir):
+    """End a run by SIGTERM after a few steps."""
+    wait_until(lambda: steps_done(workdir) >= 2, process)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    last = finish(process, 143)[-1]
+    assert time.monotonic() - begun < 30  # what Kubernetes, say, gives
+    step = newest(workdir)
+    assert step == steps_done(workdir)
+    assert last == (
+        f"main.py: ended by SIGTERM after step {step}; the same command goes on from"
+        f" {workdir / 'checkpoints' / str(step)}"
+    )
+    assert "running" not in os.listdir(workdir)
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_run_ends_like_the_undisturbed_one(start, tmp_path, kills):
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    num_steps = EVERY * (kills + 3)  # a killed run gets on by one interval at most
+    finish(start(undisturbed, num_steps))
+    terminate(start(killed, num_steps), killed)
+    rng = random.Random(0)
+    during_a_save = 0
+    for number in range(kills):
+        event_files = len([*killed.glob("events.*")])
+        process = start(killed, num_steps)
+        wait_until(lambda known=event_files: len([*killed.glob("events.*")]) > known, process)
+        at_start = newest(killed)
+        if number % 2:
+            wait_until(lambda: is_saving(killed), process)
+        else:
+            goal = at_start + rng.randint(1, EVERY)
+            wait_until(lambda goal=goal: steps_done(killed) >= goal, process)
+        time.sleep(rng.uniform(0, 0.1))
+        assert process.poll() is None, "killed too late"
+        process.kill()
+        process.communicate()
+        during_a_save += is_saving(killed)
+        # The last checkpoint that was due, or the one before where it was yet to be written.
+        due = steps_done(killed) // EVERY * EVERY
+        assert newest(killed) >= max(due - EVERY, at_start)
+    assert during_a_save >= kills // 4
+    finish(start(killed, num_steps))
+    expected, found = saved(undisturbed, num_steps), saved(killed, num_steps)
+    assert expected.keys() == found.keys()
+    assert len(expected) > 100
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name, strict=True)

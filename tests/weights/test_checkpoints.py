@@ -1,0 +1,165 @@
+"""Checkpoints: which stay, and what becomes of damaged ones and of those that cannot be written."""
+
+import resource
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from fomm_jax.errors import InputError
+from fomm_jax.training.resume import newest_whole
+from fomm_jax.weights.checkpoints import (
+    Checkpoints,
+    DamagedCheckpointError,
+    find_checkpoint,
+    restore_state,
+)
+from fomm_jax.weights.checksums import FILE
+from fomm_jax.weights.train_state import TrainState
+
+
+class Position:
+    """A loader of which there is nothing but its position."""
+
+    def __init__(self, next_batch):
+        self.state = {"next_batch": next_batch}
+
+    def get_state(self):
+        return self.state
+
+    def set_state(self, state):
+        self.state = state
+
+
+def state_at(step):
+    """A state whose arrays tell the step, of 400 kB that cannot be compressed."""
+    noise = np.random.default_rng(step).standard_normal((100, 1000), np.float32)
+    weights = {"weights": jax.numpy.asarray(noise)}
+    mean = {"mean": jax.numpy.full(3, step, np.float32)}
+    return TrainState(jax.numpy.int32(step), {"net": weights}, {"net": mean}, {"net": mean})
+
+
+def write(workdir, losses, keep=10, keep_best=0):
+    """Save checkpoints 1, 2, … with these losses, each at twice its step in the data."""
+    with Checkpoints(workdir, keep=keep, keep_best=keep_best) as checkpoints:
+        first = max(checkpoints.steps, default=0) + 1
+        for step, loss in enumerate(losses, first):
+            checkpoints.save(step, state_at(step), 0, Position(2 * step), loss)
+    return sorted(int(path.name) for path in checkpoints.folder.iterdir())
+
+
+def assert_is(state, step):
+    assert int(state.step) == step
+    for found, expected in zip(
+        jax.tree.leaves(state), jax.tree.leaves(state_at(step)), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.fixture
+def abstract():
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), state_at(0))
+
+
+def test_the_newest_and_the_best_stay(tmp_path):
+    assert write(tmp_path, [0.5, 0.1, 0.9, 0.8], keep=1, keep_best=1) == [2, 4]
+    # What was saved before the program was started again counts on.
+    assert write(tmp_path, [0.3, 0.7], keep=1, keep_best=2) == [2, 5, 6]
+    assert write(tmp_path, [0.05], keep=2, keep_best=0) == [6, 7]
+
+
+def test_every_kind_of_damage_is_found(tmp_path, abstract):
+    write(tmp_path, [0.5])
+    whole = tmp_path / "checkpoints" / "1"
+    assert_is(restore_state(whole, abstract), 1)
+    files = [path.relative_to(whole) for path in sorted(whole.rglob("*")) if path.is_file()]
+    needed = [
+        name
+        for name in files
+        if name.parts[0] in ("params", "statistics", "optimizers", "step", "_CHECKPOINT_METADATA")
+    ]
+    assert len(needed) > 20
+    damaged = tmp_path / "damaged"
+    for name in needed:
+        for kind in ("gone", "cut", "changed"):
+            shutil.copytree(whole, damaged)
+            content = bytearray((damaged / name).read_bytes())
+            content[len(content) // 2] ^= 16
+            if kind == "gone":
+                (damaged / name).unlink()
+            else:
+                (damaged / name).write_bytes(content if kind == "changed" else content[:-1])
+            with pytest.raises(DamagedCheckpointError, match=f"damaged: is damaged .{name}"):
+                restore_state(damaged, abstract)
+            shutil.rmtree(damaged)
+
+
+def test_checkpoint_without_checksums_is_read(tmp_path, abstract):
+    """One of before there were any, or whose writer was killed at the last moment."""
+    write(tmp_path, [0.5])
+    (tmp_path / "checkpoints" / "1" / FILE).unlink()
+    position = Position(0)
+    assert_is(restore_state(tmp_path / "checkpoints" / "1", abstract, position), 1)
+    assert position.state == {"next_batch": 2}
+
+
+def test_damaged_checkpoints_give_way_to_the_one_before(tmp_path, abstract, capsys):
+    write(tmp_path, [0.5] * 4)
+    folder = tmp_path / "checkpoints"
+    (folder / "4" / "step" / "manifest.ocdbt").unlink()
+    (folder / "4" / "metrics" / "metrics").write_bytes(b"{")
+    (folder / "3" / FILE).write_text("{")
+    position = Position(0)
+    with Checkpoints(tmp_path, keep=2) as checkpoints:
+        assert_is(newest_whole(checkpoints, abstract, position), 2)
+        assert checkpoints.steps == [1, 2]
+        checkpoints.save(3, state_at(3), 0)
+    assert position.state == {"next_batch": 4}
+    four, three = capsys.readouterr().err.splitlines()
+    assert four == (
+        f"{folder / '4'}: is damaged (step/manifest.ocdbt: No such file or directory); renamed,"
+        f" and going on from {folder / '2'}"
+    )
+    assert three.startswith(f"{folder / '3'}: is damaged ({FILE} is no JSON)")
+    assert {path.name for path in folder.iterdir()} == {"2", "3", "3.damaged", "4.damaged"}
+    assert_is(restore_state(find_checkpoint(tmp_path), abstract), 3)
+
+
+def test_nothing_is_renamed_where_no_checkpoint_is_whole(tmp_path, abstract):
+    write(tmp_path, [0.5, 0.5])
+    folder = tmp_path / "checkpoints"
+    for step in "12":
+        shutil.rmtree(folder / step / "params")
+    with (
+        Checkpoints(tmp_path, keep=2) as checkpoints,
+        pytest.raises(InputError, match=r"/2: is damaged .params/.* no checkpoint before it"),
+    ):
+        newest_whole(checkpoints, abstract, Position(0))
+    assert {path.name for path in folder.iterdir()} == {"1", "2"}
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_full_disk_leaves_the_earlier_checkpoints(tmp_path, abstract, last):
+    """A file may have 4 kB here: what writes more is refused by the system."""
+    write(tmp_path, [0.5])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    losses = [0.5] if last else [0.5, 0.5, 0.5]  # told at the end, or by the next save
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+        with pytest.raises(InputError) as caught:
+            write(tmp_path, losses)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    folder = tmp_path / "checkpoints"
+    assert str(caught.value) == f"{folder}: cannot be written (File too large)"
+    assert find_checkpoint(tmp_path) == folder / "1"
+    assert_is(restore_state(folder / "1", abstract), 1)
+    # The next start clears away what was half written.
+    assert write(tmp_path, [0.5], keep=5) == [1, 2]
+
+
+def test_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "checkpoints").write_text("in the way")
+    with pytest.raises(InputError, match="checkpoints: cannot be written"):
+        Checkpoints(tmp_path, keep=1)

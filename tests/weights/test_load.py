@@ -1,0 +1,170 @@
+"""Where an animator finds its networks and their configuration."""
+
+import dataclasses
+import json
+import shutil
+from unittest import mock
+
+import jax
+import numpy as np
+import pytest
+import reference
+from flax import nnx
+
+from fomm_jax.animation.animator import Animator
+from fomm_jax.config.parsing import from_json, to_json
+from fomm_jax.errors import InputError
+from fomm_jax.training.resume import state_to_begin_with
+from fomm_jax.weights.checkpoints import Checkpoints
+from fomm_jax.weights.load import load_config, load_pretrained, load_state
+from fomm_jax.weights.npz import save_weights
+from fomm_jax.weights.torch.names import load_train_state
+from fomm_jax.weights.train_state import make_optimizers
+
+RECORDING = reference.Recording(reference.IN_REPOSITORY / "tiny_zero_order")
+CONFIG = RECORDING.config
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return RECORDING.networks(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, networks):
+    """A workdir whose checkpoint carries its config, an older one, and a file of weights."""
+    folder = tmp_path_factory.mktemp("pretrained")
+    optimizers = make_optimizers(CONFIG.train, 1)
+    state = load_train_state(CONFIG, RECORDING.checkpoint, optimizers)
+    for name, config in (("run", CONFIG), ("old", None)):
+        with Checkpoints(folder / name, keep=1, config=config) as checkpoints:
+            checkpoints.save(3, state, epoch=1)
+    save_weights(folder / "weights.npz", networks, CONFIG)
+    return folder
+
+
+def test_a_configuration_survives_json():
+    training = dataclasses.replace(CONFIG.train, epoch_milestones=(60, 90), lr_generator=1.5e-4)
+    dataset = dataclasses.replace(CONFIG.dataset, pairs_list="pairs.csv", root_dir="Köpfe")
+    config = dataclasses.replace(CONFIG, train=training, dataset=dataset)
+    assert from_json(to_json(config)) == config
+    with pytest.raises(InputError, match=r"^config: expected JSON"):
+        from_json("{")
+    with pytest.raises(InputError, match=r"^config\.trian: no such field"):
+        from_json('{"trian": {}}')
+
+
+@pytest.mark.parametrize("name", ["run", "run/checkpoints", "run/checkpoints/3", "weights.npz"])
+def test_what_carries_its_configuration_needs_no_other(folder, networks, name):
+    path = folder / name
+    assert load_config(path) == CONFIG
+    found = load_pretrained(path, CONFIG)
+    for network in ("kp_detector", "generator"):
+        expected = jax.tree.leaves(nnx.state(getattr(networks, network)))
+        leaves = jax.tree.leaves(nnx.state(getattr(found, network)))
+        assert len(leaves) == len(expected)
+        for a, b in zip(leaves, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_an_animator_of_a_file_is_that_of_the_checkpoint(folder, tmp_path):
+    frames = np.moveaxis(RECORDING.arrays["inputs/driving"], 1, -1)[:3]
+    of_run = Animator.from_checkpoint(folder / "run", batch_size=3)
+    of_run.save(tmp_path / "new" / "model.npz")
+    of_weights = Animator.from_checkpoint(tmp_path / "new" / "model.npz", batch_size=3)
+    assert of_run.config == of_weights.config == CONFIG
+    assert of_run.fingerprint == of_weights.fingerprint
+    np.testing.assert_array_equal(
+        list(of_run.animate(frames[2], frames)), list(of_weights.animate(frames[2], frames))
+    )
+    with pytest.raises(InputError, match=r"model: expected a name that ends in \.npz"):
+        of_run.save(tmp_path / "model")
+
+
+@pytest.mark.parametrize("path", ["old", "checkpoint.pth.tar"])
+def test_what_carries_none_asks_for_it(folder, path):
+    path = RECORDING.checkpoint_path if path.endswith("tar") else folder / path
+    with pytest.raises(InputError, match="carries no configuration; expected") as error:
+        Animator.from_checkpoint(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert Animator.from_checkpoint(path, CONFIG).batch_size == CONFIG.animate.batch_size
+
+
+def test_training_from_weights_has_a_discriminator_of_its_own(folder):
+    optimizers = make_optimizers(CONFIG.train, 1)
+    state = load_train_state(CONFIG, RECORDING.checkpoint, optimizers)
+    other = jax.tree.map(lambda leaf: leaf + 1, state)
+    path = str(folder / "weights.npz")
+    config = dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, init_from=path))
+    found = state_to_begin_with(
+        config,
+        mock.Mock(steps=[]),
+        None,
+        mock.Mock(),
+        optimizers,
+        lambda key: other,
+        jax.random.key(0),
+    )
+    for field in ("params", "statistics"):
+        for name, network in getattr(found, field).items():
+            origin = other if name == "discriminator" else state
+            for a, b in zip(
+                jax.tree.leaves(network), jax.tree.leaves(getattr(origin, field)[name]), strict=True
+            ):
+                np.testing.assert_array_equal(a, b)
+    assert set(found.params) == {"kp_detector", "generator", "discriminator"}
+    with pytest.raises(
+        InputError, match=r"holds no state of training .* --config\.train\.init_from"
+    ):
+        load_state(path, CONFIG, optimizers, state, None)
+
+
+def damage(path, change):
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    change(arrays)
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def test_files_of_weights_that_cannot_be_used(folder, tmp_path):
+    path = tmp_path / "weights.npz"
+
+    def message(content=None, change=None):
+        shutil.copy(folder / "weights.npz", path)
+        if content is not None:
+            path.write_bytes(content)
+        if change is not None:
+            damage(path, change)
+        with pytest.raises(InputError) as error:
+            Animator.from_checkpoint(path)
+        assert "\n" not in str(error.value)
+        return str(error.value).removeprefix(f"{path}: ")
+
+    whole = (folder / "weights.npz").read_bytes()
+    unreadable = "is not a whole and readable .npz file"
+    assert message(content=whole[:-100]) == unreadable
+    assert message(content=b"") == unreadable
+    middle = len(whole) // 2
+    assert message(content=whole[:middle] + bytes(64) + whole[middle + 64 :]) == unreadable
+    assert message(change=lambda arrays: arrays.pop("config")).startswith("has no config")
+    bias = "generator.final.bias"
+    assert f"asks for {bias} of shape (3,), the file does not" in message(
+        change=lambda arrays: arrays.pop(bias)
+    )
+    assert f"asks for {bias} of shape (3,), the file has shape (4,)" in message(
+        change=lambda arrays: arrays.update({bias: np.zeros(4, np.float32)})
+    )
+    assert "it has generator.other, which the config has not" in message(
+        change=lambda arrays: arrays.update({"generator.other": np.zeros(4)})
+    )
+
+    def rename_field(arrays):
+        config = json.loads(str(arrays["config"]))
+        config["modle"] = config.pop("model")
+        arrays["config"] = np.asarray(json.dumps(config))
+
+    assert message(change=rename_field).startswith("config.modle: no such field")
+    path.unlink()
+    with pytest.raises(InputError, match=r"weights\.npz: is not there"):
+        Animator.from_checkpoint(path)
