@@ -31,6 +31,7 @@ import numpy as np
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
+from fomm_jax import console
 from fomm_jax.cli.command_line import parse_flags
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.config.schema import Config
@@ -68,6 +69,7 @@ NOT_TRAINED = re.compile(
 
 def main(_: Sequence[str]) -> None:
     """Do what the flags say."""
+    console.show_messages()
     with one_line_errors():
         run(flags.FLAGS.config)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 from absl import logging
 
+from fomm_jax import console
 from fomm_jax.errors import InputError, one_line_errors
 from input_pipeline.datasets.builder import ClipsBuilder, make_config
 from input_pipeline.datasets.clips import FITS
@@ -203,6 +204,7 @@ def main() -> None:
     add("--seed", type=int, default=0, help="video_folder: of the random split")
     add("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     options = parser.parse_args()
+    console.show_messages()
     logging.set_verbosity(logging.ERROR)  # TFDS warns of forms that it did not know before
     try:
         with one_line_errors():

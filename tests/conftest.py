@@ -13,10 +13,14 @@ import jax
 import pytest
 from absl import flags
 
+from fomm_jax import console
+
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Grain reads absl's flags, which outside of `app.run` nobody has parsed.
 flags.FLAGS.mark_as_parsed()
+# Tests read with `capsys` what a command would show.
+console.show_messages()
 
 SHARED = pathlib.Path(__file__).parents[2] / "shared"
 

@@ -19,7 +19,7 @@ ORDER = (
     {"fomm_jax.cli"},
     {"main", "convert_torch_weights", "configs", "benchmarks"},
 )
-VOCABULARY = {"fomm_jax.types", "fomm_jax.errors", "fomm_jax.files"}
+VOCABULARY = {"fomm_jax.types", "fomm_jax.errors", "fomm_jax.files", "fomm_jax.console"}
 LINE_OF = {room: number for number, rooms in enumerate(ORDER) for room in rooms}
 FOLDERS = ("fomm_jax", "input_pipeline", "configs", "benchmarks")
 SOURCES = [

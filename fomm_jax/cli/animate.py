@@ -1,6 +1,7 @@
 """Animate pairs of test videos, or a user's pictures by a user's videos."""
 
 import contextlib
+import logging
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ from fomm_jax.rendering.animate_files import Pipes, animate_files
 from fomm_jax.rendering.options import AnimationOptions
 from fomm_jax.rendering.paths import PIPE, expand_patterns
 from input_pipeline.test_videos import open_test_pairs
+
+logger = logging.getLogger(__name__)
 
 
 def run_pairs(
@@ -82,10 +85,9 @@ def run_files(
     if output != PIPE:
         print("\n".join(f"The animation is in {path}" for path in paths))
     if checkpoint is None:
-        print(
+        logger.info(
             "The demo model was used, which knows drawn figures alone; --checkpoint=PATH names"
-            " another one",
-            file=sys.stderr,
+            " another one"
         )
 
 

@@ -10,6 +10,7 @@ import sys
 from absl import flags
 from ml_collections import ConfigDict
 
+from fomm_jax import console
 from fomm_jax.cli import animation_flags, marking_flags
 from fomm_jax.cli.flags import (
     CHECKPOINT,
@@ -139,6 +140,7 @@ def run_in_workdir(mode: str, config_dict: ConfigDict) -> None:
 
 def main(_: list[str]) -> None:
     """Run, and turn what a user can act on into one line."""
+    console.show_messages()
     try:
         with one_line_errors():
             run(flags.FLAGS.config)

@@ -1,13 +1,15 @@
 """The flags of `main.py` that say how outputs are marked as generated."""
 
+import logging
 import pathlib
-import sys
 
 from absl import flags
 
 from fomm_jax.errors import InputError
 from fomm_jax.provenance.c2pa import load_credentials
 from fomm_jax.provenance.mark import Marking
+
+logger = logging.getLogger(__name__)
 
 MARK = flags.DEFINE_boolean(
     "mark",
@@ -51,7 +53,7 @@ def read_marking(checkpoint: str | None) -> Marking | None:
     if not MARK.value:
         if certificate is not None:
             raise InputError("--nomark, --c2pa_certificate: expected one of them")
-        print("--nomark: outputs will not say that a generative model made them", file=sys.stderr)
+        logger.info("--nomark: outputs will not say that a generative model made them")
         return None
     return Marking(
         model="demo model" if checkpoint is None else pathlib.Path(checkpoint).resolve().name,

@@ -2,9 +2,9 @@
 
 import dataclasses
 import itertools
+import logging
 import os
 import pathlib
-import sys
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
@@ -23,6 +23,8 @@ from fomm_jax.rendering.options import AnimationOptions
 from fomm_jax.rendering.paths import PIPE, output_paths
 from fomm_jax.rendering.source import Source, open_source
 from fomm_jax.rendering.view import View
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +103,7 @@ def animate_files(
                     for frame in tqdm(frames, name, driving.num_frames, unit="frame"):
                         writer.write(frame)
             except BrokenPipeError:
-                tqdm.write("standard output was closed; the animation ends there", file=sys.stderr)
+                logger.info("standard output was closed; the animation ends there")
     return list(paths.values())
 
 
@@ -192,8 +194,7 @@ def _sound_from(driving: Driving, output: str, wanted: bool | None) -> str | Non
     what = "raw frames" if output == PIPE else output
     if wanted:
         raise InputError(f"--sound: {what} cannot hold sound; expected an --output in .mp4")
-    note = f"{what} cannot hold sound; that of {driving.name} is left out"
-    print(f"warning: {note}", file=sys.stderr)
+    logger.warning("%s cannot hold sound; that of %s is left out", what, driving.name)
     return None
 
 
@@ -216,7 +217,7 @@ def _open_output(
             marking=marking,
         )
     size = f"{view.width}x{view.height}"
-    print(f"standard output: RGB24 frames of {size}, {driving.fps:g} a second", file=sys.stderr)
+    logger.info("standard output: RGB24 frames of %s, %g a second", size, driving.fps)
     if marking is not None:
-        print("standard output: raw frames cannot say that a model made them", file=sys.stderr)
+        logger.warning("standard output: raw frames cannot say that a model made them")
     return RawWriter(pipes.output)

@@ -2,18 +2,19 @@
 
 import importlib.util
 import itertools
+import logging
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
-from tqdm import tqdm
 
 from fomm_jax.errors import InputError, naming
 from fomm_jax.media.faces import HeadDetector
 from fomm_jax.media.framing import Box, Framing, frame_box, frame_centre, frame_inside
 from fomm_jax.media.video_reader import index_frames, iterate_frames, read_frames
+
+logger = logging.getLogger(__name__)
 
 Crop = Literal["auto", "face", "centre", "none"] | tuple[int, int, int, int]  # x, y, width, height
 
@@ -88,9 +89,7 @@ def choose_framing(
         raise InputError(f"{name}: no face is found in it; expected one, or another crop")
     framing = frame_centre(picture, size)
     if framing.shown != (0, 0, width, height):
-        note = f"{name}: no face is found in it; its middle is taken"
-        # Through tqdm, so that the line and a bar do not run into each other.
-        tqdm.write(note, file=sys.stderr)
+        logger.info("%s: no face is found in it; its middle is taken", name)
     return framing
 
 

@@ -2,12 +2,11 @@
 
 import dataclasses
 import itertools
-import sys
+import logging
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import numpy as np
-from tqdm import tqdm
 
 from fomm_jax.animation.motion import Motion
 from fomm_jax.errors import InputError
@@ -16,6 +15,8 @@ from fomm_jax.media.raw_frames import RawFormat, read_raw_frames
 from fomm_jax.media.sound import has_sound
 from fomm_jax.media.video_reader import frame_times, iterate_frames, probe_video
 from fomm_jax.rendering.cropping import Crop, choose_framing, spread_frames
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +62,7 @@ def open_driving(path: str, crop: Crop, size: tuple[int, int]) -> Driving:
             if num_frames == 0:
                 raise
             if not is_told:
-                # Through tqdm, so that the line and the bar do not run into each other.
-                tqdm.write(f"warning: {error}; the animation ends there", file=sys.stderr)
+                logger.warning("%s; the animation ends there", error)
             is_told = True
 
     return Driving(

@@ -2,8 +2,8 @@
 
 import dataclasses
 import itertools
+import logging
 import pathlib
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -18,6 +18,8 @@ from fomm_jax.rendering.driving import Driving
 from fomm_jax.rendering.options import AnimationOptions
 from fomm_jax.rendering.source import Source
 from fomm_jax.types import FrameKeypoints
+
+logger = logging.getLogger(__name__)
 
 # The keypoints of a driving frame, and that itself where it is at hand.
 Moment = tuple[FrameKeypoints, np.ndarray | None]
@@ -50,9 +52,8 @@ def find_keypoints(animator: Animator, driving: Driving, smooth: bool) -> Iterat
         keypoints = after.watch(keypoints)
     yield from zip(keypoints, beside, strict=False)
     if before.mean is not None:
-        tqdm.write(
-            f"{driving.name}: jitter of the keypoints {before.mean:.5f}, smoothed {after.mean:.5f}",
-            file=sys.stderr,
+        logger.info(
+            "%s: jitter of the keypoints %.5f, smoothed %.5f", driving.name, before.mean, after.mean
         )
 
 
@@ -139,6 +140,11 @@ def _best_frame(
             f"--best_frame={wanted}: the keypoints of {source.name} or of {name} have no area to"
             " compare; expected those of a trained model"
         )
-    note = f"{name}: motion starts from frame {best}, most like {source.name} by its {likeness}"
-    tqdm.write(note, file=sys.stderr)
+    logger.info(
+        "%s: motion starts from frame %d, most like %s by its %s",
+        name,
+        best,
+        source.name,
+        likeness,
+    )
     return best

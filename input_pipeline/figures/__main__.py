@@ -6,6 +6,7 @@ python -m input_pipeline.figures --output=DIR [--size=64 --videos=40 --frames=32
 import argparse
 from pathlib import Path
 
+from fomm_jax import console
 from fomm_jax.errors import one_line_errors
 from input_pipeline.figures.scenes import write_dataset
 
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=32, help="frames in each video")
     parser.add_argument("--seed", type=int, default=0, help="another seed draws other figures")
     options = parser.parse_args()
+    console.show_messages()
     with one_line_errors():
         write_dataset(options.output, options.size, options.videos, options.frames, options.seed)
     print(f"drew {options.videos} videos into {options.output}")
