@@ -10,7 +10,7 @@ import numpy as np
 
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.media.framing import fit_frame
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from input_pipeline.figures import scenes
 from input_pipeline.manifest import Encoding
 from input_pipeline.prepare import prepare
@@ -85,9 +85,8 @@ def make_clips(videos: Path | None, folder: Path) -> None:
         # Forth and back, where they are too few: no cut that would ask for a key frame.
         endless = itertools.cycle(frames + frames[-2:0:-1])
         path = folder / f"{number:02}.mp4"
-        with VideoWriter(
-            path, CLIP_FPS, CLIP_SIDE, CLIP_SIDE, keyframe_every=CLIP_FRAMES
-        ) as writer:
+        film_format = FilmFormat(CLIP_SIDE, CLIP_SIDE, fps=CLIP_FPS, keyframe_every=CLIP_FRAMES)
+        with VideoWriter(path, film_format) as writer:
             for frame in itertools.islice(endless, CLIP_FRAMES):
                 writer.write(np.ascontiguousarray(frame))
         print(f"clip {number + 1} of {CLIPS}", file=sys.stderr)

@@ -5,7 +5,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 
 
 def write_film(
@@ -79,7 +79,8 @@ def sound_packets(path):
 def write_noise(path, marking, *, num_frames=5, sound_from=None):
     """Write frames of noise, marked as generated."""
     rng = np.random.default_rng(0)
-    with VideoWriter(path, 25, 32, 48, sound_from=sound_from, marking=marking) as writer:
+    film_format = FilmFormat(32, 48, fps=25)
+    with VideoWriter(path, film_format, sound_from=sound_from, marking=marking) as writer:
         for _ in range(num_frames):
             writer.write(rng.integers(0, 256, (32, 48, 3), dtype=np.uint8))
     return path

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from fomm_jax.animation.animator import Animator
 from fomm_jax.media.pictures import write_picture
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance.mark import Marking, SourceType
 from fomm_jax.reporting.page import contact_sheet, link, paragraph, table, write_page
 from input_pipeline.figures.scenes import Scene, random_scene
@@ -41,7 +41,7 @@ def run(workdir: pathlib.Path, marking: Marking | None) -> None:
     frames = [_enlarge(frame) for frame in np.concatenate(rows, axis=1)]
     # Of the four columns a model made one.
     mark = marking and dataclasses.replace(marking, source_type=SourceType.COMPOSITE)
-    with VideoWriter(film, FPS, *frames[0].shape[:2], marking=mark) as writer:
+    with VideoWriter(film, FilmFormat(*frames[0].shape[:2], fps=FPS), marking=mark) as writer:
         for frame in frames:
             writer.write(frame)
     chosen = np.linspace(0, NUM_FRAMES - 1, SHEET_FRAMES).astype(int)

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from fomm_jax.media.pictures import write_picture
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from input_pipeline.figures.scenes import Scene, random_scene
 
 SEED = 4  # of figures that the model has not seen
@@ -28,7 +28,7 @@ def draw_examples(folder: pathlib.Path, count: int = 3) -> Examples:
         posed = Scene(figure.appearance, figure.background, mover.motion)
         picture, video = folder / f"figure_{number + 1}.png", folder / f"motion_{number + 1}.mp4"
         write_picture(picture, posed.frames(1)[0])
-        with VideoWriter(video, FPS, SIZE, SIZE) as writer:
+        with VideoWriter(video, FilmFormat(SIZE, SIZE, fps=FPS)) as writer:
             for frame in mover.frames(NUM_FRAMES):
                 writer.write(frame)
         pairs.append((str(picture), str(video)))

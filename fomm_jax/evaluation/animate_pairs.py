@@ -12,7 +12,7 @@ from fomm_jax.config.schema import VisualizeConfig
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import PICTURE_SUFFIXES, write_picture
 from fomm_jax.media.video_reader import VIDEO_SUFFIXES
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance.mark import Marking, SourceType
 from fomm_jax.reporting.drawing import GAP, draw_keypoints, side_by_side
 from fomm_jax.types import Video
@@ -105,9 +105,7 @@ def write_animation(
     height, width = source.shape[:2]
     with VideoWriter(
         folder / f"{name}{suffix}",
-        fps,
-        height,
-        3 * width + 2 * GAP,
+        FilmFormat(height, 3 * width + 2 * GAP, fps=fps),
         marking=marking and dataclasses.replace(marking, source_type=SourceType.COMPOSITE),
     ) as writer:
         for frame in frames:

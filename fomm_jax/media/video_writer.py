@@ -1,6 +1,7 @@
 """Frames to a video file, one at a time."""
 
 import contextlib
+import dataclasses
 import functools
 import os
 from collections.abc import Iterator
@@ -29,6 +30,20 @@ WRITABLE_SUFFIXES = (".mp4", ".gif")
 _FINE_TICK = Fraction(1, 90000)  # seconds; a whole number of them makes a frame at usual rates
 
 
+@dataclasses.dataclass(frozen=True, eq=False)  # arrays have no equality of their own
+class FilmFormat:
+    """The size of a film's frames, and when they are shown."""
+
+    height: int  # of a frame, in pixels
+    width: int
+    _: dataclasses.KW_ONLY
+    fps: float  # frames a second, above 0
+    # (t,) ascending seconds from 0 at which the frames are shown, in place of `fps`, which then
+    # only spaces the frames after these. None: every frame at `fps`.
+    times: np.ndarray | None = None
+    keyframe_every: int | None = None  # frames between key frames of a `.mp4`; None: the encoder's
+
+
 class VideoWriter:
     """Write frames to a `.mp4` (H.264 in 4:2:0, which plays everywhere) or `.gif` as they come.
 
@@ -39,12 +54,7 @@ class VideoWriter:
 
     Args:
       path: with one of `WRITABLE_SUFFIXES`.
-      fps: frames a second.
-      height: of the frames, in pixels.
-      width: of the frames, in pixels.
-      keyframe_every: frames from one key frame of `.mp4` to the next; None leaves that open.
-      times: ascending, in seconds from 0: when each frame is shown, in place of `fps`, which is
-        for those after them.
+      film_format: the size of the frames, and when they are shown.
       sound_from: a video whose sound, if it has any, goes into the `.mp4`, as long as its frames
         last; see `sound.SoundCopy`.
       marking: what the file says of how it was made.
@@ -57,12 +67,8 @@ class VideoWriter:
     def __init__(
         self,
         path: str | os.PathLike,
-        fps: float,
-        height: int,
-        width: int,
+        film_format: FilmFormat,
         *,
-        keyframe_every: int | None = None,
-        times: np.ndarray | None = None,
         sound_from: str | os.PathLike | None = None,
         marking: Marking | None = None,
     ):
@@ -70,15 +76,16 @@ class VideoWriter:
         if self._path.suffix.lower() not in WRITABLE_SUFFIXES:
             expected = " or ".join(WRITABLE_SUFFIXES)
             raise InputError(f"{path}: expected a name that ends in {expected}")
+        fps = film_format.fps
         self._rate = Fraction(fps).limit_denominator(1001)  # 30000/1001 is a common one
         if self._rate <= 0:
             raise InputError(f"{path}: cannot have {fps} frames a second, expected more than 0")
         self._is_gif = self._path.suffix.lower() == ".gif"
         if self._is_gif and sound_from is not None:
             raise InputError(f"{path}: a GIF cannot hold sound, expected a name that ends in .mp4")
-        self._shape = (height, width, 3)
-        self._keyframe_every = keyframe_every
-        self._times = times
+        self._shape = (film_format.height, film_format.width, 3)
+        self._keyframe_every = film_format.keyframe_every
+        self._times = film_format.times
         self._sound_from = sound_from
         self._marking = marking
         self._num_frames = 0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.parity.findings import Comparisons, Findings, Frames, StepLosses
 from fomm_jax.parity.report import COLUMNS, JSON_NAME, MARKDOWN_NAME, cells, describe, summarize
 from fomm_jax.reporting import page
@@ -98,7 +98,7 @@ def _pictures(name: str, frames: Frames, folder: pathlib.Path) -> list[Html]:
     pieces = [page.contact_sheet([[rows[i]] for i in chosen], caption)]
     if frames.is_clip:
         film = f"{name}_{frames.array}.mp4".replace("/", "_")
-        with VideoWriter(folder / film, FILM_FPS, *rows[0].shape[:2]) as writer:
+        with VideoWriter(folder / film, FilmFormat(*rows[0].shape[:2], fps=FILM_FPS)) as writer:
             for row in rows:
                 writer.write(row)
         link = page.link(f"Film of all {len(rows)} frames", film)

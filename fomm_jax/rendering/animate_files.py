@@ -15,7 +15,7 @@ from fomm_jax.animation.animator import Animator
 from fomm_jax.errors import InputError, naming
 from fomm_jax.files import check_can_write
 from fomm_jax.media.raw_frames import RawFormat, RawWriter
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance.mark import Marking
 from fomm_jax.rendering.driving import Driving, open_driving, open_driving_motion, open_driving_pipe
 from fomm_jax.rendering.driving_keypoints import KeptKeypoints, find_keypoints, keep_keypoints
@@ -209,10 +209,7 @@ def _open_output(
     if path != PIPE:
         return VideoWriter(
             path,
-            driving.fps,
-            view.height,
-            view.width,
-            times=driving.times,
+            FilmFormat(view.height, view.width, fps=driving.fps, times=driving.times),
             sound_from=sound_from,
             marking=marking,
         )

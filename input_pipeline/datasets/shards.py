@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from fomm_jax.errors import InputError
 from fomm_jax.files import replacing
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from input_pipeline.datasets.clips import Clip, Selection, read_clip
 from input_pipeline.manifest import Encoding, KeptClip, Manifest, RefusedClip
 
@@ -220,7 +220,8 @@ def _videos(folder: Path, encoding: Encoding) -> Iterator[Callable[[Clip], KeptC
         path = folder / f"{Path(clip.name).stem}.mp4"
         read = read_clip(clip, height, width, encoding.fit)
         count = 0
-        with VideoWriter(path, read.fps, height, width, keyframe_every=every) as writer:
+        film_format = FilmFormat(height, width, fps=read.fps, keyframe_every=every)
+        with VideoWriter(path, film_format) as writer:
             for frame in read.frames:
                 writer.write(frame)
                 count += 1

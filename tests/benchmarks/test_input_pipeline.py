@@ -12,7 +12,7 @@ from PIL import Image
 from benchmarks import input_files, input_pipeline, input_rates
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.media.video_reader import iterate_frames
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from input_pipeline.splits import split_videos
 from input_pipeline.videos import open_video
 
@@ -63,7 +63,7 @@ def test_forms_are_what_their_names_say(sources):
 
 def test_clip_of_a_short_video_goes_forth_and_back(small, tmp_path):
     shades = (40, 90, 140, 190)
-    with VideoWriter(tmp_path / "videos" / "short.mp4", 10, 64, 48) as writer:
+    with VideoWriter(tmp_path / "videos" / "short.mp4", FilmFormat(64, 48, fps=10)) as writer:
         for shade in shades:
             writer.write(np.full((64, 48, 3), shade, np.uint8))
     input_files.make_clips(tmp_path / "videos", tmp_path / "clips")

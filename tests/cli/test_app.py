@@ -12,7 +12,7 @@ import pytest
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.read_marks import read_marks
 from fomm_jax.media.video_reader import iterate_frames
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance.mark import SourceType
 
 gradio = pytest.importorskip("gradio", reason="the extra `app` is not installed")
@@ -90,7 +90,7 @@ def test_errors_are_shown_in_words(page, tmp_path):
     page.locator("#picture img[src*='picture']").wait_for()
     animate(page)
     page.get_by_text("Choose a video first.").wait_for()
-    with VideoWriter(tmp_path / "long.mp4", 1, 32, 32) as writer:
+    with VideoWriter(tmp_path / "long.mp4", FilmFormat(32, 32, fps=1)) as writer:
         for _ in range(130):
             writer.write(np.zeros((32, 32, 3), np.uint8))
     page.locator("input[type=file]").nth(1).set_input_files(tmp_path / "long.mp4")

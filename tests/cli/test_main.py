@@ -17,7 +17,7 @@ from commands import run_main
 import main
 from fomm_jax.media.pictures import read_picture, write_picture
 from fomm_jax.media.video_reader import iterate_frames, probe_video
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance import c2pa
 from input_pipeline.figures.scenes import write_dataset
 
@@ -171,7 +171,7 @@ def test_animation_of_pairs(data, workdir, tmp_path, capsys):
 
 def write_film(path, height, width, num_frames=7, fps=12.5):
     rng = np.random.default_rng(0)
-    with VideoWriter(path, fps, height, width) as writer:
+    with VideoWriter(path, FilmFormat(height, width, fps=fps)) as writer:
         for _ in range(num_frames):
             writer.write(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
 

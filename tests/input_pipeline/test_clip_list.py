@@ -5,7 +5,7 @@ import pytest
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import write_picture
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from input_pipeline.datasets.clip_list import read_clip_list
 from input_pipeline.datasets.clips import Clip
 from input_pipeline.datasets.video_folder import VideoFolder
@@ -17,7 +17,7 @@ HEADER = "video,start,end,left,top,right,bottom,name\n"
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("footage")
     for name in ("a.mp4", "b.mp4", "c.mp4"):
-        with VideoWriter(folder / name, 25, 40, 80) as writer:
+        with VideoWriter(folder / name, FilmFormat(40, 80, fps=25)) as writer:
             for level in range(10):
                 writer.write(np.full((40, 80, 3), 20 * level, np.uint8))
     return folder

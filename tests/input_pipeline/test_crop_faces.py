@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from input_pipeline.datasets.clips import read_clip
 from input_pipeline.datasets.video_folder import VideoFolder
 
@@ -14,7 +14,7 @@ def test_faces_become_clips_and_footage_without_one_is_told(shared, tmp_path):
         (tmp_path / split).mkdir()
         film = shared / "data" / "media" / "driving_480x480_25fps_audio.mp4"
         (tmp_path / split / "a.mp4").symlink_to(film)
-    with VideoWriter(tmp_path / "train" / "grey.mp4", 25, 256, 256) as writer:
+    with VideoWriter(tmp_path / "train" / "grey.mp4", FilmFormat(256, 256, fps=25)) as writer:
         for _ in range(80):
             writer.write(np.full((256, 256, 3), 120, np.uint8))
     (tmp_path / "train" / "broken.mp4").write_bytes(b"no video")

@@ -9,7 +9,7 @@ import pytest
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.video_reader import iterate_frames
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from input_pipeline.datasets import clips
 from input_pipeline.datasets.clips import read_clip
 from input_pipeline.datasets.paper import Fashion, Nemo, Taichi, Voxceleb
@@ -30,7 +30,7 @@ def write_list(path, *rows, header=HEADER):
 
 def write_video(path, num_frames, fps, height=64, width=96):
     """Coarse noise, so that no frame and no place is like another."""
-    with VideoWriter(path, fps, height, width) as writer:
+    with VideoWriter(path, FilmFormat(height, width, fps=fps)) as writer:
         for _ in range(num_frames):
             coarse = RNG.integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
             writer.write(coarse.repeat(8, axis=0).repeat(8, axis=1))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.faces import HeadDetector
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from input_pipeline.datasets.face_tracks import (
     Look,
     Track,
@@ -110,7 +110,7 @@ def test_every_head_is_in_a_track_and_no_track_goes_over_a_cut(seen):
 def test_scenes_begin_with_a_look_and_motion_does_not_begin_one(tmp_path):
     rng = np.random.default_rng(0)
     scenes = [np.kron(rng.integers(0, 256, (8, 8, 3)), np.ones((16, 16, 1))) for _ in range(2)]
-    with VideoWriter(tmp_path / "a.mp4", 25, 128, 128) as writer:
+    with VideoWriter(tmp_path / "a.mp4", FilmFormat(128, 128, fps=25)) as writer:
         for number in range(20):
             scene = scenes[number >= 13].astype(np.uint8)
             writer.write(np.roll(scene, number, axis=1))
@@ -162,7 +162,7 @@ def test_two_people_side_by_side_are_two_clips(data, tmp_path):
     """A film made of two: from second 3 to second 4 of 5 a grey wall rises before one of them."""
     names = ("id19#clip0.mp4", "id20#clip0.mp4")
     pair = [open_video(data / "faces" / "test" / name, None) for name in names]
-    with VideoWriter(tmp_path / "two.mp4", 25, 256, 512) as writer:
+    with VideoWriter(tmp_path / "two.mp4", FilmFormat(256, 512, fps=25)) as writer:
         for number, (one, two) in enumerate(zip(*pair, strict=True)):
             pictures = np.concatenate([one, two], axis=1)
             pictures[256 - min(max(number - 75, 0) * 10, 256) :, 256:] = 90

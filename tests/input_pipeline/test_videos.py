@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fomm_jax.errors import InputError
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from input_pipeline.videos import PictureCache, open_video
 
 SHAPE = (16, 12, 3)
@@ -84,7 +84,7 @@ def test_gif_is_read(tmp_path):
 
 
 def test_mp4_is_read(tmp_path):
-    with VideoWriter(tmp_path / "a.mp4", 10, 16, 12) as writer:
+    with VideoWriter(tmp_path / "a.mp4", FilmFormat(16, 12, fps=10)) as writer:
         for number in range(30):
             writer.write(np.full(SHAPE, 8 * number, np.uint8))
     video = open_video(tmp_path / "a.mp4", SHAPE)
@@ -144,7 +144,7 @@ def test_files_that_are_no_videos_are_refused(tmp_path, frames):
 
 def test_files_cut_short_are_refused(tmp_path, frames):
     stacked(frames).save(tmp_path / "a.png")
-    with VideoWriter(tmp_path / "a.mp4", 10, 16, 12) as writer:
+    with VideoWriter(tmp_path / "a.mp4", FilmFormat(16, 12, fps=10)) as writer:
         for frame in itertools.chain.from_iterable([frames] * 4):
             writer.write(frame)
     for name in ("a.png", "a.mp4"):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fomm_jax.errors import InputError
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from input_pipeline.videos import open_video
 
 SHAPE = (32, 32, 3)
@@ -36,7 +36,7 @@ def write_png(path, frames):
 
 
 def write_film(path, frames):
-    with VideoWriter(path, 25, *SHAPE[:2], keyframe_every=5) as writer:
+    with VideoWriter(path, FilmFormat(*SHAPE[:2], fps=25, keyframe_every=5)) as writer:
         for frame in frames:
             writer.write(frame)
 

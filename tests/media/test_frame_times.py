@@ -8,7 +8,7 @@ import pytest
 from films import beeps, write_film
 
 from fomm_jax.media.video_reader import frame_times, iterate_frames
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 
 
 def write_with_times(path, stamps, tick):
@@ -42,7 +42,7 @@ def test_left_out_frames_are_seen(tmp_path):
 def test_frames_are_written_at_their_times(tmp_path, suffix):
     times = np.array([0, 0.05, 0.3, 0.31, 0.7, 1.5])
     path = tmp_path / f"a{suffix}"
-    with VideoWriter(path, 4, 32, 32, times=times) as writer:
+    with VideoWriter(path, FilmFormat(32, 32, fps=4, times=times)) as writer:
         for i in range(len(times)):
             writer.write(np.full((32, 32, 3), 40 * i, np.uint8))
     np.testing.assert_allclose(frame_times(path), times, atol=1e-4)
@@ -51,14 +51,18 @@ def test_frames_are_written_at_their_times(tmp_path, suffix):
 
 
 def test_more_frames_than_times_go_on_at_the_rate(tmp_path):
-    with VideoWriter(tmp_path / "a.mp4", 4, 32, 32, times=np.array([0, 0.05, 0.5])) as writer:
+    with VideoWriter(
+        tmp_path / "a.mp4", FilmFormat(32, 32, fps=4, times=np.array([0, 0.05, 0.5]))
+    ) as writer:
         for i in range(5):
             writer.write(np.full((32, 32, 3), 40 * i, np.uint8))
     np.testing.assert_allclose(frame_times(tmp_path / "a.mp4"), [0, 0.05, 0.5, 0.75, 1], atol=1e-4)
 
 
 def test_two_frames_of_one_time_are_both_written(tmp_path):
-    with VideoWriter(tmp_path / "a.mp4", 4, 32, 32, times=np.array([0, 0.5, 0.5, 2])) as writer:
+    with VideoWriter(
+        tmp_path / "a.mp4", FilmFormat(32, 32, fps=4, times=np.array([0, 0.5, 0.5, 2]))
+    ) as writer:
         for i in range(4):
             writer.write(np.full((32, 32, 3), 40 * i, np.uint8))
     np.testing.assert_allclose(frame_times(tmp_path / "a.mp4"), [0, 0.5, 0.5, 2], atol=1e-4)
@@ -68,7 +72,8 @@ def test_sound_lasts_as_long_as_the_frames(tmp_path):
     write_film(tmp_path / "sound.mp4")
     times = np.array([0, 0.1, 0.9, 1.1])
     output = tmp_path / "out.mp4"
-    with VideoWriter(output, 4, 32, 32, times=times, sound_from=tmp_path / "sound.mp4") as writer:
+    film_format = FilmFormat(32, 32, fps=4, times=times)
+    with VideoWriter(output, film_format, sound_from=tmp_path / "sound.mp4") as writer:
         for i in range(4):
             writer.write(np.full((32, 32, 3), 40 * i, np.uint8))
     np.testing.assert_allclose(beeps(output), [0, 0.5, 1.0], atol=0.005)  # 1.1 + 1/4 s in all

@@ -7,11 +7,13 @@ from films import beeps, sound_packets, write_film
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.sound import has_sound
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 
 
 def with_sound_of(driving, output, num_frames=50, fps=25, times=None):
-    with VideoWriter(output, fps, 16, 16, sound_from=driving, times=times) as writer:
+    with VideoWriter(
+        output, FilmFormat(16, 16, fps=fps, times=times), sound_from=driving
+    ) as writer:
         for i in range(num_frames):
             writer.write(np.full((16, 16, 3), i % 200, np.uint8))
     return output

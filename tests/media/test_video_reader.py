@@ -29,7 +29,7 @@ from fomm_jax.media.video_reader import (
     probe_video,
     read_frames,
 )
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 NUM_FRAMES = 40
@@ -149,7 +149,7 @@ def gliding(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("gliding") / request.param
     options = GLIDING[request.param]
     if options is None:
-        with VideoWriter(path, 25, 48, 64) as writer:
+        with VideoWriter(path, FilmFormat(48, 64, fps=25)) as writer:
             for i in range(NUM_FRAMES):
                 writer.write(gliding_frame(i))
     elif options.get("codec", "libx264") not in av.codecs_available:
@@ -359,7 +359,7 @@ def test_a_name_inside_that_is_not_utf_8_is_no_matter(tmp_path):
 @pytest.mark.parametrize("name", ["a.mp4", "a.gif"])
 def test_every_cut_gives_frames_or_a_message(tmp_path, name, share):
     path = tmp_path / name
-    with VideoWriter(path, 25, 48, 64) as writer:
+    with VideoWriter(path, FilmFormat(48, 64, fps=25)) as writer:
         for i in range(10):
             writer.write(noisy_frame(i))
     content = path.read_bytes()

@@ -10,11 +10,11 @@ from PIL import Image
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.video_reader import count_frames, iterate_frames, probe_video
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 
 
 def write(path, frames, fps=25):
-    with VideoWriter(path, fps, *frames[0].shape[:2]) as writer:
+    with VideoWriter(path, FilmFormat(*frames[0].shape[:2], fps=fps)) as writer:
         for frame in frames:
             writer.write(frame)
 
@@ -106,7 +106,7 @@ def test_exception_leaves_nothing(tmp_path, suffix, num_written):
     path = tmp_path / f"a{suffix}"
 
     def write_until_interrupted():
-        with VideoWriter(path, 25, 32, 48) as writer:
+        with VideoWriter(path, FilmFormat(32, 48, fps=25)) as writer:
             for frame in steps(num_written):
                 writer.write(frame)
             raise KeyboardInterrupt
@@ -119,7 +119,7 @@ def test_exception_leaves_nothing(tmp_path, suffix, num_written):
 def test_an_older_file_stays_until_the_new_one_is_complete(tmp_path):
     path = tmp_path / "a.mp4"
     write(path, steps(3))
-    with VideoWriter(path, 25, 32, 48) as writer:
+    with VideoWriter(path, FilmFormat(32, 48, fps=25)) as writer:
         writer.write(steps(1)[0])
         assert count_frames(path) == 3
     assert count_frames(path) == 1
@@ -127,24 +127,24 @@ def test_an_older_file_stays_until_the_new_one_is_complete(tmp_path):
 
 def test_wrong_use_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"a\.avi.*\.mp4 or \.gif"):
-        VideoWriter(tmp_path / "a.avi", 25, 32, 48)
+        VideoWriter(tmp_path / "a.avi", FilmFormat(32, 48, fps=25))
     with pytest.raises(InputError, match=r"a\.mp4.*0 frames a second"):
-        VideoWriter(tmp_path / "a.mp4", 0, 32, 48)
+        VideoWriter(tmp_path / "a.mp4", FilmFormat(32, 48, fps=0))
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(InputError, match=r"a\.mp4: cannot be written"),
-        VideoWriter(tmp_path / "file" / "a.mp4", 25, 32, 48),
+        VideoWriter(tmp_path / "file" / "a.mp4", FilmFormat(32, 48, fps=25)),
     ):
         pass
     with (
         pytest.raises(ValueError, match="no frame was written"),
-        VideoWriter(tmp_path / "a.mp4", 25, 32, 48),
+        VideoWriter(tmp_path / "a.mp4", FilmFormat(32, 48, fps=25)),
     ):
         pass
     for wrong in (np.zeros((32, 48), np.uint8), np.zeros((32, 48, 3))):
         with (
             pytest.raises(ValueError, match=r"expected \(32, 48, 3\) uint8"),
-            VideoWriter(tmp_path / "a.mp4", 25, 32, 48) as writer,
+            VideoWriter(tmp_path / "a.mp4", FilmFormat(32, 48, fps=25)) as writer,
         ):
             writer.write(wrong)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
@@ -153,7 +153,9 @@ def test_wrong_use_is_refused(tmp_path):
 @pytest.mark.parametrize("every", [1, 4])
 def test_key_frames_are_where_they_were_asked_for(tmp_path, every):
     frames = np.random.default_rng(0).integers(0, 256, size=(11, 32, 32, 3), dtype=np.uint8)
-    with VideoWriter(tmp_path / "a.mp4", 25, 32, 32, keyframe_every=every) as writer:
+    with VideoWriter(
+        tmp_path / "a.mp4", FilmFormat(32, 32, fps=25, keyframe_every=every)
+    ) as writer:
         for frame in frames:
             writer.write(frame)
     with av.open(str(tmp_path / "a.mp4")) as container:

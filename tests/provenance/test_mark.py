@@ -14,7 +14,7 @@ import av
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from films import write_noise
+from films import write_film, write_noise
 from PIL import Image
 
 from fomm_jax.cli import verify
@@ -103,7 +103,7 @@ def check_xmp(packet, uri):
 
 @pytest.mark.parametrize("uri", MARKINGS)
 def test_mp4_with_sound_has_a_comment_and_xmp(tmp_path, uri):
-    write_noise(tmp_path / "sound.mp4", seconds=1)
+    write_film(tmp_path / "sound.mp4", seconds=1)
     path = write_noise(tmp_path / "a.mp4", MARKINGS[uri], sound_from=tmp_path / "sound.mp4")
     ((_, content),) = [box for box in boxes_of_mp4(path.read_bytes()) if box[0] == b"uuid"]
     assert content[:16].hex() == "be7acfcb97a942e89c71999491e3afac"

@@ -21,7 +21,7 @@ from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.raw_frames import RawFormat
 from fomm_jax.media.read_marks import read_marks
 from fomm_jax.media.video_reader import iterate_frames, probe_video
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance.mark import Credentials, Marking, SourceType
 from fomm_jax.rendering.animate_files import Pipes, animate_files
 from fomm_jax.rendering.options import AnimationOptions
@@ -101,7 +101,7 @@ def grey(path, level, shape=(SIZE, SIZE)):
 
 
 def ramp(path, levels, shape=(SIZE, SIZE), fps=25):
-    with VideoWriter(path, fps, *shape) as writer:
+    with VideoWriter(path, FilmFormat(*shape, fps=fps)) as writer:
         for level in levels:
             writer.write(np.full((*shape, 3), level, np.uint8))
     return path
@@ -194,7 +194,7 @@ def test_pasted_back_the_film_has_the_size_of_the_picture(tmp_path):
 def test_pictures_and_videos_have_crops_of_their_own(tmp_path):
     picture = np.repeat(np.array([10, 60], np.uint8), 20)[None, :, None].repeat(40, 0).repeat(3, 2)
     write_picture(tmp_path / "a.png", picture)
-    with VideoWriter(tmp_path / "c.mp4", 25, 40, 80) as writer:
+    with VideoWriter(tmp_path / "c.mp4", FilmFormat(40, 80, fps=25)) as writer:
         for level in (0, 50):
             frame = np.full((40, 80, 3), 200, np.uint8)
             frame[:, :40] = level
@@ -454,7 +454,7 @@ def test_a_long_film_needs_no_more_memory_than_a_short_one(tmp_path, source):
     films = []
     for count in (100, 400):  # the frames of the second, 256 x 256 each, have 79 MB
         films.append(tmp_path / f"{count}.mp4")
-        with VideoWriter(films[-1], 25, 256, 256) as writer:
+        with VideoWriter(films[-1], FilmFormat(256, 256, fps=25)) as writer:
             for i in range(count):
                 writer.write(np.roll(pattern, i, axis=0))
     printed = subprocess.run(
@@ -491,9 +491,9 @@ def test_pair_is_told_to_the_manifest(tmp_path, source, monkeypatch):
     """Each film of several is marked with its own picture and video, and a pipe with no file."""
     marked = {}
 
-    def record(path, fps, height, width, *, marking, **_):
+    def record(path, film_format, *, marking, **_):
         marked[pathlib.Path(path).name] = marking
-        return VideoWriter(path, fps, height, width)
+        return VideoWriter(path, film_format)
 
     monkeypatch.setattr("fomm_jax.rendering.animate_files.VideoWriter", record)
     other, driving = grey(tmp_path / "other.png", 80), ramp(tmp_path / "d.mp4", [10, 20])

@@ -8,7 +8,7 @@ import pytest
 from fomm_jax.config.schema import AnimateConfig
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import read_picture
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.rendering import cropping
 from fomm_jax.rendering.cropping import choose_framing, largest_head, parse_crop, spread_frames
 from fomm_jax.rendering.options import AnimationOptions
@@ -92,7 +92,7 @@ def test_there_is_no_head_without_heads():
 
 def test_frames_are_spread_over_a_video(tmp_path):
     path = tmp_path / "a.mp4"
-    with VideoWriter(path, 25, 16, 16) as writer:
+    with VideoWriter(path, FilmFormat(16, 16, fps=25)) as writer:
         for i in range(50):
             writer.write(np.full((16, 16, 3), 5 * i, np.uint8))
     levels = [frame.mean() / 5 for frame in spread_frames(str(path))]
@@ -101,7 +101,7 @@ def test_frames_are_spread_over_a_video(tmp_path):
 
 def test_of_a_damaged_video_the_first_frame_is_looked_at(tmp_path):
     path = tmp_path / "a.gif"
-    with VideoWriter(path, 25, 16, 16) as writer:
+    with VideoWriter(path, FilmFormat(16, 16, fps=25)) as writer:
         for i in range(50):
             writer.write(np.full((16, 16, 3), 5 * i, np.uint8))
     path.write_bytes(path.read_bytes()[:-1])
