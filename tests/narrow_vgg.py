@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fomm_jax.models.vgg import TAPS
+from fomm_jax.config.constants import PERCEPTUAL_TAPS
 
 
 def narrow_vgg():
@@ -10,5 +10,5 @@ def narrow_vgg():
     random = np.random.default_rng(0)
     return {
         name: (random.normal(0, 0.2, (3, 3, channels, 4)), random.normal(0, 0.1, 4))
-        for name, channels in zip(TAPS, (3, 4, 4, 4, 4), strict=True)
+        for name, channels in zip(PERCEPTUAL_TAPS, (3, 4, 4, 4, 4), strict=True)
     }

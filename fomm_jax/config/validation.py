@@ -7,15 +7,13 @@ import itertools
 from collections.abc import Iterator
 from operator import attrgetter
 
+from fomm_jax.config.constants import DISCRIMINATOR_KERNEL, HEAD_KERNEL, PERCEPTUAL_TAPS
 from fomm_jax.config.schema import CHOICES, MINIMA, POSITIVE, AugmentationConfig, Config
 from fomm_jax.errors import InputError
 
 COLOUR = "since every frame is read as red, green and blue"
 SEED_LIMIT = 2**32  # of numpy's legacy generator, which splits the data set
-PERCEPTUAL_TAPS = 5  # relu1_1 … relu5_1
-PERCEPTUAL_MINIMUM = 16  # pixels; four poolings come before the last tap
-HEAD_SIZE = 7  # of the keypoint detector's convolution
-DISCRIMINATOR_KERNEL = 4
+PERCEPTUAL_MINIMUM = 2 ** (len(PERCEPTUAL_TAPS) - 1)  # pixels; each pooling halves a frame
 
 
 def validate(config: Config) -> None:
@@ -99,7 +97,7 @@ def _frame_size(config: Config, name: str, size: tuple[int, int]) -> Iterator[st
                     f"{name}: {length} at scale {scale:g} is {shrunk}, which cannot be halved"
                     f" {times} times without remainder (config.{blocks})"
                 )
-        heatmap = _shrunk(pixels, detector.scale_factor) + 2 * detector.pad - HEAD_SIZE + 1
+        heatmap = _shrunk(pixels, detector.scale_factor) + 2 * detector.pad - HEAD_KERNEL + 1
         if heatmap < 2:
             yield (
                 f"{name}: {length} leaves a heatmap of {max(heatmap, 0)}, expected at least 2"
@@ -150,9 +148,9 @@ def _losses(config: Config) -> Iterator[str]:
                 f"train.loss_weights.{name}: expected weights of at least 0,"
                 f" got {getattr(weights, name)}"
             )
-    if len(weights.perceptual) != PERCEPTUAL_TAPS:
+    if len(weights.perceptual) != len(PERCEPTUAL_TAPS):
         yield (
-            f"train.loss_weights.perceptual: expected {PERCEPTUAL_TAPS} weights, one a tap,"
+            f"train.loss_weights.perceptual: expected {len(PERCEPTUAL_TAPS)} weights, one a tap,"
             f" got {weights.perceptual}"
         )
     if weights.equivariance_jacobian > 0 and not config.model.estimate_jacobian:

@@ -4,12 +4,11 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from fomm_jax.config.constants import HEAD_KERNEL
 from fomm_jax.config.schema import ModelConfig
 from fomm_jax.models.layers import Hourglass, convolution
 from fomm_jax.ops import geometry
 from fomm_jax.types import DenseMotion, Keypoints
-
-HEAD_SIZE = 7  # side of the heads' kernels
 
 
 def sparse_motions(source: Keypoints, driving: Keypoints, height: int, width: int) -> jax.Array:
@@ -47,10 +46,12 @@ class DenseMotionNetwork(nnx.Module):
             rngs=rngs,
         )
         features = self.hourglass.out_features
-        self.mask = convolution(features, config.num_kp + 1, HEAD_SIZE, HEAD_SIZE // 2, rngs=rngs)
+        self.mask = convolution(
+            features, config.num_kp + 1, HEAD_KERNEL, HEAD_KERNEL // 2, rngs=rngs
+        )
         self.occlusion: nnx.Conv | None = nnx.data(None)
         if config.generator.estimate_occlusion_map:
-            self.occlusion = convolution(features, 1, HEAD_SIZE, HEAD_SIZE // 2, rngs=rngs)
+            self.occlusion = convolution(features, 1, HEAD_KERNEL, HEAD_KERNEL // 2, rngs=rngs)
 
     @jax.named_scope("dense_motion")
     def __call__(

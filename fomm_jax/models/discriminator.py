@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from fomm_jax.config.constants import DISCRIMINATOR_KERNEL
 from fomm_jax.config.schema import ModelConfig
 from fomm_jax.models.layers import InstanceNorm, SpectralNorm, convolution
 from fomm_jax.ops import geometry
@@ -36,7 +37,7 @@ class DiscriminatorBlock(nnx.Module):
         spectral: bool,
         rngs: nnx.Rngs,
     ):
-        conv = convolution(in_features, out_features, 4, 0, rngs=rngs)
+        conv = convolution(in_features, out_features, DISCRIMINATOR_KERNEL, 0, rngs=rngs)
         self.conv: nnx.Conv | SpectralNorm = SpectralNorm(conv, rngs=rngs) if spectral else conv
         self.norm: InstanceNorm | None = nnx.data(InstanceNorm(out_features) if norm else None)
         self.pool = pool

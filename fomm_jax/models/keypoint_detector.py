@@ -4,13 +4,12 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from fomm_jax.config.constants import HEAD_KERNEL
 from fomm_jax.config.schema import ModelConfig
 from fomm_jax.models.layers import Hourglass, convolution
 from fomm_jax.ops import geometry
 from fomm_jax.ops.convolution import convolve_for_flax
 from fomm_jax.types import Keypoints
-
-HEAD_SIZE = 7  # side of the heads' kernels
 
 
 class KeypointDetector(nnx.Module):
@@ -34,16 +33,16 @@ class KeypointDetector(nnx.Module):
         features = self.predictor.out_features
         # The heads run at the full size of the feature map and lose their border afterwards: equal
         # to a padding of `pad`, and faster than the odd sizes that an unpadded 7x7 kernel leaves.
-        padding = max(detector.pad, HEAD_SIZE // 2)
+        padding = max(detector.pad, HEAD_KERNEL // 2)
         self.border = padding - detector.pad
-        self.kp = convolution(features, config.num_kp, HEAD_SIZE, padding, rngs=rngs)
+        self.kp = convolution(features, config.num_kp, HEAD_KERNEL, padding, rngs=rngs)
         self.jacobian: nnx.Conv | None = nnx.data(None)
         if config.estimate_jacobian:
             maps = 1 if detector.single_jacobian_map else config.num_kp
             self.jacobian = nnx.Conv(
                 features,
                 4 * maps,
-                (HEAD_SIZE, HEAD_SIZE),
+                (HEAD_KERNEL, HEAD_KERNEL),
                 padding=padding,
                 kernel_init=nnx.initializers.zeros,
                 bias_init=lambda key, shape, dtype, *_: jnp.tile(

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
+from fomm_jax.config.constants import PERCEPTUAL_TAPS
 from fomm_jax.ops.convolution import convolve
 
 # Of ImageNet's pictures in [0, 1], as torchvision gives them; float32 in the original.
 IMAGENET_MEAN = np.asarray([0.485, 0.456, 0.406], np.float32)
 IMAGENET_DEVIATION = np.asarray([0.229, 0.224, 0.225], np.float32)
-TAPS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")  # relu1_1 … relu5_1 follow these
 
 # Kernel (height, width, in, out) and bias (out,) by layer, in the order of the layers.
 VggWeights = Mapping[str, tuple[jax.Array | np.ndarray, jax.Array | np.ndarray]]
@@ -45,7 +45,7 @@ def vgg_features(
             x = _max_pool(x)
         x = convolve(x, jnp.asarray(kernel, dtype), ((1, 1), (1, 1)))
         x = jax.nn.relu(x + jnp.asarray(bias, dtype)[None, None, None])
-        if name in TAPS:
+        if name in PERCEPTUAL_TAPS:
             taps.append(x)
     return tuple(taps)
 

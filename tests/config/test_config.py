@@ -9,19 +9,23 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
+import jax
+import jax.numpy as jnp
 import pytest
 from absl import flags
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ml_collections import config_flags
+from narrow_vgg import narrow_vgg
 
 from configs import from_yaml
-from fomm_jax.config import validation
+from fomm_jax.config.constants import DISCRIMINATOR_KERNEL, HEAD_KERNEL, PERCEPTUAL_TAPS
 from fomm_jax.config.parsing import from_config_dict, parse, to_config_dict
 from fomm_jax.config.schema import MINIMA, Config
-from fomm_jax.config.validation import validate
+from fomm_jax.config.validation import PERCEPTUAL_MINIMUM, validate
 from fomm_jax.errors import InputError
-from fomm_jax.models import keypoint_detector, vgg
+from fomm_jax.models.networks import abstract_networks
+from fomm_jax.models.vgg import vgg_features
 
 ROOT = Path(__file__).parents[2]
 ORIGINAL = os.environ.get("FOMM_ORIGINAL")
@@ -454,10 +458,22 @@ def test_values_that_cannot_work_are_refused(changes, field, reason):
     assert "\n" not in message
 
 
-def test_sizes_are_those_of_the_networks():
-    """Validation repeats them, so that a configuration is read without importing the networks."""
-    assert len(vgg.TAPS) == validation.PERCEPTUAL_TAPS
-    assert keypoint_detector.HEAD_SIZE == validation.HEAD_SIZE
+def test_networks_have_the_sizes_that_validation_calculates_with():
+    networks = abstract_networks(load("tiny"))
+    heads = (
+        networks.kp_detector.kp,
+        networks.kp_detector.jacobian,
+        networks.generator.dense_motion_network.mask,
+        networks.generator.dense_motion_network.occlusion,
+    )
+    assert {head.kernel.shape[:2] for head in heads} == {(HEAD_KERNEL, HEAD_KERNEL)}
+    for discriminator in networks.discriminator.discs:
+        for block in discriminator.down_blocks:
+            assert block.conv.conv.kernel.shape[:2] == (DISCRIMINATOR_KERNEL, DISCRIMINATOR_KERNEL)
+    pictures = jax.ShapeDtypeStruct((1, PERCEPTUAL_MINIMUM, PERCEPTUAL_MINIMUM, 3), jnp.float32)
+    features = jax.eval_shape(vgg_features, narrow_vgg(), pictures)
+    assert len(features) == len(PERCEPTUAL_TAPS)
+    assert features[-1].shape[1:3] == (1, 1)
 
 
 @pytest.mark.parametrize(
