@@ -27,6 +27,7 @@ from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.models.networks import Networks
 from fomm_jax.weights.checksums import find_damage, write_checksums
+from fomm_jax.weights.shapes import check_shapes
 from fomm_jax.weights.train_state import TrainState, begin_averages, merge_networks, split_networks
 
 FOLDER = "checkpoints"  # inside a workdir
@@ -330,16 +331,5 @@ def _check_architecture(path: pathlib.Path, abstract: dict[str, Any]) -> None:
             for key, leaf in jax.tree_util.tree_leaves_with_path(branches[branch])
         }
 
-    saved = shapes(ocp.checkpointables_metadata(path).metadata)
-    for name, expected in shapes(abstract).items():
-        found = saved.pop(name, None)
-        if found != expected:
-            what = "does not have it" if found is None else f"has shape {found}"
-            raise InputError(
-                f"{path}: is of another architecture: the config asks for {name} of shape"
-                f" {expected}, the checkpoint {what}"
-            )
-    if saved:
-        raise InputError(
-            f"{path}: is of another architecture: it has {min(saved)}, which the config has not"
-        )
+    with naming(path):
+        check_shapes(shapes(ocp.checkpointables_metadata(path).metadata), shapes(abstract))

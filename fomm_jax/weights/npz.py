@@ -16,6 +16,7 @@ from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.files import read_npz, replacing
 from fomm_jax.models.networks import Networks, abstract_networks
+from fomm_jax.weights.shapes import check_shapes
 
 NETWORKS = ("kp_detector", "generator")  # of `Networks`; an animation needs no discriminator
 SUFFIX = ".npz"
@@ -71,20 +72,14 @@ def load_weights(path: str | os.PathLike[str], config: Config) -> Networks:
     del networks.discriminator
     definition, tree = nnx.split(networks)
     variables = dict(nnx.to_flat_state(tree))
-    for key, variable in variables.items():
-        name, shape = ".".join(map(str, key)), variable.get_value().shape
-        array = arrays.pop(name, None)
-        if array is None or array.shape != shape:
-            found = "does not have it" if array is None else f"has shape {array.shape}"
-            raise InputError(
-                f"{path}: is of another architecture: the config asks for {name} of shape {shape},"
-                f" the file {found}"
-            )
-        variables[key] = variable.replace(jnp.asarray(array))
-    if arrays:
-        raise InputError(
-            f"{path}: is of another architecture: it has {min(arrays)}, which the config has not"
+    names = {key: ".".join(map(str, key)) for key in variables}
+    with naming(path):
+        check_shapes(
+            {name: array.shape for name, array in arrays.items()},
+            {names[key]: variable.get_value().shape for key, variable in variables.items()},
         )
+    for key, variable in variables.items():
+        variables[key] = variable.replace(jnp.asarray(arrays[names[key]]))
     return nnx.merge(definition, nnx.from_flat_state(variables.items()))
 
 

@@ -80,13 +80,13 @@ def test_layouts_are_inverse_and_move_the_right_axes():
 
 def test_a_missing_key_is_named():
     checkpoint = changed("generator", **{"final.weight": None})
-    with pytest.raises(InputError, match=r"it lacks generator\.final\.weight$"):
+    with pytest.raises(InputError, match=r"generator\.final\.weight of shape \(.*\) is missing$"):
         load_networks(ADVERSARIAL.config, checkpoint)
 
 
 def test_keys_that_are_left_over_are_named():
     checkpoint = changed("kp_detector", extra=np.zeros(3), further=np.zeros(3))
-    with pytest.raises(InputError, match=r"kp_detector\.extra, kp_detector\.further$"):
+    with pytest.raises(InputError, match=r"no kp_detector\.extra; .* no kp_detector\.further$"):
         load_networks(ADVERSARIAL.config, checkpoint)
 
 
@@ -94,7 +94,7 @@ def test_a_wrong_shape_is_named_with_both():
     weight = ADVERSARIAL.checkpoint["generator"]["final.weight"]
     checkpoint = changed("generator", **{"final.weight": weight[:, :-1]})
     with pytest.raises(
-        InputError, match=r"^generator\.final\.weight: .*\(7, 7, 3, 3\).*\(7, 7, 4, 3\)$"
+        InputError, match=r": generator\.final\.weight has .*\(7, 7, 3, 3\).*\(7, 7, 4, 3\)$"
     ):
         load_networks(ADVERSARIAL.config, checkpoint)
 

@@ -21,6 +21,7 @@ from fomm_jax.errors import InputError
 from fomm_jax.models.discriminator import MultiScaleDiscriminator
 from fomm_jax.models.networks import Networks, abstract_networks
 from fomm_jax.ops import geometry
+from fomm_jax.weights.shapes import check_shapes
 from fomm_jax.weights.torch.architecture import check_architecture
 from fomm_jax.weights.torch.reader import read_torch_file
 from fomm_jax.weights.train_state import (
@@ -117,21 +118,16 @@ def load_networks(config: Config, checkpoint: Mapping[str, Any]) -> Networks:
         networks.discriminator = MultiScaleDiscriminator(config.model, rngs=nnx.Rngs(0))
     definition, tree = nnx.split(networks)
     flat: dict[Any, Any] = dict(nnx.to_flat_state(tree))
-    wanted = {
+    keys = {
         (network, key): path
         for path, network, key in variable_keys(tree, config)
         if network in states
     }
-    _check_keys(states, wanted.keys())
-    for (network, key), path in wanted.items():
+    _check_shapes(states, {entry: flat[path].get_value().shape for entry, path in keys.items()})
+    for (network, key), path in keys.items():
         array = from_torch_layout(_value(states[network], key))
-        expected = flat[path].get_value()
-        if array.shape != expected.shape:
-            raise InputError(
-                f"{network}.{key}: the checkpoint has shape {array.shape},"
-                f" the config asks for {expected.shape}"
-            )
-        dtype = expected.dtype if array.dtype.kind == "i" else array.dtype
+        expected = flat[path].get_value().dtype
+        dtype = expected if array.dtype.kind == "i" else array.dtype
         flat[path] = flat[path].replace(jnp.asarray(array, dtype))
     return nnx.merge(definition, nnx.from_flat_state(flat.items()))
 
@@ -271,21 +267,30 @@ def _shapes(networks: Networks, config: Config) -> dict[tuple[str, str], tuple[i
     return shapes
 
 
-def _check_keys(states: Mapping[str, TorchState], wanted: Any) -> None:
-    found = {(network, key) for network, state in states.items() for key in state}
-    found = {entry for entry in found if not ANTIALIAS_KERNEL.search(entry[1])}
-    absent = {
-        entry
-        for entry in wanted - found
-        if not (COUNTER.search(entry[1]) or RIGHT_SINGULAR_VECTOR.search(entry[1]))
+def _check_shapes(
+    states: Mapping[str, TorchState], expected: Mapping[tuple[str, str], tuple[int, ...]]
+) -> None:
+    """Raise InputError if the checkpoint's tensors are not those that the config asks for.
+
+    Args:
+      states: the state dicts of the checkpoint.
+      expected: by network and key, the shapes of the tensors in our layout.
+    """
+    shapes = {
+        f"{network}.{key}": from_torch_layout(_value(state, key)).shape
+        for network, state in states.items()
+        for key in state
+        if not ANTIALIAS_KERNEL.search(key)
     }
-    complaints = [
-        f"{what} {', '.join(sorted(map('.'.join, keys)))}"
-        for what, keys in (("it lacks", absent), ("nothing takes its", found - wanted))
-        if keys
-    ]
-    if complaints:
-        raise InputError(f"the checkpoint does not fit the config: {'; '.join(complaints)}")
+    check_shapes(
+        shapes,
+        {
+            f"{network}.{key}": shape
+            for (network, key), shape in expected.items()
+            if key in states[network]
+            or not (COUNTER.search(key) or RIGHT_SINGULAR_VECTOR.search(key))
+        },
+    )
 
 
 def _value(state: TorchState, key: str) -> np.ndarray:
