@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 Array = jax.Array | np.ndarray  # on the device or on the host
+Curves = dict[str, dict[int, float]]  # {name: {step: value}}, such as the losses of a run
 
 
 @jax.tree_util.register_dataclass

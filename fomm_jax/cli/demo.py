@@ -11,7 +11,7 @@ from fomm_jax.animation.animator import Animator
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance.mark import Marking, SourceType
-from fomm_jax.reporting.page import contact_sheet, link, paragraph, table, write_page
+from fomm_jax.reporting.html_page import contact_sheet, link, paragraph, table, write_page
 from input_pipeline.figures.scenes import Scene, random_scene
 
 SEED = 2  # of figures that were neither trained on nor measured

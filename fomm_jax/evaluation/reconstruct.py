@@ -19,7 +19,7 @@ from fomm_jax.evaluation.meter import Meter, summarize
 from fomm_jax.evaluation.reconstruction_page import write_reconstruction_page
 from fomm_jax.files import replacing
 from fomm_jax.provenance.mark import Marking
-from fomm_jax.types import Video
+from fomm_jax.types import Curves, Video
 
 ABSOLUTE = NormalizationConfig(use_relative_movement=False, use_relative_jacobian=False)
 
@@ -32,7 +32,7 @@ def reconstruct(
     suffix: str,
     visualize: VisualizeConfig,
     evaluator: Evaluator | None = None,
-    curves: Mapping[str, Mapping[int, float]] | None = None,
+    curves: Curves | None = None,
     marking: Marking | None,
 ) -> dict[str, Any]:
     """Reconstruct videos by absolute motion, write what came out, and measure it.

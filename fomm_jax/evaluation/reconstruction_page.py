@@ -8,8 +8,16 @@ import numpy as np
 
 from fomm_jax.evaluation.meter import COUNTS, FIGURES
 from fomm_jax.media.pictures import read_picture
-from fomm_jax.reporting.page import Html, contact_sheet, link, paragraph, plot, table, write_page
-from fomm_jax.types import Video
+from fomm_jax.reporting.html_page import (
+    Html,
+    contact_sheet,
+    link,
+    paragraph,
+    plot,
+    table,
+    write_page,
+)
+from fomm_jax.types import Curves, Video
 
 SHEETS = 6  # videos that are shown
 SHEET_COLUMNS = 6  # frames of each
@@ -29,7 +37,7 @@ def write_reconstruction_page(
     report: Mapping[str, Any],
     videos: Sequence[Video],
     films: Sequence[str],
-    curves: Mapping[str, Mapping[int, float]],
+    curves: Curves,
 ) -> None:
     """Write `page.html` into the folder of a reconstruction.
 

@@ -8,9 +8,9 @@ import numpy as np
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.parity.findings import Comparisons, Findings, Frames, StepLosses
 from fomm_jax.parity.report import COLUMNS, JSON_NAME, MARKDOWN_NAME, cells, describe, summarize
-from fomm_jax.reporting import page
+from fomm_jax.reporting import html_page
 from fomm_jax.reporting.drawing import side_by_side
-from fomm_jax.reporting.page import Html
+from fomm_jax.reporting.html_page import Html
 
 SHEET_ROWS = 4  # frames of a clip that are shown
 WIDTH = 128  # of a picture in pixels; smaller ones are enlarged by a whole number
@@ -24,24 +24,24 @@ def write_page(comparisons: Comparisons, folder: pathlib.Path) -> None:
     Raises:
       InputError: nothing can be written there.
     """
-    links = ", ".join(page.link(name, name) for name in (JSON_NAME, MARKDOWN_NAME))
-    summary = [page.paragraph(summarize(comparisons)), Html(f"<p>All figures: {links}</p>")]
+    links = ", ".join(html_page.link(name, name) for name in (JSON_NAME, MARKDOWN_NAME))
+    summary = [html_page.paragraph(summarize(comparisons)), Html(f"<p>All figures: {links}</p>")]
     sections = [(name, _section(name, findings, folder)) for name, findings in comparisons.items()]
     title = "Comparison with the original"
-    page.write_page(folder / "comparison.html", title, [("Summary", summary), *sections])
+    html_page.write_page(folder / "comparison.html", title, [("Summary", summary), *sections])
 
 
 def _section(name: str, findings: Findings, folder: pathlib.Path) -> list[Html]:
-    pieces = [page.paragraph(summarize({name: findings}))]
+    pieces = [html_page.paragraph(summarize({name: findings}))]
     if findings.timing is not None:
-        pieces.append(page.paragraph(describe(findings.timing)))
+        pieces.append(html_page.paragraph(describe(findings.timing)))
     pieces += _plots(findings.losses)
     for frames in findings.frames:
         shapes = {array.shape for array in _columns(frames)}
         if len(shapes) > 1:
             continue  # the table has it as infinitely far off
         pieces += _pictures(name, frames, folder)
-    return [*pieces, page.table(COLUMNS, map(cells, findings.rows))]
+    return [*pieces, html_page.table(COLUMNS, map(cells, findings.rows))]
 
 
 def _plots(losses: Sequence[StepLosses]) -> list[Html]:
@@ -65,14 +65,14 @@ def _plots(losses: Sequence[StepLosses]) -> list[Html]:
         if each.tolerance is not None
     }
     return [
-        page.plot(
+        html_page.plot(
             sums,
             "step",
             "sum of the losses",
             "Losses of both; where the dashed curve covers the other one, they agree",
             dashed=[f"{run}: ours" for run in runs],
         ),
-        page.plot(
+        html_page.plot(
             differences,
             "step",
             "relative difference",
@@ -95,13 +95,13 @@ def _pictures(name: str, frames: Frames, folder: pathlib.Path) -> list[Html]:
     )
     if frames.is_clip:
         caption += f"; frames {', '.join(map(str, chosen))}"
-    pieces = [page.contact_sheet([[rows[i]] for i in chosen], caption)]
+    pieces = [html_page.contact_sheet([[rows[i]] for i in chosen], caption)]
     if frames.is_clip:
         film = f"{name}_{frames.array}.mp4".replace("/", "_")
         with VideoWriter(folder / film, FilmFormat(*rows[0].shape[:2], fps=FILM_FPS)) as writer:
             for row in rows:
                 writer.write(row)
-        link = page.link(f"Film of all {len(rows)} frames", film)
+        link = html_page.link(f"Film of all {len(rows)} frames", film)
         pieces.append(Html(f"<p>{link}</p>"))
     return pieces
 

@@ -1,1 +1,1 @@
-"""Reports: HTML pages, drawings of keypoints and masks, event files."""
+"""Show people the results: HTML pages, drawings of what the model computes, event files."""

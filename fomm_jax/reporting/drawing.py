@@ -1,8 +1,10 @@
-"""Pictures of what the model does: keypoints, masks and the frames between, on the host in NumPy.
+"""Pictures that show what the model computes: keypoints, masks and intermediate frames.
 
-Pictures are float in [0, 1] until they are put together, which makes them uint8.
+Everything runs on the host in NumPy. Pictures are float in [0, 1] until they are laid out side by
+side, which makes them uint8. Points are (x, y) on [-1, 1].
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 import matplotlib
@@ -11,13 +13,21 @@ from matplotlib.colors import Colormap
 from skimage.draw import disk
 
 from fomm_jax.config.schema import VisualizeConfig
-from fomm_jax.types import Array, GeneratorOutput, Keypoints
+from fomm_jax.types import Array, GeneratorOutput
 
 GAP = 4  # pixels of white between pictures side by side
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class FramesWithPoints:
+    """A batch of frames, and the keypoints to draw into each."""
+
+    frames: Array  # (b, h, w, 3) float in [0, 1]
+    points: Array  # (b, k, 2) in (x, y) order on [-1, 1]
+
+
 def keypoint_colours(num_kp: int, colormap: str) -> np.ndarray:
-    """Choose the colours of the keypoints, and of the masks that go with them.
+    """Choose the colours of the keypoints and of the masks that belong to them.
 
     Returns:
       (k, 3) float in [0, 1]: keypoint i has the colour at i / k of Matplotlib's `colormap`.
@@ -27,67 +37,64 @@ def keypoint_colours(num_kp: int, colormap: str) -> np.ndarray:
 
 
 def draw_keypoints(
-    picture: np.ndarray, value: np.ndarray, kp_size: float, colormap: str
+    picture: np.ndarray, points: np.ndarray, kp_size: float, colormap: str
 ) -> np.ndarray:
     """Draw each keypoint as a disk of its colour; a later one covers an earlier one.
 
     Args:
       picture: (h, w, 3) float in [0, 1].
-      value: (k, 2) in (x, y) order on [-1, 1]; what lies outside is not seen.
-      kp_size: radius in pixels.
-      colormap: one of Matplotlib's.
+      points: (k, 2) in (x, y) order on [-1, 1]; a point outside this range is not visible.
+      kp_size: the radius of a disk in pixels.
+      colormap: the name of one of Matplotlib's colour maps.
 
     Returns:
-      (h, w, 3) float in [0, 1]; `picture` is left as it is.
+      (h, w, 3) float in [0, 1]; `picture` itself is not changed.
     """
     height, width = picture.shape[:2]
     drawn = picture.copy()
-    # As the original has it: half a pixel off the coordinates of `geometry.coordinate_grid`.
-    centres = np.array([width, height]) * (value + 1) / 2
-    for (x, y), colour in zip(centres, keypoint_colours(len(value), colormap), strict=True):
+    # The original draws half a pixel off the coordinates of `geometry.coordinate_grid`.
+    centres = np.array([width, height]) * (points + 1) / 2
+    for (x, y), colour in zip(centres, keypoint_colours(len(points), colormap), strict=True):
         drawn[disk((y, x), kp_size, shape=(height, width))] = colour
     return drawn
 
 
 def draw_grid(
     config: VisualizeConfig,
-    source: Array,
-    driving: Array,
-    source_keypoints: Keypoints,
-    driving_keypoints: Keypoints,
+    source: FramesWithPoints,
+    driving: FramesWithPoints,
     output: GeneratorOutput,
     *,
-    transformed: tuple[Array, Keypoints] | None = None,
+    transformed: FramesWithPoints | None = None,
 ) -> np.ndarray:
-    """Draw a row for each sample and a column for each thing that the model computes.
+    """Draw a row for each sample and a column for each quantity that the model computes.
 
-    The columns: source with keypoints; transformed frame with keypoints (if given); driving frame
-    with keypoints; deformed source; prediction; occlusion map (if estimated); for each motion,
-    background first, the source that it alone deforms and its mask in the colour of its keypoint
-    (the background's in white); at last the sum of the masks, where the background is black.
+    The columns are: source with keypoints; transformed frame with keypoints (if given); driving
+    frame with keypoints; deformed source; prediction; occlusion map (if estimated). For each
+    motion, background first, two columns follow: the source deformed by this motion alone, and the
+    motion's mask, white for the background and in the keypoint's colour for the others. The last
+    column is the sum of the coloured masks, in which the background is black.
 
     Args:
-      config: size and colours of the keypoints; whether white lines part the columns.
-      source: (b, h, w, 3) float in [0, 1].
-      driving: (b, h, w, 3) float in [0, 1].
-      source_keypoints: of `source`.
-      driving_keypoints: of `driving`.
-      output: what the generator made of them.
-      transformed: the frame of the equivariance losses (b, h, w, 3) and its keypoints.
+      config: the size and colours of the keypoints, and whether white lines separate the columns.
+      source: the source pictures.
+      driving: the driving frames.
+      output: the generator's output for `source` and `driving`.
+      transformed: the frames of the equivariance losses.
 
     Returns:
       (b * h, columns * w, 3) uint8.
     """
 
-    def with_keypoints(pictures: Array, keypoints: Keypoints) -> np.ndarray:
-        drawn = zip(np.asarray(pictures), np.asarray(keypoints.value), strict=True)
-        return np.stack([draw_keypoints(*pair, config.kp_size, config.colormap) for pair in drawn])
+    def with_keypoints(pictures: FramesWithPoints) -> np.ndarray:
+        pairs = zip(np.asarray(pictures.frames), np.asarray(pictures.points), strict=True)
+        return np.stack([draw_keypoints(*pair, config.kp_size, config.colormap) for pair in pairs])
 
-    size = (source.shape[1], source.shape[2])
-    columns = [with_keypoints(source, source_keypoints)]
+    size = (source.frames.shape[1], source.frames.shape[2])
+    columns = [with_keypoints(source)]
     if transformed is not None:
-        columns.append(with_keypoints(*transformed))
-    columns.append(with_keypoints(driving, driving_keypoints))
+        columns.append(with_keypoints(transformed))
+    columns.append(with_keypoints(driving))
     columns += [np.asarray(output.deformed), np.asarray(output.prediction)]
     if output.dense_motion.occlusion_map is not None:
         occlusion_map = _resize_nearest(np.asarray(output.dense_motion.occlusion_map), size)
@@ -118,6 +125,7 @@ def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
 def _motion_columns(
     output: GeneratorOutput, size: tuple[int, int], colormap: str
 ) -> list[np.ndarray]:
+    """Draw the columns of the single motions, and the sum of their masks; each (b, *size, 3)."""
     sparse_deformed = np.asarray(output.dense_motion.sparse_deformed)
     mask = np.asarray(output.dense_motion.mask)
     colours = keypoint_colours(mask.shape[-1] - 1, colormap)
@@ -133,7 +141,7 @@ def _motion_columns(
 
 
 def _resize_nearest(pictures: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bring (b, h, w, c) to (b, *size, c), each pixel from the one at floor(i * old / new)."""
+    """Resize (b, h, w, c) to (b, *size, c): pixel i is the one at floor(i * old / new)."""
     rows, columns = (
         np.arange(n) * old // n for n, old in zip(size, pictures.shape[1:3], strict=True)
     )
@@ -147,5 +155,5 @@ def _with_border(pictures: np.ndarray) -> np.ndarray:
 
 
 def _to_uint8(picture: np.ndarray) -> np.ndarray:
-    """Cut off the fraction, as the original does, so that pictures compare pixel by pixel."""
+    """Truncate to whole levels, as the original does, so that pictures agree in every pixel."""
     return (255 * np.clip(picture, 0, 1)).astype(np.uint8)

@@ -1,4 +1,7 @@
-"""Scalars and pictures of a run as TensorBoard reads them."""
+"""Event files: the scalars and pictures of a run, in the format of TensorBoard.
+
+`EventWriter` writes them, and `read_curves` reads the scalars back.
+"""
 
 import contextlib
 import io
@@ -18,34 +21,38 @@ from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import directory_check
 
 from fomm_jax.errors import InputError
+from fomm_jax.types import Curves
+
+_PREFIX = "events"  # of the names of event files
 
 
-class MetricWriter:
-    """Write an event file; a context manager that closes it.
+class EventWriter:
+    """Writes an event file; a context manager that closes it.
 
-    What is added is in the file when the call returns, so that a killed run loses nothing.
-    (tensorboardX's own `SummaryWriter` has a queue, for which its `flush` does not wait.)
+    An event is in the file when the method that adds it returns, so a killed run loses nothing.
+    (tensorboardX's own `SummaryWriter` queues events, and its `flush` does not wait for them.)
 
     Args:
-      logdir: folder of the run, made where it is missing.
-      first_step: the first step that this process may add. TensorBoard drops what a killed run
-        left in `logdir` from that step on.
+      logdir: the folder of the run. It is made if it is missing.
+      first_step: the first step that this process may add. TensorBoard drops the events of this
+        step and later ones that a killed run left in `logdir`.
 
     Raises:
-      InputError: `logdir` cannot be written; also of the methods.
+      InputError: `logdir` cannot be written. The methods raise it too.
     """
 
-    def __init__(self, logdir: str | os.PathLike, first_step: int = 1):
+    def __init__(self, logdir: str | os.PathLike[str], first_step: int = 1):
         self._logdir = logdir
-        with self._one_line():
+        with self._reporting_errors():
             directory_check(os.fspath(logdir))
-            # Files are named by the second: the suffix keeps a quick restart out of the older one.
-            prefix, suffix = os.path.join(logdir, "events"), f".{first_step:09d}.{os.getpid()}"
+            # tensorboardX names files by the second. The suffix keeps the file of a run that is
+            # restarted within the same second apart from the older one.
+            prefix, suffix = os.path.join(logdir, _PREFIX), f".{first_step:09d}.{os.getpid()}"
             self._events = EventsWriter(prefix, suffix)
         self._add(Event(step=first_step, session_log=SessionLog(status=SessionLog.START)))
 
     def __enter__(self) -> Self:
-        """Leave all as it is."""
+        """Return the writer itself."""
         return self
 
     def __exit__(
@@ -54,15 +61,15 @@ class MetricWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close the file, after an exception too."""
+        """Close the file, also after an exception."""
         self.close()
 
-    def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Add a point to the curve of each name."""
+    def add_scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Add a point at this step to the curve of each name."""
         points = [Summary.Value(tag=tag, simple_value=float(x)) for tag, x in values.items()]
         self._add(Event(step=step, summary=Summary(value=points)))
 
-    def picture(self, step: int, name: str, picture: np.ndarray) -> None:
+    def add_picture(self, step: int, name: str, picture: np.ndarray) -> None:
         """Add a picture, (h, w, 3) uint8."""
         png = io.BytesIO()
         Image.fromarray(picture).save(png, "PNG")
@@ -74,46 +81,57 @@ class MetricWriter:
         self._add(Event(step=step, summary=summary))
 
     def close(self) -> None:
-        """Close the file; nothing can be added afterwards."""
-        with self._one_line():
+        """Close the file. Nothing can be added afterwards."""
+        with self._reporting_errors():
             self._events.close()
 
     def _add(self, event: Event) -> None:
         event.wall_time = time.time()
-        with self._one_line():
+        with self._reporting_errors():
             self._events.write_event(event)
             self._events.flush()
 
     @contextlib.contextmanager
-    def _one_line(self) -> Iterator[None]:
+    def _reporting_errors(self) -> Iterator[None]:
+        """Turn errors of the file system into an InputError that names the folder."""
         try:
             yield
         except OSError as error:
             raise InputError(f"{self._logdir}: cannot be written: {error.strerror}") from error
 
 
-def read_curves(logdir: str | os.PathLike[str]) -> dict[str, dict[int, float]]:
-    """The scalars of a run: {name: {step: value}}, steps in order; empty where there are none.
+def read_curves(logdir: str | os.PathLike[str]) -> Curves:
+    """Read the scalars of a run.
 
-    As TensorBoard does, a start at some step voids what was written before of that step and later
-    ones, and a record that is cut short (of a killed run) ends its file.
+    Two rules are TensorBoard's. A START event at some step drops what earlier events say of this
+    step and later ones. A record that is cut short, as a killed run leaves it, ends its file.
+
+    Args:
+      logdir: the folder of the run.
+
+    Returns:
+      The curve of each name, its steps in ascending order. Empty if there are no event files.
     """
-    points: dict[str, dict[int, float]] = {}
-    for path in sorted(pathlib.Path(logdir).glob("events.*")):
-        for event in _events(path):
+    curves: dict[str, dict[int, float]] = {}
+    for path in sorted(pathlib.Path(logdir).glob(f"{_PREFIX}.*")):
+        for event in _read_events(path):
             if event.session_log.status == SessionLog.START:
-                points = {
+                curves = {
                     name: {step: value for step, value in curve.items() if step < event.step}
-                    for name, curve in points.items()
+                    for name, curve in curves.items()
                 }
             for value in event.summary.value:
                 if value.HasField("simple_value"):
-                    points.setdefault(value.tag, {})[event.step] = value.simple_value
-    return {name: dict(sorted(curve.items())) for name, curve in points.items() if curve}
+                    curves.setdefault(value.tag, {})[event.step] = value.simple_value
+    return {name: dict(sorted(curve.items())) for name, curve in curves.items() if curve}
 
 
-def _events(path: pathlib.Path) -> Iterator[Event]:
-    """The events of one file: records of length, checksum, content, checksum."""
+def _read_events(path: pathlib.Path) -> Iterator[Event]:
+    """Yield the events of a file.
+
+    The file is a sequence of records (TFRecord): length (8 bytes, little-endian), checksum of the
+    length (4), content, checksum of the content (4).
+    """
     data = path.read_bytes()
     position = 0
     while position + 12 <= len(data):

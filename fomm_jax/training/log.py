@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from fomm_jax.config.schema import VisualizeConfig
 from fomm_jax.media.pictures import write_picture
-from fomm_jax.reporting.drawing import draw_grid
-from fomm_jax.reporting.events import MetricWriter
+from fomm_jax.reporting.drawing import FramesWithPoints, draw_grid
+from fomm_jax.reporting.events import EventWriter
 from fomm_jax.training.step import StepOutputs
 
 PICTURES_FOLDER = "pictures"  # inside a workdir
@@ -58,7 +58,7 @@ class TrainingLog:
         self._began, self._waited = time.monotonic(), 0.0
         self._has_warned = False
         is_first = jax.process_index() == 0
-        self._writer = MetricWriter(workdir, first_step=first_step) if is_first else None
+        self._writer = EventWriter(workdir, first_step=first_step) if is_first else None
         self._bar = tqdm(
             total=last_step,
             initial=first_step - 1,
@@ -117,7 +117,7 @@ class TrainingLog:
             for name in self._recent[0]
         }
         if self._writer is not None:
-            self._writer.scalars(step, means | costs)
+            self._writer.add_scalars(step, means | costs)
             self._warn_of_collapse(step, means)
         self._recent.clear()
         self._began, self._waited = now, 0.0
@@ -139,17 +139,15 @@ class TrainingLog:
         local = jax.device_get(jax.tree.map(lambda array: array.addressable_data(0), outputs))
         transformed = None
         if local.transformed is not None:
-            transformed = (local.transformed, local.transformed_keypoints)
+            transformed = FramesWithPoints(local.transformed, local.transformed_keypoints.value)
         picture = draw_grid(
             self._visualize,
-            local.source,
-            local.driving,
-            local.source_keypoints,
-            local.driving_keypoints,
+            FramesWithPoints(local.source, local.source_keypoints.value),
+            FramesWithPoints(local.driving, local.driving_keypoints.value),
             local.generated,
             transformed=transformed,
         )
-        self._writer.picture(step, "training", picture)
+        self._writer.add_picture(step, "training", picture)
         write_picture(self._pictures / f"{step:08d}.png", picture)
 
     def _pairs_per_second(self) -> float:

@@ -11,7 +11,7 @@ import jax
 
 from fomm_jax.errors import InputError
 from fomm_jax.files import replacing
-from fomm_jax.reporting.page import paragraph, table, write_page
+from fomm_jax.reporting.html_page import paragraph, table, write_page
 from fomm_jax.training.compiled_program import Instruction, read_instructions
 
 PACKAGE = "/fomm_jax/"  # in the paths of this project's files

@@ -25,7 +25,7 @@ from fomm_jax.parity.compare import compare_live, write_reports
 from fomm_jax.parity.findings import Findings, Frames, StepLosses, compare
 from fomm_jax.parity.recorded import LOSS_TOLERANCE, compare_recording, find_recordings
 from fomm_jax.parity.report import format_table
-from fomm_jax.reporting import page
+from fomm_jax.reporting import html_page
 from fomm_jax.weights import load
 
 TINY = reference.IN_REPOSITORY / "tiny_zero_order"
@@ -239,7 +239,7 @@ def test_curves_are_of_the_recorded_losses(recording, tmp_path, monkeypatch):
     findings = compare_recording(folder, None)
 
     plots = []
-    monkeypatch.setattr(page, "plot", lambda curves, *_, **__: plots.append(curves) or "")
+    monkeypatch.setattr(html_page, "plot", lambda curves, *_, **__: plots.append(curves) or "")
     write_reports({"set": findings}, tmp_path)
     sums, differences = plots
     recorded = {

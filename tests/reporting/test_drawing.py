@@ -1,4 +1,4 @@
-"""The pictures show what they say, column by column, as the original draws them."""
+"""Drawings have the right contents, column by column, and equal those of the original."""
 
 from pathlib import Path
 
@@ -7,21 +7,30 @@ import numpy as np
 
 from fomm_jax.config.schema import VisualizeConfig
 from fomm_jax.media.pictures import read_picture
-from fomm_jax.reporting.drawing import draw_grid, draw_keypoints, keypoint_colours, side_by_side
-from fomm_jax.types import DenseMotion, GeneratorOutput, Keypoints
+from fomm_jax.reporting.drawing import (
+    FramesWithPoints,
+    draw_grid,
+    draw_keypoints,
+    keypoint_colours,
+    side_by_side,
+)
+from fomm_jax.types import DenseMotion, GeneratorOutput
 
 BATCH, NUM_KP, SIZE = 2, 3, 16
 
 
 def random_inputs(seed=0):
-    """Pictures of 16 pixels with motion at half that size, on eighths so that float32 is exact."""
+    """Arguments of `draw_grid`: pictures of 16 pixels, and a motion at half that size.
+
+    All numbers but the masks are multiples of 1/8, so that float32 is exact.
+    """
     rng = np.random.default_rng(seed)
 
     def pictures(*shape):
         return (rng.integers(0, 9, shape) / 8).astype(np.float32)
 
-    def keypoints():
-        return Keypoints((rng.integers(-8, 9, (BATCH, NUM_KP, 2)) / 8).astype(np.float32))
+    def points():
+        return (rng.integers(-8, 9, (BATCH, NUM_KP, 2)) / 8).astype(np.float32)
 
     frame = (BATCH, SIZE, SIZE, 3)
     half = SIZE // 2
@@ -32,18 +41,19 @@ def random_inputs(seed=0):
         deformation=np.zeros((BATCH, half, half, 2), np.float32),
         occlusion_map=pictures(BATCH, half, half, 1),
     )
+    # The order of the draws is that of the recorded picture of the original.
+    source, driving = pictures(*frame), pictures(*frame)
+    source_points, driving_points = points(), points()
     return {
-        "source": pictures(*frame),
-        "driving": pictures(*frame),
-        "source_keypoints": keypoints(),
-        "driving_keypoints": keypoints(),
+        "source": FramesWithPoints(source, source_points),
+        "driving": FramesWithPoints(driving, driving_points),
         "output": GeneratorOutput(pictures(*frame), pictures(*frame), motion),
-        "transformed": (pictures(*frame), keypoints()),
+        "transformed": FramesWithPoints(pictures(*frame), points()),
     }
 
 
 def columns_of(grid):
-    """(b, columns, h, w, 3) of a grid."""
+    """Split a grid into (b, columns, h, w, 3)."""
     shape = (BATCH, SIZE, -1, SIZE, 3)
     return grid.reshape(shape).transpose(0, 2, 1, 3, 4)
 
@@ -53,7 +63,7 @@ def as_uint8(pictures):
 
 
 def larger(pictures):
-    """Twice the height and width, each pixel four times."""
+    """Double the height and the width by repeating pixels."""
     return pictures.repeat(2, axis=1).repeat(2, axis=2)
 
 
@@ -87,9 +97,7 @@ def test_grid_of_training_has_the_columns_in_order():
     assert columns.shape[1] == 6 + 2 * (NUM_KP + 1) + 1
     output, motion = inputs["output"], inputs["output"].dense_motion
     expected = [
-        with_disks(inputs["source"], inputs["source_keypoints"].value),
-        with_disks(inputs["transformed"][0], inputs["transformed"][1].value),
-        with_disks(inputs["driving"], inputs["driving_keypoints"].value),
+        *(with_disks(inputs[name]) for name in ("source", "transformed", "driving")),
         output.deformed,
         output.prediction,
         larger(motion.occlusion_map).repeat(3, axis=-1),
@@ -105,10 +113,10 @@ def test_grid_of_training_has_the_columns_in_order():
         np.testing.assert_array_equal(columns[:, i], as_uint8(picture), err_msg=f"column {i}")
 
 
-def with_disks(pictures, value, radius=2):
-    drawn = pictures.copy()
+def with_disks(pictures, radius=2):
+    drawn = pictures.frames.copy()
     y, x = np.mgrid[:SIZE, :SIZE]
-    for picture, points in zip(drawn, value, strict=True):
+    for picture, points in zip(drawn, pictures.points, strict=True):
         for i, (u, v) in enumerate(SIZE * (points + 1) / 2):
             inside = (x - u) ** 2 + (y - v) ** 2 < radius**2
             picture[inside] = matplotlib.colormaps["gist_rainbow"](i / NUM_KP)[:3]
@@ -134,9 +142,9 @@ def test_border_is_white_at_the_sides_of_every_picture():
 
 
 def test_grid_equals_the_original_visualizer():
-    """The picture is what `Visualizer` of the original's logger.py drew of the same input.
+    """`Visualizer` in the original's logger.py drew the recorded picture from the same input.
 
-    It was also given the keypoints of an animation, which it drew in its column 4.
+    It drew one column more, column 4, because it also got the keypoints of an animation.
     """
     recorded = columns_of(read_picture(Path(__file__).parents[1] / "data" / "visualizer.png"))
     columns = columns_of(draw_grid(VisualizeConfig(kp_size=2), **random_inputs()))

@@ -1,7 +1,8 @@
-"""A page of HTML in one file: tables, pictures, plots, links.
+"""HTML pages in one file each: tables, pictures, plots and links.
 
-A page is a list of sections, a section a title and pieces that the functions here make; whatever
-they are given as text is escaped. Pictures are part of the file, films are linked.
+A page is a list of sections. A section has a title and a list of elements, which the functions
+here make. They escape every text that they are given. Pictures become part of the file; films
+are linked.
 """
 
 import base64
@@ -9,7 +10,7 @@ import html
 import io
 import os
 import urllib.parse
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -17,10 +18,11 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from fomm_jax.files import replacing
+from fomm_jax.types import Curves
 
 
 class Html(str):
-    """Markup, not to be escaped any more."""
+    """Markup, which must not be escaped again."""
 
 
 _STYLE = """
@@ -37,22 +39,27 @@ figure { margin: 1rem 0 } img { max-width: 100% } figcaption { color: #555 }
 
 
 def paragraph(text: str) -> Html:
-    """A paragraph of plain text."""
+    """Make a paragraph of plain text."""
     return Html(f"<p>{html.escape(text)}</p>")
 
 
 def link(text: str, path: str) -> Html:
-    """A link to a file, by its path relative to the page."""
+    """Make a link to a file.
+
+    Args:
+      text: the text to click on.
+      path: the file's path relative to the page, with any characters.
+    """
     return Html(f'<a href="{urllib.parse.quote(path)}">{html.escape(text)}</a>')
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Html:
-    """A table.
+    """Make a table.
 
     Args:
-      columns: their titles.
-      rows: a cell for each column. Whole numbers are shown as they are, floats to four significant
-        digits, None as a dash, `Html` as markup, all else as text.
+      columns: the titles of the columns.
+      rows: the cells of each row, one for each column. A whole number is shown as it is, a float
+        with four significant digits, None as a dash, `Html` as markup, anything else as text.
     """
     head = "".join(f"<th>{html.escape(title)}</th>" for title in columns)
     body = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
@@ -63,28 +70,35 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Html:
 
 
 def picture(pixels: np.ndarray, caption: str) -> Html:
-    """A picture, (h, w, 3) uint8, as JPEG."""
+    """Make a figure of a picture, (h, w, 3) uint8, which becomes a JPEG in the page."""
     data = io.BytesIO()
     Image.fromarray(pixels).save(data, "JPEG", quality=90)
     return _figure(data.getvalue(), "image/jpeg", caption)
 
 
 def contact_sheet(rows: Sequence[Sequence[np.ndarray]], caption: str) -> Html:
-    """Pictures of one size, (h, w, 3) uint8, in rows of one length."""
+    """Make one figure of many pictures.
+
+    Args:
+      rows: the pictures of each row, all (h, w, 3) uint8 of one size. The rows have one length.
+      caption: the text below the figure.
+    """
     return picture(np.concatenate([np.concatenate(row, axis=1) for row in rows]), caption)
 
 
 def plot(
-    curves: Mapping[str, Mapping[int, float]],
-    x_label: str,
-    y_label: str,
-    caption: str,
-    *,
-    dashed: Collection[str] = (),
+    curves: Curves, x_label: str, y_label: str, caption: str, *, dashed: Collection[str] = ()
 ) -> Html:
-    """Curves {name: {x: y}} over a shared axis, y logarithmic from a tenfold range on, above 0.
+    """Make a figure that shows curves over a shared horizontal axis.
 
-    Those whose names are in `dashed` leave another one visible beneath them.
+    The vertical axis is logarithmic if all values are above 0 and span more than a factor of 10.
+
+    Args:
+      curves: the curves by name, which the legend shows.
+      x_label: the label of the horizontal axis.
+      y_label: the label of the vertical axis.
+      caption: the text below the figure.
+      dashed: the names of the curves to draw dashed. A curve below them stays visible.
     """
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.subplots()
@@ -112,16 +126,16 @@ def write_page(
     """Write a page.
 
     Args:
-      path: of the file, which appears only when it is whole.
-      title: of the page.
-      sections: the title of each, and what is in it.
+      path: the file to write. It appears only when it is complete.
+      title: the title of the page.
+      sections: the title and the elements of each section.
 
     Raises:
-      InputError: nothing can be written there.
+      InputError: the file cannot be written.
     """
     parts = [f"<h1>{html.escape(title)}</h1>"]
-    for heading, pieces in sections:
-        parts += [f"<h2>{html.escape(heading)}</h2>", *pieces]
+    for heading, elements in sections:
+        parts += [f"<h2>{html.escape(heading)}</h2>", *elements]
     page = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -141,8 +155,8 @@ def _cell(value: object) -> str:
     return f"<td>{value if isinstance(value, Html) else html.escape(str(value))}</td>"
 
 
-def _figure(data: bytes, kind: str, caption: str) -> Html:
-    source = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+def _figure(data: bytes, media_type: str, caption: str) -> Html:
+    source = f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
     text = html.escape(caption, quote=True)
     return Html(
         f'<figure><img src="{source}" alt="{text}"><figcaption>{text}</figcaption></figure>'

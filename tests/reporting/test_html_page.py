@@ -1,4 +1,4 @@
-"""The report page: what a browser would see of it, read by an HTML parser."""
+"""HTML pages have the right contents, as an HTML parser reads them."""
 
 import base64
 import html.parser
@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from fomm_jax.errors import InputError
-from fomm_jax.reporting import page as report
+from fomm_jax.reporting import html_page
 
 
 class Page(html.parser.HTMLParser):
-    """Tags with their attributes, the text, and whether every tag was closed."""
+    """The tags of a page with their attributes, and its text. Every tag must be closed."""
 
     def __init__(self, text):
         super().__init__()
@@ -38,9 +38,9 @@ class Page(html.parser.HTMLParser):
         return [attributes for tag, attributes in self.tags if tag == name]
 
 
-def write(tmp_path, *pieces):
+def write(tmp_path, *elements):
     path = tmp_path / "new" / "report.html"
-    report.write_page(path, "A & B", [("First <section>", pieces), ("Second", [])])
+    html_page.write_page(path, "A & B", [("First <section>", elements), ("Second", [])])
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
     return Page(path.read_text(encoding="utf-8"))
 
@@ -55,9 +55,9 @@ def test_text_cannot_become_markup(tmp_path):
     hostile = '<script>alert("&")</script>'
     page = write(
         tmp_path,
-        report.paragraph(hostile),
-        report.table([hostile], [[hostile], [report.link(hostile, hostile)]]),
-        report.picture(np.zeros((2, 2, 3), np.uint8), hostile),
+        html_page.paragraph(hostile),
+        html_page.table([hostile], [[hostile], [html_page.link(hostile, hostile)]]),
+        html_page.picture(np.zeros((2, 2, 3), np.uint8), hostile),
     )
     assert not page.all("script")
     assert page.text.count(hostile) == 5
@@ -67,14 +67,14 @@ def test_text_cannot_become_markup(tmp_path):
 
 def test_cells_are_shown_by_their_type(tmp_path):
     row = [3, 0.0123456, 12345.6, None, "x", float("nan")]
-    page = write(tmp_path, report.table("abcdef", [row]))
+    page = write(tmp_path, html_page.table("abcdef", [row]))
     cells = [text for text in page.text if text.strip()][-7:-1]
     assert cells == ["3", "0.01235", "1.235e+04", "–", "x", "nan"]
 
 
 def test_links_lead_to_files_with_any_name(tmp_path):
     name = "id19#clip 0?50%.mp4"
-    (attributes,) = write(tmp_path, report.link(name, name)).all("a")
+    (attributes,) = write(tmp_path, html_page.link(name, name)).all("a")
     parts = urllib.parse.urlsplit(attributes["href"])
     assert not parts.fragment
     assert not parts.query
@@ -84,7 +84,7 @@ def test_links_lead_to_files_with_any_name(tmp_path):
 def test_contact_sheet_holds_its_pictures_in_rows(tmp_path):
     levels = [[0, 60, 120], [180, 240, 30]]
     rows = [[np.full((16, 24, 3), level, np.uint8) for level in row] for row in levels]
-    page = write(tmp_path, report.contact_sheet(rows, "faces"))
+    page = write(tmp_path, html_page.contact_sheet(rows, "faces"))
     sheet = picture_of(page.all("img")[0])
     assert sheet.shape == (32, 72, 3)
     shown = sheet.reshape(2, 16, 3, 24, 3).mean(axis=(1, 3, 4))
@@ -93,7 +93,7 @@ def test_contact_sheet_holds_its_pictures_in_rows(tmp_path):
 
 @pytest.mark.parametrize("values", [{1: 5.0, 2: 0.5}, {1: 0.0, 2: 1.0}, {1: float("nan"), 2: 1.0}])
 def test_plot_has_a_curve(tmp_path, values):
-    page = write(tmp_path, report.plot({"loss": values}, "step", "loss", "caption"))
+    page = write(tmp_path, html_page.plot({"loss": values}, "step", "loss", "caption"))
     assert picture_of(page.all("img")[0]).std() > 0
     assert "caption" in page.text
 
@@ -110,14 +110,14 @@ def test_plot_has_a_curve(tmp_path, values):
 def test_plot_of_a_wide_range_is_logarithmic(values, scale, monkeypatch):
     figures = []
 
-    class Recorded(report.Figure):
+    class Recorded(html_page.Figure):
         def __init__(self, **settings):
             super().__init__(**settings)
             figures.append(self)
 
-    monkeypatch.setattr(report, "Figure", Recorded)
+    monkeypatch.setattr(html_page, "Figure", Recorded)
     curve = dict(enumerate(values))
-    report.plot({"theirs": curve, "ours": curve}, "step", "loss", "", dashed=["ours"])
+    html_page.plot({"first": curve, "second": curve}, "step", "loss", "", dashed=["second"])
     (axes,) = figures[0].axes
     assert axes.get_yscale() == scale
     assert [line.get_linestyle() for line in axes.get_lines()] == ["-", "--"]
@@ -125,13 +125,13 @@ def test_plot_of_a_wide_range_is_logarithmic(values, scale, monkeypatch):
 
 
 def test_nothing_is_loaded_from_elsewhere(tmp_path):
-    page = write(tmp_path, report.plot({"loss": {1: 1.0}}, "step", "loss", ""))
+    page = write(tmp_path, html_page.plot({"loss": {1: 1.0}}, "step", "loss", ""))
     assert {tag for tag, _ in page.tags} == {
         "html", "head", "meta", "title", "style", "body", "h1", "h2", "figure", "img", "figcaption"
     }  # fmt: skip
 
 
-def test_a_folder_that_cannot_be_is_refused(tmp_path):
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"file/report\.html: cannot be written"):
-        report.write_page(tmp_path / "file" / "report.html", "title", [])
+        html_page.write_page(tmp_path / "file" / "report.html", "title", [])
