@@ -1,0 +1,123 @@
+"""An unpickler for PyTorch's files that builds descriptions of tensors and runs nothing.
+
+A pickle could run any code by the names that it asks for. Here no such name is ever imported: the
+unpickler looks it up in the short table of what tensors need, or refuses it.
+"""
+
+import io
+import pickle
+from typing import Any, BinaryIO, NamedTuple
+
+import ml_dtypes
+import numpy as np
+
+from fomm_jax.errors import InputError
+
+# The dtypes of numpy by the names that torch gives its types of storage.
+STORAGE_DTYPES = {
+    name: np.dtype(dtype)
+    for name, dtype in {
+        "HalfStorage": np.float16,
+        "BFloat16Storage": ml_dtypes.bfloat16,
+        "FloatStorage": np.float32,
+        "DoubleStorage": np.float64,
+        "CharStorage": np.int8,
+        "ShortStorage": np.int16,
+        "IntStorage": np.int32,
+        "LongStorage": np.int64,
+        "ByteStorage": np.uint8,
+        "BoolStorage": np.bool_,
+    }.items()
+}
+PLAIN_TYPES = (type(None), bool, int, float, str)
+
+
+class Storage(NamedTuple):
+    """The description of a storage: the flat memory behind one tensor or several.
+
+    It is a tuple so that no pickle can alter it after it was checked.
+    """
+
+    key: str
+    dtype: np.dtype
+    numel: int
+
+
+class Tensor(NamedTuple):
+    """A tensor whose storage is not read yet; offset and strides count elements."""
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+class StateDict(dict):
+    """Stands for OrderedDict, the class of torch's state dicts."""
+
+    __slots__ = ()
+
+    def __setstate__(self, attributes: object) -> None:
+        """Ignore the attributes of a state dict, which hold the versions of its modules."""
+
+
+# Python's own class, since the one in C takes gigabytes of memory where a flipped bit makes a large
+# index of the memo (CPython issue 115952, fixed at the end of 2025).
+class TensorUnpickler(pickle._Unpickler):
+    """Builds trees of `Tensor` and plain values, and gathers the storages that they name."""
+
+    def __init__(self, file: BinaryIO | io.BytesIO):
+        """Prepare to read the next pickle of a file."""
+        super().__init__(file, encoding="utf-8")  # of text in pickles that Python 2 made
+        self.storages: dict[str, Storage] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what stands in for a global name that trees of tensors need.
+
+        Raises:
+          InputError: the pickle asks for any other name.
+        """
+        if module == "torch" and name in STORAGE_DTYPES:
+            return name
+        match module, name:
+            case "collections", "OrderedDict":
+                return StateDict
+            case "torch", "Size":
+                return tuple
+            case "torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2":
+                return self._rebuild_tensor
+            case "torch._utils", "_rebuild_parameter":
+                return self._rebuild_parameter
+        raise InputError(
+            f"asks for {f'{module}.{name}'!r}, but only tensors, dicts, lists and plain values "
+            "are read (nothing of the file was run)"
+        )
+
+    def persistent_load(self, pid: Any) -> Storage:
+        """Return the storage that `("storage", type, key, device, numel[, view])` describes."""
+        kind, type_name, key, _device, numel, *view = pid
+        if kind != "storage" or view not in ([], [None]):
+            raise InputError(f"holds a persistent object of unknown kind {kind!r}")
+        if type(key) is not str or type(numel) is not int or numel < 0:
+            raise InputError(f"describes storage {key!r} with {numel!r} elements")
+        storage = Storage(key, STORAGE_DTYPES[type_name], numel)
+        if self.storages.setdefault(key, storage) != storage:
+            raise InputError(f"describes storage {key!r} in two ways")
+        return storage
+
+    def _rebuild_tensor(
+        self, storage: Any, offset: Any, shape: Any, strides: Any, *extras: object
+    ) -> Tensor:
+        """Describe a tensor; the extras are `requires_grad`, backward hooks and metadata."""
+        if type(storage) is not Storage:
+            raise InputError("holds a tensor without a storage")
+        counts = (offset, *shape, *strides)
+        if any(type(count) is not int or count < 0 for count in counts):
+            raise InputError(f"holds a tensor with offset, shape and strides {counts!r}")
+        if any(extras[2:]):
+            raise InputError("holds a tensor that is a lazy conjugate or negative")
+        return Tensor(storage, offset, tuple(shape), tuple(strides))
+
+    def _rebuild_parameter(self, tensor: Tensor, requires_grad: object, hooks: object) -> Tensor:
+        """Return the tensor that a parameter wraps."""
+        return tensor
