@@ -9,25 +9,29 @@ from typing import NoReturn
 
 
 class InputError(Exception):
-    """What the user gave cannot be used.
+    """The user's input cannot be used.
 
-    The message is one line that names the file or the config field and says what was expected.
-    `main.py` and the other commands print it without a traceback and leave with status 2.
+    The message is one line that names the file, the argument or the config field at fault, and says
+    what was expected. Commands print it without a traceback and exit with status 2.
     """
 
 
 @contextlib.contextmanager
-def naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Put the name of the file or the field at fault before the message of an InputError."""
+def naming(name: str | os.PathLike[str]) -> Iterator[None]:
+    """Prefix the message of an InputError raised in the block with the name of what is at fault.
+
+    Args:
+      name: a file, a config field or a flag.
+    """
     try:
         yield
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{name}: {error}") from error
 
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """End the program with one line and status 2 where its input cannot be used."""
+    """Exit with one line on stderr and status 2 if the block raises an InputError."""
     try:
         yield
     except InputError as error:
@@ -35,6 +39,6 @@ def one_line_errors() -> Iterator[None]:
 
 
 def refuse(message: str) -> NoReturn:
-    """End the program with one line and the status of bad input."""
+    """Exit with one line on stderr and status 2, which means that the input cannot be used."""
     print(f"{pathlib.Path(sys.argv[0]).name}: {message}", file=sys.stderr)
     sys.exit(2)

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Reading and writing files: an output appears whole or not at all, and errors fit in one line."""
 
 import contextlib
 import os
@@ -11,12 +11,63 @@ import numpy as np
 
 from fomm_jax.errors import InputError
 
+# Besides OSError, NumPy raises one of these on a damaged .npz file, depending on the damage.
+_NPZ_DAMAGE = (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+@contextlib.contextmanager
+def reading(path: str | os.PathLike[str], hint: str = "") -> Iterator[None]:
+    """Raise an InputError that names the file if the block fails to read it.
+
+    Args:
+      path: the file that the block reads.
+      hint: how the message ends, such as "expected a CSV file".
+
+    Raises:
+      InputError: the block raised an OSError, or decoded text that is not UTF-8.
+    """
+    try:
+        yield
+    except (OSError, UnicodeDecodeError) as error:
+        is_text_error = isinstance(error, UnicodeDecodeError)
+        reason = "it is not text in UTF-8" if is_text_error else _reason(error)
+        message = f"{path}: cannot be read ({reason})"
+        raise InputError(f"{message}; {hint}" if hint else message) from error
+
+
+@contextlib.contextmanager
+def writing(
+    path: str | os.PathLike[str], errors: tuple[type[Exception], ...] = (OSError,)
+) -> Iterator[None]:
+    """Raise an InputError that names the file or folder if the block fails to write it.
+
+    Args:
+      path: the file or folder that the block writes.
+      errors: the exceptions that mean a failure to write.
+
+    Raises:
+      InputError: the block raised one of `errors`.
+    """
+    try:
+        yield
+    except errors as error:
+        raise InputError(f"{path}: cannot be written ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return in one line why the operating system or FFmpeg refused."""
+    return " ".join(str(getattr(error, "strerror", None) or error).split())
+
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
-    """A name to write to, in the folder of `path`, which becomes `path` when the block ends.
+    """Give the block a temporary file to write, and rename it to `path` when the block ends.
 
-    Missing folders on the way to it are made. On an error an earlier file stays as it was.
+    Missing folders are made. After an exception the temporary file is removed, and a file that was
+    at `path` before stays as it was.
+
+    Yields:
+      The name to write to, in the folder of `path`.
 
     Raises:
       InputError: nothing can be written there.
@@ -24,42 +75,47 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     target = pathlib.Path(path)
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield unfinished
-        unfinished.replace(target)
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written ({error.strerror or error})") from error
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield unfinished
+            unfinished.replace(target)
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink()
 
 
 def check_can_write(path: str | os.PathLike[str]) -> None:
-    """Tell before long work whether `replacing` will find a folder that can be written.
+    """Check before long work that `replacing` will be able to write a file.
 
     Raises:
-      InputError: it will not.
+      InputError: its folder is no folder, or may not be written.
     """
     folder = pathlib.Path(path).parent
-    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if not there.is_dir():
-        raise InputError(f"{path}: cannot be written ({there} is no folder)")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise InputError(f"{path}: cannot be written (no permission for {there})")
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not existing.is_dir():
+        raise InputError(f"{path}: cannot be written ({existing} is not a folder)")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot be written (no permission for {existing})")
 
 
 def read_npz(
-    path: str | os.PathLike[str], wanted: Callable[[str], bool] = lambda name: True
+    path: str | os.PathLike[str], select: Callable[[str], bool] = lambda name: True
 ) -> dict[str, np.ndarray]:
-    """The arrays of a file whose names are wanted; others are not read.
+    """Read the arrays of a `.npz` file.
+
+    Args:
+      path: the file to read.
+      select: tells by an array's name whether to read it; by default all are read.
+
+    Returns:
+      The arrays by their names.
 
     Raises:
-      InputError: the file is not there, or cannot be read.
+      InputError: the file is missing or damaged.
     """
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files if wanted(name)}
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: is not there") from error
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: is not a whole and readable .npz file") from error
+    with reading(path), open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files if select(name)}
+        except _NPZ_DAMAGE as error:
+            raise InputError(f"{path}: is not a whole and readable .npz file") from error

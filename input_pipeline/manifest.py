@@ -8,7 +8,7 @@ from typing import Any
 from etils import epath
 
 from fomm_jax.errors import InputError
-from fomm_jax.files import replacing
+from fomm_jax.files import reading, replacing
 
 FILE_NAME = "manifest.json"
 LAYOUT = 1  # of the prepared form; raised when old readers would misread a new one
@@ -88,7 +88,8 @@ def read_manifest(folder: epath.PathLike) -> Manifest:
     """
     path = epath.Path(folder) / FILE_NAME
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        with reading(path):
+            content: dict[str, Any] = json.loads(path.read_text())
         if content["layout"] != LAYOUT:
             raise InputError(
                 f"{path}: is of layout {content['layout']}; expected {LAYOUT}:"
@@ -102,8 +103,6 @@ def read_manifest(folder: epath.PathLike) -> Manifest:
             refused=[RefusedClip(**clip) for clip in content["refused"]],
             missing=content["missing"],
         )
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: is damaged; expected what `python -m input_pipeline.prepare` writes"

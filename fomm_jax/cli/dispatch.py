@@ -30,7 +30,8 @@ from fomm_jax.cli.flags import (
     WORKDIR,
 )
 from fomm_jax.config.parsing import from_config_dict
-from fomm_jax.errors import InputError, one_line_errors
+from fomm_jax.errors import InputError, naming, one_line_errors
+from fomm_jax.files import writing
 
 
 def join_processes() -> None:
@@ -51,12 +52,8 @@ def keep_compiled(folder: pathlib.Path) -> None:
     """Have compiled programs written to a folder, and read from it."""
     import jax
 
-    try:
+    with naming("--compilation_cache"), writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"--compilation_cache: {folder} cannot be written ({error.strerror})"
-        ) from error
     jax.config.update("jax_compilation_cache_dir", str(folder))
 
 

@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 
 from fomm_jax.config.parsing import parse, to_config_dict
 from fomm_jax.errors import InputError
+from fomm_jax.files import reading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,9 +159,8 @@ def read_original_yaml(path: str) -> ConfigDict:
         of the command line are in.
     """
     try:
-        tree = yaml.safe_load(Path(path).read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        with reading(path):
+            tree = yaml.safe_load(Path(path).read_bytes())
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     try:

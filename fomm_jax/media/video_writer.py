@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +18,7 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from fomm_jax.errors import InputError
-from fomm_jax.files import replacing
+from fomm_jax.files import replacing, writing
 from fomm_jax.media.sound import copy_sound
 from fomm_jax.provenance.c2pa import sign_file
 from fomm_jax.provenance.containers import append_mp4_xmp, insert_gif_marks
@@ -27,6 +26,7 @@ from fomm_jax.provenance.mark import Marking
 
 WRITABLE_SUFFIXES = (".mp4", ".gif")
 
+_WRITE_ERRORS = (OSError, av.FFmpegError)
 _FINE_TICK = Fraction(1, 90000)  # seconds; a whole number of them makes a frame at usual rates
 
 
@@ -93,7 +93,7 @@ class VideoWriter:
 
     def __enter__(self) -> Self:
         """Open the file under a temporary name."""
-        with contextlib.ExitStack() as stack, self._refusing():
+        with contextlib.ExitStack() as stack, writing(self._path, _WRITE_ERRORS):
             unfinished = stack.enter_context(replacing(self._path))
             if self._marking is not None:  # when the container is closed
                 stack.push(functools.partial(self._mark, unfinished, self._marking))
@@ -123,7 +123,7 @@ class VideoWriter:
         traceback: TracebackType | None,
     ) -> None:
         """Complete the file and name it, or remove it after an exception."""
-        with self._refusing():
+        with writing(self._path, _WRITE_ERRORS):
             self._stack.__exit__(kind, error, traceback)
 
     def write(self, frame: np.ndarray) -> None:
@@ -134,7 +134,7 @@ class VideoWriter:
         video_frame.time_base = self._stream.codec_context.time_base
         time = self._time_of(self._num_frames)
         video_frame.pts = max(round(time / video_frame.time_base), self._last_pts + 1)
-        with self._refusing():
+        with writing(self._path, _WRITE_ERRORS):
             self._container.mux(self._stream.encode(video_frame))
             if self._sound is not None:  # beside the frames, since a player reads both together
                 self._sound.mux_until(time)
@@ -167,13 +167,6 @@ class VideoWriter:
             append_mp4_xmp(path, marking)
         if marking.credentials is not None:
             sign_file(path, self._path.suffix.lower(), marking)
-
-    @contextlib.contextmanager
-    def _refusing(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, av.FFmpegError) as error:
-            raise InputError(f"{self._path}: cannot be written: {error.strerror}") from error
 
 
 def _add_h264_stream(

@@ -9,7 +9,6 @@ A recording is a folder with a `config.yaml` and a `checkpoint.pth.tar` of the o
 import dataclasses
 import functools
 import pathlib
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +23,7 @@ from fomm_jax.config.original_yaml import read_original_yaml
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
+from fomm_jax.files import read_npz
 from fomm_jax.models.discriminator import DiscriminatorOutput
 from fomm_jax.models.networks import Networks
 from fomm_jax.models.vgg import VGG_LAYERS
@@ -88,12 +88,7 @@ class Recording:
     @functools.cached_property
     def arrays(self) -> Arrays:
         """All that was recorded."""
-        path = self.folder / "arrays.npz"
-        try:
-            with path.open("rb") as file, np.load(file) as archive:
-                return dict(archive)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path}: cannot be read ({error})") from error
+        return read_npz(self.folder / "arrays.npz")
 
     def array(self, name: str) -> np.ndarray:
         """One array; InputError where it was not recorded."""

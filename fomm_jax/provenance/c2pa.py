@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
-from fomm_jax.errors import InputError
-from fomm_jax.files import replacing
+from fomm_jax.errors import InputError, naming
+from fomm_jax.files import reading, replacing
 from fomm_jax.provenance.mark import SOFTWARE, Credentials, Marking, SourceType, find_source_type
 
 _SETTINGS = {
@@ -109,11 +109,8 @@ def load_credentials(
 
 
 def _read_text(path: str | os.PathLike[str], flag: str) -> str:
-    try:
+    with naming(flag), reading(path, "expected PEM"):
         return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise InputError(f"{flag}={path}: cannot be read ({reason}); expected PEM") from error
 
 
 def _algorithm(key: str, path: str | os.PathLike[str]) -> str:

@@ -3,7 +3,6 @@
 `EventWriter` writes them, and `read_curves` reads the scalars back.
 """
 
-import contextlib
 import io
 import os
 import pathlib
@@ -20,7 +19,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import directory_check
 
-from fomm_jax.errors import InputError
+from fomm_jax.files import writing
 from fomm_jax.types import Curves
 
 _PREFIX = "events"  # of the names of event files
@@ -43,7 +42,7 @@ class EventWriter:
 
     def __init__(self, logdir: str | os.PathLike[str], first_step: int = 1):
         self._logdir = logdir
-        with self._reporting_errors():
+        with writing(self._logdir):
             directory_check(os.fspath(logdir))
             # tensorboardX names files by the second. The suffix keeps the file of a run that is
             # restarted within the same second apart from the older one.
@@ -82,22 +81,14 @@ class EventWriter:
 
     def close(self) -> None:
         """Close the file. Nothing can be added afterwards."""
-        with self._reporting_errors():
+        with writing(self._logdir):
             self._events.close()
 
     def _add(self, event: Event) -> None:
         event.wall_time = time.time()
-        with self._reporting_errors():
+        with writing(self._logdir):
             self._events.write_event(event)
             self._events.flush()
-
-    @contextlib.contextmanager
-    def _reporting_errors(self) -> Iterator[None]:
-        """Turn errors of the file system into an InputError that names the folder."""
-        try:
-            yield
-        except OSError as error:
-            raise InputError(f"{self._logdir}: cannot be written: {error.strerror}") from error
 
 
 def read_curves(logdir: str | os.PathLike[str]) -> Curves:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from fomm_jax.errors import InputError
+from fomm_jax.files import writing
 
 LOCK_FILE = "running"  # inside a workdir, for as long as a run is at work there
 # Of file systems that know no locks, as Lustre is often mounted.
@@ -26,15 +27,14 @@ def only_run_in(workdir: str | os.PathLike[str]) -> Iterator[None]:
       InputError: another run is at work, or the workdir cannot be written.
     """
     path = pathlib.Path(workdir) / LOCK_FILE
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _locked(path)
-    except BlockingIOError as error:
-        raise InputError(
-            f"{workdir}: another run is at work here, {_holder(path)}; expected one at a time"
-        ) from error
-    except OSError as error:
-        raise InputError(f"{workdir}: cannot be written ({error.strerror})") from error
+    with writing(workdir):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = _locked(path)
+        except BlockingIOError as error:
+            raise InputError(
+                f"{workdir}: another run is at work here, {_holder(path)}; expected one at a time"
+            ) from error
     try:
         yield
     finally:

@@ -25,6 +25,7 @@ from orbax.checkpoint import v1 as ocp
 from fomm_jax.config.parsing import from_json, to_json
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
+from fomm_jax.files import writing
 from fomm_jax.models.networks import Networks
 from fomm_jax.weights.checksums import find_damage, write_checksums
 from fomm_jax.weights.shapes import check_shapes
@@ -68,7 +69,7 @@ class Checkpoints:
             n=keep_best,
             keep_checkpoints_without_metrics=False,
         )
-        try:
+        with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             _drop_damaged_metrics(self.folder)
             self._checkpointer = ocp.training.Checkpointer(
@@ -76,8 +77,6 @@ class Checkpoints:
                 preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(keep), best]),
                 cleanup_tmp_directories=True,
             )
-        except OSError as error:
-            raise InputError(f"{self.folder}: cannot be written ({error.strerror})") from error
         self._writer = ThreadPoolExecutor(1, "checkpoints")
         self._written: Future[None] | None = None
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from fomm_jax.errors import InputError, naming
+from fomm_jax.files import reading
 from fomm_jax.media.framing import Box
 from fomm_jax.media.pictures import PICTURE_SUFFIXES
 from fomm_jax.media.video_reader import VIDEO_SUFFIXES
@@ -129,7 +130,7 @@ def read_clip_list(csv_path: Path, folder: Path) -> tuple[list[Clip], list[str]]
 
 def _read_rows(path: Path) -> Iterator[_Row]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with reading(path, _EXPECTED), path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             columns = [cell.strip() for cell in next(reader, [])]
             for column in _COLUMNS:
@@ -146,10 +147,6 @@ def _read_rows(path: Path) -> Iterator[_Row]:
                     )
                 stripped = (cell.strip() for cell in cells)
                 yield _Row(path, reader.line_num, dict(zip(columns, stripped, strict=True)))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); {_EXPECTED}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is no text in UTF-8; {_EXPECTED}") from error
     except csv.Error as error:
         raise InputError(f"{path}, line {reader.line_num}: is damaged ({error})") from error
 

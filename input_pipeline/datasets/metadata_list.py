@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from fomm_jax.errors import InputError
+from fomm_jax.files import reading
 from fomm_jax.media.framing import Box
 from fomm_jax.media.video_reader import VIDEO_SUFFIXES
 from input_pipeline.datasets.clips import Clip, Selection
@@ -90,17 +91,16 @@ def select_listed(path: Path) -> Selection:
 def _read_rows(path: Path) -> list[_Row]:
     rows = []
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with (
+            reading(path, _expected_columns()),
+            path.open(encoding="utf-8-sig", newline="") as file,
+        ):
             reader = csv.DictReader(file, strict=True)
             if absent := [name for name in _FORMS if name not in (reader.fieldnames or ())]:
                 expected = _expected_columns()
                 raise InputError(f"{path}, line 1: has no column {absent[0]}; {expected}")
             for cells in reader:
                 rows.append(_parse(f"{path}, line {reader.line_num}", cells))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is no text in UTF-8; {_expected_columns()}") from error
     except csv.Error as error:
         raise InputError(
             f"{path}: is damaged after {len(rows)} clips ({error}); {_expected_columns()}"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fomm_jax.errors import InputError
+from fomm_jax.files import reading
 from input_pipeline.datasets.builder import ClipsBuilder
 from input_pipeline.datasets.clips import Clip, Selection
 from input_pipeline.datasets.metadata_list import select_listed
@@ -156,12 +157,8 @@ class Fashion(ClipsBuilder):
 
 def _read(path: Path) -> list[str]:
     """The file names at the ends of the addresses in a list, each once."""
-    try:
+    with reading(path, "expected an address a line"):
         addresses = path.read_text(encoding="utf-8-sig").split()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is no text in UTF-8; expected an address a line") from error
     names = {address.rsplit("/", 1)[-1]: address for address in addresses}
     if not all(names):
         raise InputError(f"{path}: {names['']} ends in no file name; expected a video's address")

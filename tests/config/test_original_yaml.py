@@ -174,7 +174,7 @@ def test_files_that_are_no_configuration_are_refused_in_one_line(write_yaml, con
 
 def test_a_missing_file_is_refused(tmp_path):
     missing = tmp_path / "none.yaml"
-    with pytest.raises(InputError, match=r"none\.yaml: cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"none\.yaml: cannot be read \(No such file"):
         from_yaml.get_config(str(missing))
     with pytest.raises(InputError, match="expected a file"):
         from_yaml.get_config()

@@ -97,7 +97,7 @@ def test_a_wrong_row_is_named(tmp_path, folder, row, message):
         (b"video,start\na.mp4,0\n", "line 1: has no column end; expected a CSV file with"),
         (b"video;start;end\n", "line 1: has no column video"),
         (HEADER.replace("name", "end").encode(), "line 1: has two columns end"),
-        (b"\xff\xfe\x00", "is no text in UTF-8"),
+        (b"\xff\xfe\x00", "is not text in UTF-8"),
         (HEADER.encode() + b'"a.mp4\n', "line 2: is damaged"),
         (HEADER.encode(), "lists no clip"),
         (HEADER.encode() + b"gone.mp4,,,,,,,\n", "none of the 1 videos that it lists is there"),

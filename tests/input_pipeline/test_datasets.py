@@ -228,7 +228,7 @@ def test_ids_become_files_and_names_as_with_the_authors(tmp_path):
         (f'"{HEADER}', "is damaged after 0 clips (unexpected end of data); expected a CSV file"),
         (HEADER.replace("bbox", "box"), "line 1: has no column bbox; expected a CSV file with"),
         ("", "line 1: has no column video_id"),
-        (b"\xff\xfe\x00", "is no text in UTF-8"),
+        (b"\xff\xfe\x00", "is not text in UTF-8"),
         (None, "cannot be read (No such file or directory)"),
         (f"{HEADER}\nb{ROW}", "none of the 1 videos that it lists is beside it; expected files"),
     ],
@@ -260,7 +260,7 @@ def test_fashion_takes_what_its_lists_name(tmp_path):
     for content, message in (
         (b"https://example.org/x/", "https://example.org/x/ ends in no file name"),
         (b" \n", "is empty; expected an address a line"),
-        (b"\xff", "is no text in UTF-8"),
+        (b"\xff", "cannot be read (it is not text in UTF-8)"),
     ):
         test.write_bytes(content)
         with pytest.raises(InputError, match=f"^{re.escape(f'{test}: {message}')}"):

@@ -109,7 +109,7 @@ def test_what_is_no_recording_is_refused(recording, tmp_path):
     with pytest.raises(InputError, match=r"arrays\.npz: has no array inputs/source"):
         compare_recording(folder, TINY / "checkpoint.pth.tar")
     (folder / "arrays.npz").write_bytes(b"PK\x03\x04 cut short")
-    with pytest.raises(InputError, match=r"arrays\.npz: cannot be read"):
+    with pytest.raises(InputError, match=r"arrays\.npz: is not a whole and readable"):
         compare_recording(folder, TINY / "checkpoint.pth.tar")
 
 

@@ -212,9 +212,9 @@ def test_what_cannot_sign(tmp_path, pem, monkeypatch):
     (tmp_path / "words").write_text("no PEM")
     (tmp_path / "bytes").write_bytes(b"\xff\xff")
     for files, told in [
-        ((certificate, tmp_path / "none"), "--c2pa_key=.*: cannot be read .*; expected PEM"),
-        ((tmp_path / "none", key), "--c2pa_certificate=.*: cannot be read .*; expected PEM"),
-        ((tmp_path / "bytes", key), "--c2pa_certificate=.*: cannot be read .it is no text"),
+        ((certificate, tmp_path / "none"), "--c2pa_key: .*: cannot be read .*; expected PEM"),
+        ((tmp_path / "none", key), "--c2pa_certificate: .*: cannot be read .*; expected PEM"),
+        ((tmp_path / "bytes", key), "--c2pa_certificate: .*: cannot be read .it is not text"),
         ((certificate, tmp_path / "words"), "--c2pa_key=.*: is no private key in PEM"),
         ((tmp_path / "words", key), "--c2pa_certificate=.*: holds no certificate in PEM"),
         ((certificate, other[1]), "--c2pa_certificate=.*, --c2pa_key=.*: cannot sign"),

@@ -13,7 +13,7 @@ from fomm_jax.training.workdir_lock import only_run_in
 
 HOLDER = """
 import sys, time
-from fomm_jax.workdir_lock import only_run_in
+from fomm_jax.training.workdir_lock import only_run_in
 with only_run_in(sys.argv[1]):
     print("at work", flush=True)
     time.sleep(60)

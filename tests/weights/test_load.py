@@ -164,5 +164,5 @@ def test_files_of_weights_that_cannot_be_used(folder, tmp_path):
 
     assert message(change=rename_field).startswith("config.modle: no such field")
     path.unlink()
-    with pytest.raises(InputError, match=r"weights\.npz: is not there"):
+    with pytest.raises(InputError, match=r"weights\.npz: cannot be read \(No such file"):
         Animator.from_checkpoint(path)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fomm_jax.errors import InputError
+from fomm_jax.files import reading
 from fomm_jax.weights.torch.stream_format import read_stream
 from fomm_jax.weights.torch.zip_format import ZIP_START, read_zip
 
@@ -31,13 +32,10 @@ def read_torch_file(path: str | os.PathLike[str]) -> Any:
         anything beyond tensors. Nothing that it holds is run.
     """
     path = pathlib.Path(path)
-    try:
-        with path.open("rb") as file, _one_line_errors(path):
-            start = file.read(len(ZIP_START))
-            file.seek(0)
-            return read_zip(file) if start == ZIP_START else read_stream(file)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    with reading(path), path.open("rb") as file, _one_line_errors(path):
+        start = file.read(len(ZIP_START))
+        file.seek(0)
+        return read_zip(file) if start == ZIP_START else read_stream(file)
 
 
 @contextlib.contextmanager
