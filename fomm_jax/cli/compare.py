@@ -9,7 +9,8 @@ from fomm_jax.cli.flags import CHECKPOINT, DRIVING, OUTPUT, REFERENCE, SOURCE, W
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.errors import InputError
 from fomm_jax.parity.compare import compare_live, compare_recordings, write_reports
-from fomm_jax.parity.report import is_over, summarize
+from fomm_jax.parity.results import exceeds_tolerance
+from fomm_jax.parity.results_text import summarize
 
 
 def run(
@@ -45,7 +46,7 @@ def run(
     folder = workdir / "comparison"
     write_reports(found, folder)
     print(f"{summarize(found)}\nJSON, Markdown and a page are in {folder}")
-    sys.exit(is_over(found))
+    sys.exit(exceeds_tolerance(found))
 
 
 def run_comparison(config_dict: ConfigDict | None) -> None:

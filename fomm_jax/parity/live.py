@@ -15,9 +15,9 @@ from fomm_jax.config.schema import CompatConfig, Config
 from fomm_jax.errors import naming
 from fomm_jax.models.networks import abstract_networks
 from fomm_jax.parity import original
-from fomm_jax.parity.findings import Findings, Frames, Timing, compare
 from fomm_jax.parity.recorded import FULL_SIZE_TOLERANCE, KEYPOINT_TOLERANCE
 from fomm_jax.parity.recordings import Arrays, as_floats, evaluator, to_nhwc
+from fomm_jax.parity.results import ComparedFrames, Comparison, Timing, compare_arrays
 from fomm_jax.weights.torch.names import load_networks, read_original
 
 TIMED_RUNS = 5
@@ -26,7 +26,7 @@ KEYPOINTS = ("kp_source/value", "kp_driving/value")
 
 def compare_with_original(
     clone: Path, config: Config, checkpoint: str, source: np.ndarray, driving: np.ndarray
-) -> Iterator[Findings]:
+) -> Iterator[Comparison]:
     """Evaluate both on a pair, with either value of the switch `compat.align_corners` on both.
 
     Args:
@@ -61,9 +61,9 @@ def compare_with_original(
             tolerance = KEYPOINT_TOLERANCE if name in KEYPOINTS else FULL_SIZE_TOLERANCE
             rows.append(
                 # Feature maps are of any size.
-                compare(name, found[name], expected[name], tolerance, is_relative=is_judged)
+                compare_arrays(name, found[name], expected[name], tolerance, is_relative=is_judged)
             )
-        frames = Frames(
+        frames = ComparedFrames(
             "prediction",
             source=source_floats,
             driving=driving_floats,
@@ -72,7 +72,7 @@ def compare_with_original(
         )
         cores = os.cpu_count() or 1
         timing = Timing(align_corners, our_seconds, original_seconds, load, cores)
-        yield Findings(rows, [frames], timing=timing)
+        yield Comparison(rows, [frames], timing=timing)
 
 
 def _timed(evaluate: Callable[[], Arrays]) -> tuple[Arrays, float]:

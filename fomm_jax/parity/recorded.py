@@ -21,8 +21,14 @@ from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import InputError
 from fomm_jax.models.networks import Networks
 from fomm_jax.parity import recordings
-from fomm_jax.parity.findings import Comparison, Findings, Frames, StepLosses, compare
 from fomm_jax.parity.recordings import Arrays, Recording, Step, Trainer, to_nhwc
+from fomm_jax.parity.results import (
+    ComparedArray,
+    ComparedFrames,
+    ComparedLosses,
+    Comparison,
+    compare_arrays,
+)
 from fomm_jax.types import Keypoints
 from fomm_jax.weights.train_state import TrainState
 
@@ -44,7 +50,7 @@ FREE_STEPS = {"multiscale_kp_discriminator": 4}
 # nothing but rounding, 1e-14 beside its epsilon of 1e-8, by some 1e-9.
 STATE_TOLERANCE = {0: 1e-7, 3: 3e-6}
 
-Finding = Comparison | Frames | StepLosses
+Compared = ComparedArray | ComparedFrames | ComparedLosses
 
 
 @jax.tree_util.register_dataclass
@@ -109,7 +115,7 @@ def find_recordings(folder: pathlib.Path) -> list[pathlib.Path]:
     return found
 
 
-def compare_recording(folder: pathlib.Path, checkpoint_file: pathlib.Path | None) -> Findings:
+def compare_recording(folder: pathlib.Path, checkpoint_file: pathlib.Path | None) -> Comparison:
     """Compare all that is recorded: evaluation, steps of training, animation.
 
     Args:
@@ -128,7 +134,7 @@ def compare_recording(folder: pathlib.Path, checkpoint_file: pathlib.Path | None
             " seeded_weights.py beside the recordings writes"
         )
     recording = Recording(folder, checkpoint_file)
-    parts: tuple[tuple[str, bool, Callable[[Recording], Iterator[Finding]]], ...] = (
+    parts: tuple[tuple[str, bool, Callable[[Recording], Iterator[Compared]]], ...] = (
         ("eval/", False, _evaluation),
         ("float32/", False, _single_step),
         ("float64/", True, _trajectory),
@@ -141,18 +147,18 @@ def compare_recording(folder: pathlib.Path, checkpoint_file: pathlib.Path | None
             f"{folder / 'arrays.npz'}: has nothing to compare; expected arrays whose names begin"
             f" with {', '.join(prefix for prefix, _, _ in parts)}"
         )
-    found: list[Finding] = []
+    found: list[Compared] = []
     for _, in_float64, part in recorded:
         with jax.enable_x64(in_float64):
             found += part(recording)
-    return Findings(
-        rows=[finding for finding in found if isinstance(finding, Comparison)],
-        frames=[finding for finding in found if isinstance(finding, Frames)],
-        losses=[finding for finding in found if isinstance(finding, StepLosses)],
+    return Comparison(
+        arrays=[item for item in found if isinstance(item, ComparedArray)],
+        frames=[item for item in found if isinstance(item, ComparedFrames)],
+        losses=[item for item in found if isinstance(item, ComparedLosses)],
     )
 
 
-def _evaluation(recording: Recording) -> Iterator[Finding]:
+def _evaluation(recording: Recording) -> Iterator[Compared]:
     found = recordings.evaluate(recording)
     at_full_size = (recording.folder / "manifest.json").is_file()
     if not at_full_size:  # where a part alone was recorded
@@ -168,12 +174,14 @@ def _evaluation(recording: Recording) -> Iterator[Finding]:
             tolerance = KEYPOINT_TOLERANCE if is_keypoint else FULL_SIZE_TOLERANCE
         if name not in found:
             raise InputError(f"{recording.folder}: eval/{name} is of no network of its config")
-        yield compare(f"eval/{name}", found[name], expected, tolerance, is_relative=is_relative)
+        yield compare_arrays(
+            f"eval/{name}", found[name], expected, tolerance, is_relative=is_relative
+        )
     if "prediction" in recorded:
         yield _frames(recording, "eval/prediction", found["prediction"])
 
 
-def _single_step(recording: Recording) -> Iterator[Finding]:
+def _single_step(recording: Recording) -> Iterator[Compared]:
     """The first step in float32. Its gradients are shown: rounding moves pixels across kinks."""
     trainer, name = Trainer(recording), "float32/step_0"
     _, step = trainer.step(trainer.initial, name)
@@ -183,13 +191,15 @@ def _single_step(recording: Recording) -> Iterator[Finding]:
         "transformed_frame": (step.transformed_frame, EVALUATION_TOLERANCE),
     }
     for picture, (found, tolerance) in pictures.items():
-        yield compare(f"{name}/{picture}", found, recording.array(f"{name}/{picture}"), tolerance)
+        yield compare_arrays(
+            f"{name}/{picture}", found, recording.array(f"{name}/{picture}"), tolerance
+        )
     recorded = recording.below(f"{name}/grads/")
     yield from _by_network(f"{name}/grads", step.gradients, recorded, None)
     yield _frames(recording, f"{name}/prediction", step.prediction)
 
 
-def _trajectory(recording: Recording) -> Iterator[Finding]:
+def _trajectory(recording: Recording) -> Iterator[Compared]:
     """All recorded steps in float64, of which the first decide."""
     free = FREE_STEPS.get(recording.folder.name, DECISIVE_STEPS)
     trainer = Trainer(recording)
@@ -212,7 +222,7 @@ def _trajectory(recording: Recording) -> Iterator[Finding]:
         yield from _losses(recording, "float64", i, step.losses, LOSS_TOLERANCE, note)
 
 
-def _resumed(recording: Recording) -> Iterator[Finding]:
+def _resumed(recording: Recording) -> Iterator[Compared]:
     """Steps in float64 that go on from a checkpoint with optimisers."""
     trainer = Trainer(recording)
     steps = _steps(trainer, trainer.resumed, "resumed_float64", DECISIVE_RESUMED_STEPS)
@@ -221,7 +231,7 @@ def _resumed(recording: Recording) -> Iterator[Finding]:
         yield from _losses(recording, "resumed_float64", i, step.losses, tolerance)
 
 
-def _animation(recording: Recording) -> Iterator[Finding]:
+def _animation(recording: Recording) -> Iterator[Compared]:
     """A clip by all four ways to carry the motion over; recorded in (t, h, w, c)."""
     networks = recording.networks(np.float32)
     source, driving = recording.array("source")[None], recording.array("driving")
@@ -241,8 +251,8 @@ def _animation(recording: Recording) -> Iterator[Finding]:
             for name, array in found.items():
                 expected = recording.array(f"{prefix}/{name}")
                 tolerance = EVALUATION_TOLERANCE
-                yield compare(f"{prefix}/{name}", np.asarray(array), expected, tolerance)
-            yield Frames(
+                yield compare_arrays(f"{prefix}/{name}", np.asarray(array), expected, tolerance)
+            yield ComparedFrames(
                 f"{prefix}/prediction",
                 source=source.repeat(len(driving), axis=0),
                 driving=driving,
@@ -294,10 +304,10 @@ def _steps(
         yield i, name, step, state
 
 
-def _frames(recording: Recording, name: str, found: np.ndarray) -> Frames:
+def _frames(recording: Recording, name: str, found: np.ndarray) -> ComparedFrames:
     """A prediction (b, c, h, w) of the first pairs."""
     source, driving = recording.pairs(0, np.float32)
-    return Frames(name, source, driving, to_nhwc(recording.array(name)), to_nhwc(found))
+    return ComparedFrames(name, source, driving, to_nhwc(recording.array(name)), to_nhwc(found))
 
 
 def _losses(
@@ -307,13 +317,13 @@ def _losses(
     found: Mapping[str, float],
     tolerance: float | None,
     note: str = "",
-) -> Iterator[Finding]:
+) -> Iterator[Compared]:
     """Each loss of a step, and all together; `note` tells runs of one recording apart."""
     prefix = f"{run}/step_{step}/losses"
     names = dict.fromkeys((*recording.below(f"{prefix}/"), *found))
     expected = {name: recording.array(f"{prefix}/{name}") for name in names}
     rows = [
-        compare(
+        compare_arrays(
             f"{prefix}/{name}{note}",
             np.asarray(found.get(name, math.nan)),
             expected[name],
@@ -323,7 +333,7 @@ def _losses(
         for name in names
     ]
     yield from rows
-    yield StepLosses(
+    yield ComparedLosses(
         f"{run}{note}",
         step,
         original=float(sum(expected.values())),
@@ -335,11 +345,11 @@ def _losses(
 
 def _by_network(
     name: str, found: Arrays, recorded: Arrays, tolerance: float | None
-) -> Iterator[Comparison]:
+) -> Iterator[ComparedArray]:
     """The largest difference among the tensors of each network."""
     for network in recordings.NETWORKS:
         rows = [
-            compare(f"{name}/{network} ({key})", found[key], expected, tolerance)
+            compare_arrays(f"{name}/{network} ({key})", found[key], expected, tolerance)
             for key, expected in recorded.items()
             if key.startswith(f"{network}/")
         ]
