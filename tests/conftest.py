@@ -12,6 +12,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import jax
 import pytest
 from absl import flags
+from jaxtyping import install_import_hook
+from shape_checks import CHECKED_PACKAGES
 
 from fomm_jax import console
 
@@ -21,6 +23,9 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 flags.FLAGS.mark_as_parsed()
 # Tests read with `capsys` what a command would show.
 console.show_messages()
+
+# Before anything imports these packages.
+install_import_hook(CHECKED_PACKAGES, "shape_checks.check_shapes")
 
 SHARED = pathlib.Path(__file__).parents[2] / "shared"
 
