@@ -91,7 +91,7 @@ def test_a_checkpoint_of_the_original_is_converted_there_and_back(tmp_path):
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.splitlines() == [
         f"{file}: has no optimizer_discriminator, optimizer_generator, optimizer_kp_detector;"
-        " fresh ones take the place",
+        " new ones take their place",
         f"wrote {tmp_path}/W/checkpoints/0",
     ]
     assert load_config(tmp_path / "W").model.num_kp == 3  # no --config is needed from here on

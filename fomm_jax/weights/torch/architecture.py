@@ -1,4 +1,4 @@
-"""What a checkpoint of the original tells of its architecture, in the words of our config."""
+"""The fields of `config.model` that the tensors of an original checkpoint determine."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,49 +10,34 @@ import numpy as np
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
 
-TorchStates = Mapping[str, Mapping[str, np.ndarray]]  # state dicts by network
+TorchState = Mapping[str, np.ndarray]  # a state dict
+TorchStates = Mapping[str, TorchState]  # by network
 
 
-class Finding(NamedTuple):
-    """The value of a field of `config.model`, and the tensor that tells it."""
+class ConfigField(NamedTuple):
+    """A field of `config.model` with the value that fits a checkpoint, and the tensor behind it."""
 
-    field: str
+    name: str
     value: Any
     network: str
     key: str
     at_least: bool = False  # larger values fit as well
 
 
-def find_architecture(states: TorchStates) -> Iterator[Finding]:
-    """What the names and shapes of a checkpoint's tensors tell.
+def find_config_fields(states: TorchStates) -> Iterator[ConfigField]:
+    """Yield the fields of `config.model` that the names and shapes of tensors determine.
 
     Args:
-      states: of `kp_detector`, `generator` and, where there is one, `discriminator`.
-    """
-    detector, generator = states["kp_detector"], states["generator"]
-    jacobian = detector.get("jacobian.weight")
-    yield Finding("num_kp", _width(detector, "kp.weight"), "kp_detector", "kp.weight")
-    yield Finding("estimate_jacobian", jacobian is not None, "kp_detector", "jacobian.weight")
-    if jacobian is not None:
-        single = len(jacobian) == 4 and _width(detector, "kp.weight") != 1
-        yield Finding("kp_detector.single_jacobian_map", single, "kp_detector", "jacobian.weight")
-    yield from _hourglass(detector, "kp_detector", "kp_detector", "", "predictor")
+      states: the state dicts of `kp_detector`, `generator` and, unless the checkpoint has none,
+        `discriminator`.
 
-    first = "first.conv.weight"
-    yield Finding("generator.block_expansion", _width(generator, first), "generator", first)
-    yield from _encoder(generator, "generator", "generator", "num_down_blocks", "down_blocks")
-    count = _count(generator, r"bottleneck\.r(\d+)\.")
-    key = f"bottleneck.r{count - 1}.conv1.weight"
-    yield Finding("generator.num_bottleneck_blocks", count, "generator", key)
-    occlusion = "dense_motion_network.occlusion.weight"
-    yield Finding(
-        "generator.estimate_occlusion_map", occlusion in generator, "generator", occlusion
-    )
-    yield from _hourglass(
-        generator, "generator", "generator.dense_motion", "dense_motion_network.", "hourglass"
-    )
+    Raises:
+      InputError: a tensor is missing that every checkpoint of the original has.
+    """
+    yield from _detector_fields(states["kp_detector"])
+    yield from _generator_fields(states["generator"])
     if "discriminator" in states:
-        yield from _discriminator(states["discriminator"])
+        yield from _discriminator_fields(states["discriminator"])
 
 
 def check_architecture(
@@ -60,85 +45,130 @@ def check_architecture(
     states: TorchStates,
     expected: Mapping[tuple[str, str], tuple[int, ...]],
 ) -> None:
-    """Compare a checkpoint's architecture with the config's.
+    """Raise InputError if a field of `config.model` does not fit a checkpoint.
 
     Args:
       config: the config.
-      states: of the checkpoint.
+      states: the state dicts of the checkpoint.
       expected: the shapes of all tensors that the config asks for, by network and key.
 
     Raises:
-      InputError: they disagree; the message names the field, both shapes and the value that fits.
+      InputError: a field does not fit; the message names it, both shapes and the value that fits.
     """
-    for field, value, network, key, at_least in find_architecture(states):
-        ours = attrgetter(field)(config.model)
-        if ours == value or (at_least and ours > value):
+    for field in find_config_fields(states):
+        configured = attrgetter(field.name)(config.model)
+        if configured == field.value or (field.at_least and configured > field.value):
             continue
-        tensor, shape = states[network].get(key), expected.get((network, key))
+        tensor = states[field.network].get(field.key)
         raise InputError(
-            f"config.model.{field} is {ours!r}, where the checkpoint fits"
-            f" {'at least ' if at_least else ''}{value!r}: {network}.{key} has shape"
-            f" {tensor.shape if tensor is not None else '(none, it is not there)'},"
-            f" the config asks for {shape or '(none)'}"
+            f"config.model.{field.name} is {configured!r}, where the checkpoint fits"
+            f" {'at least ' if field.at_least else ''}{field.value!r}: {field.network}.{field.key}"
+            f" has shape {tensor.shape if tensor is not None else '(none, it is not there)'},"
+            f" the config asks for {expected.get((field.network, field.key)) or '(none)'}"
         )
 
 
-def _hourglass(
-    state: Mapping[str, np.ndarray], network: str, section: str, prefix: str, hourglass: str
-) -> Iterator[Finding]:
-    """The fields of a section with an hourglass that sees a shrunk frame."""
-    last = _count(state, rf"{prefix}{hourglass}\.decoder\.up_blocks\.(\d+)\.") - 1
-    key = f"{prefix}{hourglass}.decoder.up_blocks.{last}.conv.weight"
-    yield Finding(f"{section}.block_expansion", _width(state, key), network, key)
-    blocks = f"{prefix}{hourglass}.encoder.down_blocks"
-    yield from _encoder(state, network, section, "num_blocks", blocks)
-    key = f"{prefix}down.weight"
-    # An anti-aliasing kernel for the scale 1/n has a side of 4n - 3 (`geometry.antialias_kernel`).
-    scale = 4 / (state[key].shape[-1] + 3) if key in state else 1.0
-    yield Finding(f"{section}.scale_factor", scale, network, key)
+def _detector_fields(state: TorchState) -> Iterator[ConfigField]:
+    """Yield the number of keypoints and the fields of the keypoint detector's section."""
+    network = "kp_detector"
+    yield ConfigField("num_kp", _out_channels(state, "kp.weight"), network, "kp.weight")
+    key = "jacobian.weight"
+    jacobian = state.get(key)
+    yield ConfigField("estimate_jacobian", jacobian is not None, network, key)
+    if jacobian is not None:
+        is_single = len(jacobian) == 4 and _out_channels(state, "kp.weight") != 1
+        yield ConfigField("kp_detector.single_jacobian_map", is_single, network, key)
+    yield from _hourglass_fields(state, network, "kp_detector", "predictor")
 
 
-def _encoder(
-    state: Mapping[str, np.ndarray], network: str, section: str, count_field: str, blocks: str
-) -> Iterator[Finding]:
-    """The number of blocks that double the channels, and the bound of these."""
-    count = _count(state, rf"{re.escape(blocks)}\.(\d+)\.")
-    key = f"{blocks}.{count - 1}.conv.weight"
-    yield Finding(f"{section}.{count_field}", count, network, key)
-    keys = [f"{blocks}.{i}.conv.weight" for i in range(count)]
-    keys = [key if key in state else f"{key}_orig" for key in keys]  # under spectral norm
-    widths = [_width(state, key) for key in keys]
-    bounded = [i for i in range(1, count) if widths[i] < 2 * widths[i - 1]]
-    at = bounded[0] if bounded else count - 1
-    yield Finding(f"{section}.max_features", widths[at], network, keys[at], at_least=not bounded)
+def _generator_fields(state: TorchState) -> Iterator[ConfigField]:
+    """Yield the fields of the generator's section, the dense motion network's among them."""
+    network = "generator"
+    key = "first.conv.weight"
+    yield ConfigField("generator.block_expansion", _out_channels(state, key), network, key)
+    yield from _encoder_fields(state, network, "generator.num_down_blocks", "down_blocks")
+    count = _count(state, r"bottleneck\.r(\d+)\.")
+    key = f"bottleneck.r{count - 1}.conv1.weight"
+    yield ConfigField("generator.num_bottleneck_blocks", count, network, key)
+    key = "dense_motion_network.occlusion.weight"
+    yield ConfigField("generator.estimate_occlusion_map", key in state, network, key)
+    hourglass = "dense_motion_network.hourglass"
+    yield from _hourglass_fields(state, network, "generator.dense_motion", hourglass)
 
 
-def _discriminator(state: Mapping[str, np.ndarray]) -> Iterator[Finding]:
-    """The fields of the discriminator's section, whose scales are in the names of its parts."""
+def _discriminator_fields(state: TorchState) -> Iterator[ConfigField]:
+    """Yield the fields of the discriminator's section, whose scales are in the names of modules."""
+    network = "discriminator"
     names = list(dict.fromkeys(key.split(".")[1] for key in state))
     scales = tuple(float(name.replace("-", ".")) for name in names)
-    part = f"discs.{names[0]}"
-    spectral = f"{part}.conv.weight_orig" in state
-    first = f"{part}.down_blocks.0.conv.weight{'_orig' if spectral else ''}"
-    yield Finding("discriminator.scales", scales, "discriminator", f"discs.{names[-1]}.conv.bias")
-    yield Finding("discriminator.sn", spectral, "discriminator", f"{part}.conv.weight_orig")
-    yield Finding("discriminator.use_kp", state[first].shape[1] > 3, "discriminator", first)
-    yield Finding(
-        "discriminator.block_expansion", _width(state, first) // 2, "discriminator", first
-    )
-    yield from _encoder(
-        state, "discriminator", "discriminator", "num_blocks", f"{part}.down_blocks"
-    )
+    module = f"discs.{names[0]}"
+    is_spectral = f"{module}.conv.weight_orig" in state
+    first = f"{module}.down_blocks.0.conv.weight{'_orig' if is_spectral else ''}"
+    width = _out_channels(state, first)
+    yield ConfigField("discriminator.scales", scales, network, f"discs.{names[-1]}.conv.bias")
+    yield ConfigField("discriminator.sn", is_spectral, network, f"{module}.conv.weight_orig")
+    yield ConfigField("discriminator.use_kp", state[first].shape[1] > 3, network, first)
+    yield ConfigField("discriminator.block_expansion", width // 2, network, first)
+    yield from _encoder_fields(state, network, "discriminator.num_blocks", f"{module}.down_blocks")
 
 
-def _width(state: Mapping[str, np.ndarray], key: str) -> int:
-    """The number of channels that a convolution gives."""
+def _hourglass_fields(
+    state: TorchState, network: str, section: str, hourglass: str
+) -> Iterator[ConfigField]:
+    """Yield the fields of a section whose hourglass takes frames at a reduced scale.
+
+    Args:
+      state: the state dict of the network.
+      network: its name.
+      section: the section of `config.model`.
+      hourglass: the path of the hourglass in the network.
+    """
+    last = _count(state, rf"{re.escape(hourglass)}\.decoder\.up_blocks\.(\d+)\.") - 1
+    key = f"{hourglass}.decoder.up_blocks.{last}.conv.weight"
+    yield ConfigField(f"{section}.block_expansion", _out_channels(state, key), network, key)
+    blocks = f"{hourglass}.encoder.down_blocks"
+    yield from _encoder_fields(state, network, f"{section}.num_blocks", blocks)
+    parent = hourglass.rpartition(".")[0]
+    key = f"{parent}.down.weight" if parent else "down.weight"
+    # An anti-aliasing kernel for the scale 1/n has a side of 4n - 3 (`geometry.antialias_kernel`).
+    scale = 4 / (state[key].shape[-1] + 3) if key in state else 1.0
+    yield ConfigField(f"{section}.scale_factor", scale, network, key)
+
+
+def _encoder_fields(
+    state: TorchState, network: str, count_field: str, blocks: str
+) -> Iterator[ConfigField]:
+    """Yield the number of blocks that double the channels, and the bound of the channels.
+
+    Args:
+      state: the state dict of the network.
+      network: its name.
+      count_field: the field for the number of blocks; the bound's is beside it in the section.
+      blocks: the path of the blocks in the network.
+    """
+    count = _count(state, rf"{re.escape(blocks)}\.(\d+)\.")
+    yield ConfigField(count_field, count, network, f"{blocks}.{count - 1}.conv.weight")
+    keys = [f"{blocks}.{i}.conv.weight" for i in range(count)]
+    keys = [key if key in state else f"{key}_orig" for key in keys]  # under spectral norm
+    widths = [_out_channels(state, key) for key in keys]
+    bounded = [i for i in range(1, count) if widths[i] < 2 * widths[i - 1]]
+    index = bounded[0] if bounded else count - 1
+    bound_field = f"{count_field.rpartition('.')[0]}.max_features"
+    yield ConfigField(bound_field, widths[index], network, keys[index], at_least=not bounded)
+
+
+def _out_channels(state: TorchState, key: str) -> int:
+    """Return the number of output channels of a convolution.
+
+    Raises:
+      InputError: the checkpoint has no such convolution.
+    """
     if key not in state:
         raise InputError(f"the checkpoint has no {key}; expected a checkpoint of the original")
     return len(state[key])
 
 
-def _count(state: Mapping[str, np.ndarray], pattern: str) -> int:
-    """One more than the highest number in the keys that begin with a pattern."""
+def _count(state: TorchState, pattern: str) -> int:
+    """Return one more than the highest number that a pattern extracts from the keys' beginnings."""
     matches = (re.match(pattern, key) for key in state)
     return max((int(match[1]) + 1 for match in matches if match), default=0)

@@ -1,0 +1,94 @@
+"""Convert weights between PyTorch's files and ours.
+
+Each function returns the lines that tell its user what it wrote.
+"""
+
+import jax
+
+from fomm_jax.config.schema import Config
+from fomm_jax.errors import InputError, naming
+from fomm_jax.weights.checkpoints import Checkpoints, find_checkpoint, restore_epoch, restore_state
+from fomm_jax.weights.torch.names import (
+    OPTIMIZER_KEYS,
+    load_train_state,
+    read_original,
+    to_checkpoint,
+)
+from fomm_jax.weights.torch.reader import read_torch_file
+from fomm_jax.weights.torch.writer import write_torch_file
+from fomm_jax.weights.train_state import initial_state, make_optimizers
+from fomm_jax.weights.vgg import from_torch_state, save_vgg
+
+
+def convert_from_torch(config: Config, source: str, target: str) -> list[str]:
+    """Convert a checkpoint of the original into one of ours.
+
+    Args:
+      config: the architecture.
+      source: the original's file.
+      target: the folder to write to; afterwards it serves as a workdir.
+
+    Raises:
+      InputError: the file cannot be read or does not fit the config, or the folder has a checkpoint
+        already or cannot be written.
+    """
+    checkpoint = read_original(source)
+    # Any length of an epoch gives the same state: the schedule uses it in training only.
+    optimizers = make_optimizers(config.train, steps_per_epoch=1)
+    with naming(source):
+        state = load_train_state(config, checkpoint, optimizers)
+    absent = sorted({"discriminator", *OPTIMIZER_KEYS.values()} - checkpoint.keys())
+    step, epoch = int(state.step), checkpoint.get("epoch", 0)
+    del checkpoint  # it is large, and Orbax needs memory too
+    with Checkpoints(target, keep=1, config=config) as checkpoints:
+        if checkpoints.latest_step is not None:
+            raise InputError(f"{checkpoints.folder}: has a checkpoint already; expected none")
+        checkpoints.save(step, state, epoch)
+    lines = [f"{source}: has no {', '.join(absent)}; new ones take their place"] if absent else []
+    return [*lines, f"wrote {checkpoints.folder / str(step)}"]
+
+
+def convert_to_torch(config: Config, source: str, target: str) -> list[str]:
+    """Convert a checkpoint of ours into a file that the original's `load_state_dict` takes.
+
+    Args:
+      config: the architecture and the learning rates.
+      source: a checkpoint, or a folder whose newest checkpoint is converted.
+      target: the file to write.
+
+    Raises:
+      InputError: there is no checkpoint, it is damaged or of another architecture, or the file
+        cannot be written.
+    """
+    path = find_checkpoint(source)
+    optimizers = make_optimizers(config.train, steps_per_epoch=1)
+    abstract = jax.eval_shape(lambda key: initial_state(config, optimizers, key), jax.random.key(0))
+    state = restore_state(path, abstract)
+    write_torch_file(target, to_checkpoint(config, state, restore_epoch(path)))
+    lines = [f"wrote {target}"]
+    if (path / "averages").is_dir():
+        lines.insert(
+            0,
+            f"{path}: its averaged weights are left out; the file has the weights that training"
+            " continues with",
+        )
+    return lines
+
+
+def convert_perceptual(network: str, source: str, target: str) -> list[str]:
+    """Convert torchvision's weights of a VGG for the config field `perceptual.weights`.
+
+    Args:
+      network: "vgg16" or "vgg19".
+      source: torchvision's file.
+      target: the file to write, with or without its ending .npz.
+
+    Raises:
+      InputError: the file cannot be read or holds another network, or the target cannot be written.
+    """
+    state = read_torch_file(source)
+    if not isinstance(state, dict):
+        raise InputError(f"{source}: not a state dict")
+    with naming(source):
+        weights = from_torch_state(network, state)
+    return [f"wrote {save_vgg(target, weights)}"]

@@ -1,0 +1,69 @@
+"""Describe what a file of PyTorch's holds."""
+
+import hashlib
+import pathlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from fomm_jax.weights.torch.architecture import find_config_fields
+from fomm_jax.weights.torch.reader import read_torch_file
+
+# Tensors of a state dict that are not trained: statistics, power iterations, constant kernels.
+NOT_TRAINED = re.compile(
+    r"(\.running_mean|\.running_var|\.num_batches_tracked|\.weight_[uv]|\bdown\.weight)$"
+)
+
+
+def describe_torch_file(path: str) -> Iterator[str]:
+    """Yield lines on a file: its checksum and plain values, then each module with its tensors.
+
+    The lines on a checkpoint of the original begin with the fields of `config.model` that fit it.
+
+    Raises:
+      InputError: the file cannot be read.
+    """
+    tree = read_torch_file(path)
+    with pathlib.Path(path).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    yield f"{path}: sha256 {digest}"
+    modules = tree if isinstance(tree, dict) else {"": tree}
+    if all(isinstance(value, np.ndarray) for value in modules.values()):
+        modules = {"tensors": modules}  # a bare state dict
+    if {"kp_detector", "generator"} <= modules.keys():
+        yield "config.model that fits:"
+        for field in find_config_fields(modules):
+            yield f"  {field.name} = {'at least ' if field.at_least else ''}{field.value!r}"
+    for name, module in modules.items():
+        yield from _describe_module(name, module)
+
+
+def _describe_module(name: str, module: Any) -> Iterator[str]:
+    """Yield lines on an entry of a file: a plain value, a state dict or an optimiser's state."""
+    tensors = dict(_tensors(module, ""))
+    if not tensors:
+        yield f"{name}: {module!r}"
+        return
+    yield f"{name}: {len(tensors)} tensors, {_num_values(tensors):,} values"
+    is_state_dict = isinstance(module, dict) and tensors.keys() == module.keys()
+    if is_state_dict:
+        trained = {key: t for key, t in tensors.items() if not NOT_TRAINED.search(f".{key}")}
+        yield f"  {_num_values(trained):,} parameters"
+    for key, tensor in tensors.items():
+        yield f"  {key} {tensor.dtype} {tensor.shape}"
+
+
+def _num_values(tensors: Mapping[str, np.ndarray]) -> int:
+    return sum(tensor.size for tensor in tensors.values())
+
+
+def _tensors(node: Any, name: str) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the tensors in a tree by their dotted names."""
+    if isinstance(node, np.ndarray):
+        yield name, node
+    elif isinstance(node, dict | list | tuple):
+        children = node.items() if isinstance(node, dict) else enumerate(node)
+        for key, child in children:
+            yield from _tensors(child, f"{name}.{key}" if name else str(key))
