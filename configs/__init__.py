@@ -1,1 +1,1 @@
-"""Configurations, one `get_config()` a model; `from_yaml` reads those of the original."""
+"""One file with a `get_config()` for each model; `from_yaml` reads a file of the original."""

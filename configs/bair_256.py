@@ -1,10 +1,9 @@
-"""BAIR robot pushing at 256x256, first-order model with adversarial loss.
-
-Paper (table of video reconstruction): L1 0.027.
+"""BAIR robot pushing at 256x256: the first-order model with adversarial loss.
 
     python main.py --config=configs/bair_256.py --workdir=W --mode=train
 
-Cost: the original chose the batch size for 2 or 4 Titan X; not measured here.
+Cost: not measured here. The original chose the batch size for 2 or 4 Titan X.
+Score: L1 0.027 in the paper's table of video reconstruction.
 """
 
 from ml_collections import ConfigDict
@@ -13,7 +12,7 @@ from configs import base
 
 
 def get_config() -> ConfigDict:
-    """The configuration of the model."""
+    """Return the configuration of the model."""
     config = base.get_config()
     config.dataset.root_dir = "data/bair"
     config.dataset.augmentation.update(brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)

@@ -1,6 +1,8 @@
 """Any model of the original, from its own YAML file.
 
-python main.py --config=configs/from_yaml.py:PATH.yaml --workdir=W --mode=train
+    python main.py --config=configs/from_yaml.py:PATH.yaml --workdir=W --mode=train
+
+Cost and score: those of the model.
 """
 
 from ml_collections import ConfigDict
@@ -10,10 +12,10 @@ from fomm_jax.errors import InputError
 
 
 def get_config(path: str = "") -> ConfigDict:
-    """The configuration in a YAML file of the original.
+    """Return the configuration in a YAML file of the original.
 
     Raises:
-      InputError: as `read_original_yaml`, or no file is named.
+      InputError: no file is named; or the errors of `read_original_yaml`.
     """
     if not path:
         raise InputError("configs/from_yaml.py: expected a file, as in configs/from_yaml.py:PATH")

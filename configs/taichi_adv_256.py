@@ -1,11 +1,12 @@
-"""Tai-Chi-HD at 256x256, adversarial, with the keypoints shown to the discriminator.
+"""Tai-Chi-HD at 256x256, adversarial: the discriminator sees the keypoints.
 
-The keypoint detector does not learn (its learning rate is 0), so this goes on from a model that
-`taichi_256` has trained. Paper: no figures for this variant.
+The keypoint detector does not learn, since its learning rate is 0. Begin from a model that
+`taichi_256` has trained.
 
     python main.py --config=configs/taichi_adv_256.py --workdir=W --mode=train
 
-Cost: the original chose the batch size for 2 or 4 Titan X; not measured here.
+Cost: not measured here. The original chose the batch size for 2 or 4 Titan X.
+Score: the paper gives none for this variant.
 """
 
 from ml_collections import ConfigDict
@@ -14,15 +15,12 @@ from configs import base
 
 
 def get_config() -> ConfigDict:
-    """The configuration of the model."""
+    """Return the configuration of the model."""
     config = base.get_config()
     config.dataset.update(
         root_dir="data/taichi-png", id_sampling=True, pairs_list="data/taichi256.csv"
     )
     config.dataset.augmentation.update(brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
     config.model.discriminator.use_kp = True
-    config.train.update(
-        num_epochs=150, num_repeats=150, epoch_milestones=(), batch_size=27, checkpoint_freq=50
-    )
-    config.train.lr_kp_detector = 0
+    config.train.update(num_epochs=150, num_repeats=150, batch_size=27, lr_kp_detector=0.0)
     return config

@@ -1,10 +1,12 @@
-"""The smallest model in which every part is at work, adversarial loss included: for tests.
+"""The smallest model that uses every part, adversarial loss included: for tests.
 
-It learns nothing of use: four steps at 32x32, with random weights in the perceptual network.
+It learns nothing useful: it takes four steps at 32x32, with random weights in the perceptual
+network.
 
     python main.py --config=configs/tiny.py --workdir=W --mode=train --config.dataset.root_dir=D
 
-Score: none. Cost: not measured.
+Cost: not measured.
+Score: none.
 """
 
 from ml_collections import ConfigDict
@@ -14,7 +16,7 @@ from fomm_jax.config.schema import Config
 
 
 def get_config() -> ConfigDict:
-    """The configuration of the model."""
+    """Return the configuration of the model."""
     config = to_config_dict(Config())
     config.dataset.frame_shape = (32, 32, 3)
     config.dataset.augmentation.update(time_flip=True, horizontal_flip=True)
@@ -24,11 +26,7 @@ def get_config() -> ConfigDict:
         block_expansion=4, max_features=16, num_blocks=2, scale_factor=0.5
     )
     config.model.generator.update(
-        block_expansion=4,
-        max_features=16,
-        num_down_blocks=2,
-        num_bottleneck_blocks=1,
-        estimate_occlusion_map=True,
+        block_expansion=4, max_features=16, num_bottleneck_blocks=1, estimate_occlusion_map=True
     )
     config.model.generator.dense_motion.update(
         block_expansion=4, max_features=16, num_blocks=2, scale_factor=0.5
@@ -43,10 +41,10 @@ def get_config() -> ConfigDict:
         checkpoint_every=2,
         log_every=1,
         visualize_every=2,
-        scales=(1, 0.5),
+        scales=(1.0, 0.5),
     )
-    config.train.loss_weights.update(generator_gan=1, feature_matching=(10, 10))
-    config.perceptual.update(network="vgg19", weights="random")
+    config.train.loss_weights.update(generator_gan=1.0, feature_matching=(10.0, 10.0))
+    config.perceptual.weights = "random"
 
     config.reconstruct.batch_size = 2
     config.animate.update(num_pairs=2, batch_size=2)

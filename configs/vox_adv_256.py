@@ -1,10 +1,9 @@
-"""VoxCeleb at 256x256, adversarial, with the keypoints shown to the discriminator.
-
-Paper: no figures for this variant.
+"""VoxCeleb at 256x256, adversarial: the discriminator sees the keypoints.
 
     python main.py --config=configs/vox_adv_256.py --workdir=W --mode=train
 
-Cost: the original chose the batch size for 2 or 4 Titan X; not measured here.
+Cost: not measured here. The original chose the batch size for 2 or 4 Titan X.
+Score: the paper gives none for this variant.
 """
 
 from ml_collections import ConfigDict
@@ -13,12 +12,10 @@ from configs import base
 
 
 def get_config() -> ConfigDict:
-    """The configuration of the model."""
+    """Return the configuration of the model."""
     config = base.get_config()
     config.dataset.update(root_dir="data/vox-png", id_sampling=True, pairs_list="data/vox256.csv")
     config.dataset.augmentation.update(brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
     config.model.discriminator.use_kp = True
-    config.train.update(
-        num_epochs=150, num_repeats=75, epoch_milestones=(), batch_size=36, checkpoint_freq=50
-    )
+    config.train.update(num_epochs=150, batch_size=36)
     return config

@@ -1,1 +1,1 @@
-"""The configuration: its fields, and how files and flags become one."""
+"""The configuration: its fields, their bounds, and how it is read from files and flags."""

@@ -1,7 +1,8 @@
-"""Configurations of the original, from its YAML files.
+"""Read the YAML files that configure the original implementation.
 
-Where a section says nothing, the default of the original's constructor holds, not that of `Config`.
-What the original has no key for, such as the weights of the perceptual network, is as in `Config`.
+A key that the file leaves out has the default of the original's constructors, which is mostly the
+default of `Config`; `Section.defaults` states where it is not. A field of `Config` that the
+original does not know, such as the weights of the perceptual network, has the default of `Config`.
 """
 
 import dataclasses
@@ -14,7 +15,7 @@ import yaml
 from ml_collections import ConfigDict
 
 from fomm_jax.config.parsing import parse, to_config_dict
-from fomm_jax.errors import InputError
+from fomm_jax.errors import InputError, naming
 from fomm_jax.files import reading
 
 
@@ -22,81 +23,77 @@ from fomm_jax.files import reading
 class Section:
     """A section of the YAML file."""
 
-    name: str  # of the section of `Config` that takes its keys
-    needed: tuple[str, ...] = ()  # keys that the original cannot do without
-    defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of the other keys
+    name: str  # the section of `Config` that has the keys as fields
+    required: tuple[str, ...] = ()  # keys that the original cannot do without
+    optional: tuple[str, ...] = ()  # all other keys
+    defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # where `Config` differs
     may_be_absent: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """All keys of the section, without the sections in it."""
-        return (*self.needed, *self.defaults)
+        """All keys of the section. The sections inside it are not among them."""
+        return (*self.required, *self.optional)
 
 
-# By their dotted names; a section stands after the one that it is in.
+# The sections by their dotted names in the file. Each stands after the one that contains it.
 SECTIONS = {
     "dataset_params": Section(
         "dataset",
-        ("root_dir",),
-        {"frame_shape": (256, 256, 3), "id_sampling": False, "random_seed": 0, "pairs_list": None},
+        required=("root_dir",),
+        optional=("frame_shape", "id_sampling", "random_seed", "pairs_list"),
     ),
     "dataset_params.augmentation_params": Section("dataset.augmentation", may_be_absent=True),
     "dataset_params.augmentation_params.flip_param": Section(
-        "dataset.augmentation",
-        defaults={"time_flip": False, "horizontal_flip": False},
-        may_be_absent=True,
+        "dataset.augmentation", optional=("time_flip", "horizontal_flip"), may_be_absent=True
     ),
     "dataset_params.augmentation_params.rotation_param": Section(
-        "dataset.augmentation", ("degrees",), may_be_absent=True
+        "dataset.augmentation", required=("degrees",), may_be_absent=True
     ),
     "dataset_params.augmentation_params.resize_param": Section(
         "dataset.augmentation",
-        defaults={"ratio": (3 / 4, 4 / 3), "interpolation": "nearest"},
+        optional=("ratio", "interpolation"),
+        defaults={"ratio": (3 / 4, 4 / 3)},
         may_be_absent=True,
     ),
     "dataset_params.augmentation_params.crop_param": Section(
-        "dataset.augmentation", ("size",), may_be_absent=True
+        "dataset.augmentation", required=("size",), may_be_absent=True
     ),
     "dataset_params.augmentation_params.jitter_param": Section(
         "dataset.augmentation",
-        defaults={"brightness": 0, "contrast": 0, "saturation": 0, "hue": 0},
+        optional=("brightness", "contrast", "saturation", "hue"),
         may_be_absent=True,
     ),
     "model_params": Section("model"),
     "model_params.common_params": Section(
-        "model", ("num_kp", "num_channels"), {"estimate_jacobian": False}
+        "model",
+        required=("num_kp", "num_channels"),
+        optional=("estimate_jacobian",),
+        defaults={"estimate_jacobian": False},
     ),
     "model_params.kp_detector_params": Section(
         "model.kp_detector",
-        ("temperature", "block_expansion", "max_features", "num_blocks"),
-        {"scale_factor": 1, "single_jacobian_map": False, "pad": 0},
+        required=("temperature", "block_expansion", "max_features", "num_blocks"),
+        optional=("scale_factor", "single_jacobian_map", "pad"),
     ),
     "model_params.generator_params": Section(
         "model.generator",
-        ("block_expansion", "max_features", "num_down_blocks", "num_bottleneck_blocks"),
-        {"estimate_occlusion_map": False},
+        required=("block_expansion", "max_features", "num_down_blocks", "num_bottleneck_blocks"),
+        optional=("estimate_occlusion_map",),
     ),
-    # The original also has a generator without dense motion, which moves nothing.
+    # The original also has a generator without dense motion, which cannot animate anything.
     "model_params.generator_params.dense_motion_params": Section(
         "model.generator.dense_motion",
-        ("block_expansion", "max_features", "num_blocks"),
-        {"scale_factor": 1, "kp_variance": 0.01},
+        required=("block_expansion", "max_features", "num_blocks"),
+        optional=("scale_factor", "kp_variance"),
     ),
     "model_params.discriminator_params": Section(
         "model.discriminator",
-        ("scales",),
-        {
-            "block_expansion": 64,
-            "max_features": 512,
-            "num_blocks": 4,
-            "sn": False,
-            "use_kp": False,
-            "kp_variance": 0.01,
-        },
+        required=("scales",),
+        optional=("block_expansion", "max_features", "num_blocks", "sn", "use_kp", "kp_variance"),
     ),
     "train_params": Section(
         "train",
-        (
+        required=(
             "num_epochs",
             "num_repeats",
             "epoch_milestones",
@@ -108,13 +105,16 @@ SECTIONS = {
             "checkpoint_freq",
         ),
     ),
-    # Without one of its last two keys the original's transform is affine.
+    # If one of its two optional keys is missing, the original's transform is affine.
     "train_params.transform_params": Section(
-        "train.transform", ("sigma_affine",), {"sigma_tps": 0, "points_tps": 0}
+        "train.transform",
+        required=("sigma_affine",),
+        optional=("sigma_tps", "points_tps"),
+        defaults={"sigma_tps": 0, "points_tps": 0},
     ),
     "train_params.loss_weights": Section(
         "train.loss_weights",
-        (
+        required=(
             "generator_gan",
             "discriminator_gan",
             "feature_matching",
@@ -123,25 +123,22 @@ SECTIONS = {
             "equivariance_jacobian",
         ),
     ),
-    "reconstruction_params": Section("reconstruct", ("num_videos", "format"), may_be_absent=True),
-    "animate_params": Section("animate", ("num_pairs", "format"), may_be_absent=True),
+    "reconstruction_params": Section(
+        "reconstruct", required=("num_videos", "format"), may_be_absent=True
+    ),
+    "animate_params": Section("animate", required=("num_pairs", "format"), may_be_absent=True),
     "animate_params.normalization_params": Section(
         "animate.normalization",
-        defaults={
-            "adapt_movement_scale": False,
-            "use_relative_movement": False,
-            "use_relative_jacobian": False,
-        },
+        optional=("adapt_movement_scale", "use_relative_movement", "use_relative_jacobian"),
+        defaults={"use_relative_movement": False, "use_relative_jacobian": False},
     ),
     "visualizer_params": Section(
-        "visualize",
-        defaults={"kp_size": 5, "draw_border": False, "colormap": "gist_rainbow"},
-        may_be_absent=True,
+        "visualize", optional=("kp_size", "draw_border", "colormap"), may_be_absent=True
     ),
-    # Not the original's: for weights that an older torch has trained.
-    "compat": Section("compat", defaults={"align_corners": False}, may_be_absent=True),
+    # Not one of the original's sections: it is for weights that an older torch has trained.
+    "compat": Section("compat", optional=("align_corners",), may_be_absent=True),
 }
-# Keys that have another name in `Config`, where it is not plain from the section what they are of.
+# Keys that have another name in `Config`, where the section would not tell what they belong to.
 NAMES = {
     "degrees": "rotation_degrees",
     "ratio": "resize_ratio",
@@ -151,53 +148,54 @@ NAMES = {
 
 
 def read_original_yaml(path: str) -> ConfigDict:
-    """The configuration in a YAML file of the original.
+    """Read the configuration in a YAML file of the original.
+
+    Whether its values can work is not checked here but by `parsing.from_config_dict`, after the
+    command line has changed some of them.
 
     Raises:
-      InputError: when the file cannot be read, lacks what the original needs, or has an unknown
-        key or a value of the wrong type. Whether the values can work is asked later, when those
-        of the command line are in.
+      InputError: the file cannot be read, lacks a key that the original needs, or has an unknown
+        key or a value of the wrong type.
     """
     try:
         with reading(path):
             tree = yaml.safe_load(Path(path).read_bytes())
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    try:
+    with naming(path):
         return to_config_dict(parse(_translate(tree)))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
 
 
 def _translate(tree: Any) -> dict[str, Any]:
-    """The file's content by the names of `Config`, for `parse`."""
-    found = {"": tree}
-    _refuse_unknown_keys("", tree, keys=())
+    """Return the content of a file under the names of `Config`, as `parse` takes it."""
+    contents = {"": tree}  # of the sections that the file has
+    _check_keys("", tree, keys=())
     values: dict[str, Any] = {}
     for path, section in SECTIONS.items():
         parent, _, name = path.rpartition(".")
-        content = found.get(parent, {}).get(name)
+        content = contents.get(parent, {}).get(name)
         if content is None:
-            if parent in found and not section.may_be_absent:
+            if parent in contents and not section.may_be_absent:
                 raise InputError(
                     f"{path}: missing, and a model without this section is not supported"
                 )
             continue
-        _refuse_unknown_keys(path, content, section.keys)
-        for key in section.needed:
+        _check_keys(path, content, section.keys)
+        for key in section.required:
             if key not in content:
                 raise InputError(f"{path}.{key}: missing")
-        found[path] = content
+        contents[path] = content
         target = values
         for part in section.name.split("."):
             target = target.setdefault(part, {})
-        for key in section.keys:
-            value = content[key] if key in content else section.defaults[key]
-            target[NAMES.get(key, key)] = _range_or_square(key, value)
+        for key, value in {**section.defaults, **content}.items():
+            if key in section.keys:
+                target[NAMES.get(key, key)] = _range_or_square(key, value)
     return values
 
 
-def _refuse_unknown_keys(path: str, content: Any, keys: tuple[str, ...]) -> None:
+def _check_keys(path: str, content: Any, keys: tuple[str, ...]) -> None:
+    """Raise an `InputError` if a section has a key that is neither one of `keys` nor a section."""
     if not isinstance(content, Mapping):
         raise InputError(f"{path or 'the file'}: expected a section with keys, got {content!r:.60}")
     known = [*SECTIONS, *(f"{name}.{key}" for name in SECTIONS for key in SECTIONS[name].keys)]
@@ -209,7 +207,7 @@ def _refuse_unknown_keys(path: str, content: Any, keys: tuple[str, ...]) -> None
 
 
 def _range_or_square(key: str, value: Any) -> Any:
-    """An angle x stands for (-x, x), a size for a square; everything else for itself."""
+    """Return (-x, x) for an angle x and (x, x) for a size x; any other value as it is."""
     if isinstance(value, int | float):
         if key == "degrees":
             return (-value, value)

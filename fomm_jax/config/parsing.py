@@ -1,4 +1,4 @@
-"""Between the `ConfigDict` of a configuration file and the frozen `Config` that the code reads."""
+"""Conversion between `Config`, which the code reads, and the `ConfigDict` that users edit."""
 
 import dataclasses
 import difflib
@@ -12,60 +12,62 @@ from typing import Any, get_args, get_origin, get_type_hints
 from ml_collections import ConfigDict, config_dict
 
 from fomm_jax.config.schema import Config
-from fomm_jax.config.validation import validate
+from fomm_jax.config.validation import check_config
 from fomm_jax.errors import InputError
 
 
 def to_config_dict(config: Config) -> ConfigDict:
-    """The configuration as a `ConfigDict`, every field of which can be set on the command line."""
+    """Return the configuration as a `ConfigDict`, whose fields the command line can set."""
     return ConfigDict(_to_dict(config))
 
 
 def from_config_dict(values: ConfigDict) -> Config:
-    """The configuration that a `ConfigDict` describes, checked.
+    """Return the configuration that a `ConfigDict` describes, checked by `check_config`.
 
-    Fields that it leaves out have the value of the dataclass. A whole number stands for a float
-    and a list for a tuple; nothing else is converted.
+    A field that is left out has its default. A whole number is accepted for a float, and a list
+    for a tuple; no other type is converted.
 
     Raises:
-      InputError: on an unknown key, a value of the wrong type, or a value that cannot work.
+      InputError: there is an unknown key, a value of the wrong type, or a value that cannot work.
     """
     config = parse(values.to_dict())
-    validate(config)
+    check_config(config)
     return config
 
 
 def parse(values: Mapping[str, Any]) -> Config:
-    """The same from nested mappings, and without asking whether the values can work.
+    """Return the configuration that nested mappings describe, without checking it.
+
+    Types are converted as in `from_config_dict`.
 
     Raises:
-      InputError: on an unknown key or a value of the wrong type.
+      InputError: there is an unknown key or a value of the wrong type.
     """
     return _parse_section(Config, values, "config")
 
 
 def to_json(config: Config) -> str:
-    """The configuration as text, every field of it."""
+    """Return the configuration as JSON, with all of its fields."""
     return json.dumps(dataclasses.asdict(config))
 
 
 def from_json(text: str) -> Config:
-    """The inverse of `to_json`, checked as by `from_config_dict`.
+    """Return the configuration in the JSON of `to_json`, checked by `check_config`.
 
     Raises:
-      InputError: the text is no JSON, or as `from_config_dict`.
+      InputError: the text is not JSON; or the errors of `from_config_dict`.
     """
     try:
         values = json.loads(text)
     except ValueError as error:
         raise InputError(f"config: expected JSON ({error})") from error
     config = parse(values)
-    validate(config)
+    check_config(config)
     return config
 
 
 def check_field(path: str) -> None:
-    """Raise an `InputError` where no field or section has this name, such as config.train.seed."""
+    """Raise an `InputError` if no field or section has this name, such as config.train.seed."""
     known = _known_paths()
     if path not in known:
         (nearest,) = difflib.get_close_matches(path, known, n=1, cutoff=0)
@@ -78,9 +80,9 @@ def _to_dict(section: Any) -> dict[str, Any]:
         value = getattr(section, name)
         if dataclasses.is_dataclass(value):
             value = _to_dict(value)
-        elif value is None:  # a placeholder knows the type that the command line has to parse
-            present = get_args(hint)[0]
-            value = config_dict.placeholder(get_origin(present) or present)
+        elif value is None:  # a placeholder tells ml_collections the type to parse on command lines
+            type_when_set = get_args(hint)[0]
+            value = config_dict.placeholder(get_origin(type_when_set) or type_when_set)
         values[name] = value
     return values
 
@@ -97,7 +99,10 @@ def _parse_section(section: Any, values: Any, path: str) -> Any:
 
 
 def _parse_value(hint: Any, value: Any, path: str) -> Any:
-    """`value` as the type that `hint` says, which is one of those that the dataclasses use."""
+    """Return the value as the type `hint`, which is one of those in `schema.py`.
+
+    Constraints are not in `hint`: `get_type_hints` has removed them.
+    """
     if dataclasses.is_dataclass(hint):
         return _parse_section(hint, value, path)
     if NoneType in get_args(hint):
@@ -106,7 +111,7 @@ def _parse_value(hint: Any, value: Any, path: str) -> Any:
         return _parse_tuple(hint, value, path)
     if hint is float and type(value) is int:
         return float(value)
-    if type(value) is not hint:  # not isinstance: True is no int here
+    if type(value) is not hint:  # isinstance would accept True as an int
         raise InputError(f"{path}: expected {hint.__name__}, got {value!r}")
     if hint is float and not math.isfinite(value):
         raise InputError(f"{path}: expected a finite float, got {value}")
@@ -133,7 +138,7 @@ def _known_paths() -> tuple[str, ...]:
 
 
 def _paths(section: Any, path: str) -> Iterator[str]:
-    """The dotted names of all sections and fields below `path`."""
+    """Yield the dotted names of all sections and fields below `path`."""
     for name, hint in get_type_hints(section).items():
         yield f"{path}.{name}"
         if dataclasses.is_dataclass(hint):

