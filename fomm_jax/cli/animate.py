@@ -15,6 +15,7 @@ from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
 from fomm_jax.evaluation.animate_pairs import animate_pairs
+from fomm_jax.evaluation.films import FilmOutputs
 from fomm_jax.media.raw_frames import RawFormat
 from fomm_jax.provenance.mark import Marking
 from fomm_jax.rendering.animate_files import Pipes, animate_files
@@ -35,10 +36,12 @@ def run_pairs(
     animate_pairs(
         animator,
         pairs,
-        folder,
-        suffix=settings.format,
-        visualize=config.visualize,
-        marking=marking,
+        FilmOutputs(
+            folder=folder,
+            suffix=settings.format,
+            visualize=config.visualize,
+            marking=marking,
+        ),
     )
     print(f"Films and pictures of {len(pairs)} pairs are in {folder}")
 

@@ -5,6 +5,7 @@ import pathlib
 from fomm_jax.animation.animator import Animator
 from fomm_jax.config.schema import Config
 from fomm_jax.evaluation.evaluators import make_evaluator
+from fomm_jax.evaluation.films import FilmOutputs
 from fomm_jax.evaluation.reconstruct import reconstruct
 from fomm_jax.provenance.mark import Marking
 from fomm_jax.reporting.events import read_curves
@@ -20,12 +21,14 @@ def run(
     report = reconstruct(
         Animator.from_checkpoint(checkpoint or workdir, config, batch_size=settings.batch_size),
         open_test_videos(config.dataset, settings.num_videos),
-        folder,
-        suffix=settings.format,
-        visualize=config.visualize,
+        FilmOutputs(
+            folder=folder,
+            suffix=settings.format,
+            visualize=config.visualize,
+            marking=marking,
+        ),
         evaluator=evaluator,
         curves=read_curves(workdir),
-        marking=marking,
     )
-    print(f"L1 {report['l1']:.4f} over {report['frames']} frames of {report['videos']} videos")
+    print(f"L1 {report.l1:.4f} over {report.num_frames} frames of {len(report.videos)} videos")
     print(f"Films, pictures, metrics.json and report.html are in {folder}")

@@ -1,13 +1,13 @@
-"""Evaluators: what AKD, MKR and AED are measured with.
+"""Evaluators: they detect the keypoints and identities that AKD, MKR and AED compare.
 
-An evaluator is a class with a name and two methods. It is chosen by its key in `EVALUATORS`
-(`config.reconstruct.evaluator`); another one is an entry more, which a config file may make:
+An evaluator is a class with a name and two methods, described by `Evaluator`. The config field
+`reconstruct.evaluator` chooses one by its name in `EVALUATORS`. A config file can add another:
 
     from fomm_jax.evaluation.evaluators import EVALUATORS
     EVALUATORS["body"] = BodyEvaluator
 
 The original's authors used face-alignment and OpenFace for faces, and a pose estimator and a
-re-identification network for bodies. Figures of different evaluators do not compare.
+re-identification network for bodies. Values from different evaluators are not comparable.
 """
 
 from collections.abc import Callable
@@ -20,26 +20,35 @@ from fomm_jax.media.faces import DlibFaceEvaluator
 
 
 class Evaluator(Protocol):
-    """What finds keypoints and identity in a frame, independently of our model.
+    """Detects the keypoints and the identity of a person, independently of our model.
 
-    Of each frame both are asked for, one after the other.
+    For every frame `keypoints` is called first and `identity` next, so that an evaluator can detect
+    the person once and remember the result.
     """
 
-    name: str  # for the report: what it is made of, with versions
+    name: str  # what it consists of, with versions, for the report
 
     def keypoints(self, frame: np.ndarray) -> np.ndarray | None:
-        """Keypoints of the one who is seen.
+        """Detect the keypoints of the person in a frame.
 
         Args:
           frame: (h, w, 3) uint8.
 
         Returns:
-          (k, 2) in pixels, (x, y), NaN for single points that are not found; None where nobody is.
+          (k, 2) in pixels, in (x, y) order; NaN for a point that is not detected. None if no person
+          is detected.
         """
         ...
 
     def identity(self, frame: np.ndarray) -> np.ndarray | None:
-        """A vector (n,) that is near to that of the same person; None where nobody is found."""
+        """Compute a vector (n,) that is near to other vectors of the same person.
+
+        Args:
+          frame: (h, w, 3) uint8.
+
+        Returns:
+          The vector, or None if no person is detected.
+        """
         ...
 
 

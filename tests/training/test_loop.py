@@ -15,7 +15,7 @@ from orbax.checkpoint import v1 as ocp
 from configs import tiny
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.errors import InputError
-from fomm_jax.evaluation.reconstruction_page import NO_LOSSES
+from fomm_jax.evaluation.reconstruction_page import NOT_LOSSES
 from fomm_jax.reporting.events import read_curves
 from fomm_jax.training import loop as train_module
 from fomm_jax.training.loop import NotFiniteError, train
@@ -108,7 +108,7 @@ def test_checkpoints_carry_the_configuration(config, uninterrupted):
 
 
 def test_losses_can_be_told_from_what_else_is_written(uninterrupted):
-    losses = {name for name in read_curves(uninterrupted) if name not in NO_LOSSES}
+    losses = {name for name in read_curves(uninterrupted) if name not in NOT_LOSSES}
     assert losses == {
         "perceptual",
         "gen_gan",

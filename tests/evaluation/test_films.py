@@ -1,4 +1,4 @@
-"""Which files animation and reconstruction write, whatever the networks make of the frames."""
+"""Animation and reconstruction write the right files, whatever the networks generate."""
 
 import json
 
@@ -9,6 +9,7 @@ from fomm_jax.animation.animator import AnimatedFrame
 from fomm_jax.config.schema import VisualizeConfig
 from fomm_jax.errors import InputError
 from fomm_jax.evaluation.animate_pairs import animate_pairs
+from fomm_jax.evaluation.films import FilmOutputs
 from fomm_jax.evaluation.reconstruct import reconstruct
 from fomm_jax.media.pictures import read_picture
 from fomm_jax.media.read_marks import read_marks
@@ -20,7 +21,7 @@ SIZE = 16
 
 
 class BrightenedSource:
-    """In place of an `Animator`: the source, brighter by 10 levels a frame."""
+    """Stands in for an `Animator`: the source becomes brighter by 10 levels with every frame."""
 
     def compare(self, source, frames, normalization=None):
         for i, driving in enumerate(frames):
@@ -34,7 +35,7 @@ class BrightenedSource:
 
 
 class GreyVideo:
-    """Frames of one level each."""
+    """A video whose frames have one grey level each."""
 
     fps = 10.0
 
@@ -50,40 +51,30 @@ def files_in(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
+def gif_outputs(folder, marking):
+    return FilmOutputs(folder=folder, suffix=".gif", visualize=VisualizeConfig(), marking=marking)
+
+
 def run_reconstruct(folder, *names):
     videos = [GreyVideo(name) for name in names]
-    return reconstruct(
-        BrightenedSource(),
-        videos,
-        folder,
-        suffix=".gif",
-        visualize=VisualizeConfig(),
-        marking=Marking("model"),
-    )
+    return reconstruct(BrightenedSource(), videos, gif_outputs(folder, Marking("model")))
 
 
 def run_pairs(folder, *names, marking=None):
     pairs = [(GreyVideo(source, (7,)), GreyVideo(driving)) for source, driving in names]
-    animate_pairs(
-        BrightenedSource(),
-        pairs,
-        folder,
-        suffix=".gif",
-        visualize=VisualizeConfig(),
-        marking=marking,
-    )
+    animate_pairs(BrightenedSource(), pairs, gif_outputs(folder, marking))
 
 
 def test_reconstruction_measures_and_writes_every_video(tmp_path):
     report = run_reconstruct(tmp_path, "a.png", "b.mp4")
-    l1 = (0 + 41 / 255) / 2  # frames of level 0 and 51, made as 0 and 10
-    assert report["l1"] == pytest.approx(l1)
-    assert json.loads((tmp_path / "metrics.json").read_text()) == report
+    l1 = (0 + 41 / 255) / 2  # the frames have levels 0 and 51, the predictions 0 and 10
+    assert report.l1 == pytest.approx(l1)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == report.to_json()
     assert files_in(tmp_path) == [
         "a.gif", "b.gif", "metrics.csv", "metrics.json", "png/a.png", "png/b.png", "report.html"
     ]  # fmt: skip
-    made = read_picture(tmp_path / "png" / "b.png")
-    assert [made[:, :SIZE].mean(), made[:, SIZE:].mean()] == [0, 10]
+    predictions = read_picture(tmp_path / "png" / "b.png")
+    assert [predictions[:, :SIZE].mean(), predictions[:, SIZE:].mean()] == [0, 10]
     film = list(iterate_frames(tmp_path / "b.gif"))
     assert len(film) == 2
     left, gap, _, _, right = np.split(film[1], [SIZE, SIZE + 4, 2 * SIZE + 4, 2 * SIZE + 8], axis=1)
@@ -94,7 +85,7 @@ def test_films_and_pictures_are_marked(tmp_path):
     run_reconstruct(tmp_path / "reconstruction", "a.png")
     run_pairs(tmp_path / "pairs", ("a.png", "b.png"), marking=Marking("model"))
     for film, strip in (("reconstruction/a.gif", "a.png"), ("pairs/b-a.gif", "b-a.png")):
-        # The film shows real frames too, the strip does not.
+        # The film also shows real frames; the strip shows predictions only.
         assert read_marks(tmp_path / film).source_type is SourceType.COMPOSITE
         strip_marks = read_marks((tmp_path / film).parent / "png" / strip)
         assert strip_marks.source_type is SourceType.CREATED
@@ -104,14 +95,14 @@ def test_films_and_pictures_are_marked(tmp_path):
         assert read_marks(tmp_path / "unmarked" / name).source_type is None
 
 
-def test_folders_whose_names_have_dots_keep_their_outputs_apart(tmp_path):
+def test_outputs_of_folders_with_dots_in_their_names_do_not_collide(tmp_path):
     run_reconstruct(tmp_path, "person.1", "person.2")
     assert {"person.1.gif", "person.2.gif"} < set(files_in(tmp_path))
     run_pairs(tmp_path / "pairs", ("person.1", "person.2"), ("person.2", "b.MP4"))
     assert {"person.2-person.1.gif", "b-person.2.gif"} < set(files_in(tmp_path / "pairs"))
 
 
-def test_videos_that_differ_in_the_suffix_alone_are_refused_before_any_work(tmp_path):
+def test_videos_that_differ_only_in_suffix_are_refused_before_any_work(tmp_path):
     with pytest.raises(InputError, match=r"^a\.png: would be .* name a, as would a\.mp4; expected"):
         run_reconstruct(tmp_path, "b.png", "a.png", "a.mp4")
     with pytest.raises(InputError, match=r"^b\.mp4 and a\.png: .* b-a, as would b\.png and a\.png"):
