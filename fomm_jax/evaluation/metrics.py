@@ -13,7 +13,7 @@ SSIM_WINDOW = 11  # pixels
 
 # All metrics by the names that output files use, in their order, with their meanings.
 METRICS = {
-    "l1": "mean |generated - real| on [0, 1], before rounding to 8 bits; lower is better",
+    "l1": "mean |generated - real| on [0, 1], before truncation to 8 bits; lower is better",
     "psnr": "peak signal-to-noise ratio in dB; higher is better",
     "ssim": "structural similarity; higher is better, 1 means identical",
     "lpips_vgg16": "learned perceptual distance by VGG16; lower is better",
