@@ -68,6 +68,7 @@ def read_frames(video: PreparedVideo, numbers: Iterable[int]) -> Iterator[np.nda
         try:
             record = _records(video.root, video.split)[video.first + number]
             fields = tf_example_pb2.Example.FromString(record).features.feature
+            # Pillow alone: imageio would add 0.3 ms a frame, as long as a small JPEG takes.
             with Image.open(io.BytesIO(fields["frame"].bytes_list.value[0])) as image:
                 frame = np.asarray(image)
         # Readers raise from RuntimeError over IndexError to SyntaxError, as the damage has it.

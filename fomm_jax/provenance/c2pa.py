@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from PIL import Image
+import imageio.v3 as iio
+import numpy as np
 
 from fomm_jax.errors import InputError, naming
 from fomm_jax.files import reading, replacing
@@ -94,11 +95,11 @@ def load_credentials(
         _algorithm(text, key),
     )
     _check_dates(credentials, certificate)
-    with io.BytesIO() as picture, io.BytesIO() as signed:
-        Image.new("L", (1, 1)).save(picture, "PNG")
-        picture.seek(0)
+    pixel = np.zeros((1, 1), np.uint8)
+    picture = iio.imwrite("<bytes>", pixel, plugin="pillow", extension=".png", is_batch=False)
+    with io.BytesIO(picture) as file, io.BytesIO() as signed:
         try:
-            _sign(picture, signed, "image/png", Marking("", credentials=credentials))
+            _sign(file, signed, "image/png", Marking("", credentials=credentials))
         except InputError as error:
             raise InputError(
                 f"--c2pa_certificate={certificate}, --c2pa_key={key}: cannot sign ({error});"

@@ -3,7 +3,6 @@
 `EventWriter` writes them, and `read_curves` reads the scalars back.
 """
 
-import io
 import os
 import pathlib
 import struct
@@ -12,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
+import imageio.v3 as iio
 import numpy as np
-from PIL import Image
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
@@ -70,11 +69,10 @@ class EventWriter:
 
     def add_picture(self, step: int, name: str, picture: np.ndarray) -> None:
         """Add a picture, (h, w, 3) uint8."""
-        png = io.BytesIO()
-        Image.fromarray(picture).save(png, "PNG")
+        png = iio.imwrite("<bytes>", picture, plugin="pillow", extension=".png")
         height, width, channels = picture.shape
         image = Summary.Image(
-            height=height, width=width, colorspace=channels, encoded_image_string=png.getvalue()
+            height=height, width=width, colorspace=channels, encoded_image_string=png
         )
         summary = Summary(value=[Summary.Value(tag=name, image=image)])
         self._add(Event(step=step, summary=summary))

@@ -12,10 +12,10 @@ import os
 import urllib.parse
 from collections.abc import Collection, Iterable, Sequence
 
+import imageio.v3 as iio
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from PIL import Image
 
 from fomm_jax.files import replacing
 from fomm_jax.types import Curves
@@ -71,9 +71,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Html:
 
 def picture(pixels: np.ndarray, caption: str) -> Html:
     """Make a figure of a picture, (h, w, 3) uint8, which becomes a JPEG in the page."""
-    data = io.BytesIO()
-    Image.fromarray(pixels).save(data, "JPEG", quality=90)
-    return _figure(data.getvalue(), "image/jpeg", caption)
+    jpeg = iio.imwrite("<bytes>", pixels, plugin="pillow", extension=".jpg", quality=90)
+    return _figure(jpeg, "image/jpeg", caption)
 
 
 def contact_sheet(rows: Sequence[Sequence[np.ndarray]], caption: str) -> Html:

@@ -8,7 +8,6 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import hashlib
-import io
 import json
 import multiprocessing
 import shutil
@@ -17,10 +16,10 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 import tensorflow_datasets as tfds
 from array_record.python.array_record_module import ArrayRecordWriter
-from PIL import Image
 from tensorflow_datasets.proto import tf_example_pb2
 from tqdm import tqdm
 
@@ -238,8 +237,9 @@ def _check_length(clip: Clip, count: int) -> None:
 
 
 def encode_frame(frame: np.ndarray, encoding: Encoding) -> bytes:
-    """A frame (h, w, 3) uint8 as a PNG or JPEG file."""
-    data = io.BytesIO()
-    options = {"quality": encoding.quality} if encoding.format == "jpeg" else {}
-    Image.fromarray(frame).save(data, encoding.format, **options)
-    return data.getvalue()
+    """Encode a frame (h, w, 3) uint8 as a PNG or JPEG file."""
+    if encoding.format == "png":
+        return iio.imwrite("<bytes>", frame, plugin="pillow", extension=".png")
+    return iio.imwrite(
+        "<bytes>", frame, plugin="pillow", extension=".jpeg", quality=encoding.quality
+    )
