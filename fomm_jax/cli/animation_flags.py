@@ -1,80 +1,88 @@
-"""The flags of `main.py --mode=animate --source=PICTURE`, and the options that they make."""
+"""The flags of `main.py --mode=animate --source=PICTURE`, and the options that they set."""
+
+import contextlib
+import re
+from collections.abc import Iterator
 
 from absl import flags
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.raw_frames import RawFormat, parse_raw_format
-from fomm_jax.rendering.cropping import parse_crop
-from fomm_jax.rendering.options import AnimationOptions
+from fomm_jax.rendering.options import AnimationOptions, Crop
 
 CROP = flags.DEFINE_string(
     "crop",
     "auto",
-    "Part of the pictures to animate: x,y,width,height in pixels; none (all of it); centre; face"
-    " (fails where there is none); or auto, a face where the model is one of faces, a detector is"
-    " installed and finds one, else the centre.",
+    "Part of the pictures to animate. x,y,width,height: a box in pixels. centre: the largest part"
+    " of the middle that suits the model. face: a face with a margin; fails if there is none. none:"
+    " the whole picture. auto: face if the model animates faces, a detector is installed and it"
+    " finds one, otherwise centre.",
 )
 CROP_DRIVING = flags.DEFINE_string(
-    "crop_driving", "auto", "Part of the driving videos, the same in all their frames; as --crop."
+    "crop_driving",
+    "auto",
+    "Part of the driving videos to use, the same in all frames. The values are those of --crop.",
 )
 PASTE_BACK = flags.DEFINE_boolean(
     "paste_back", False, "Show the whole picture, with the animated part in its place."
 )
 SIDE_BY_SIDE = flags.DEFINE_boolean(
-    "side_by_side", False, "Show source, driving frame with its keypoints, and animation."
+    "side_by_side",
+    False,
+    "Show the picture, the driving frame with its keypoints, and the animation.",
 )
 RELATIVE = flags.DEFINE_boolean(
     "relative",
     None,
-    "Motion relative to the driving frame of --best_frame; default: as the model's configuration"
-    " says, which is so as a rule.",
+    "Add to the picture's keypoints the motion since the driving frame of --best_frame. Default:"
+    " what the model's configuration says, which is usually yes.",
 )
 ABSOLUTE = flags.DEFINE_boolean(
-    "absolute", False, "The driving keypoints as they are, in place of relative motion."
+    "absolute", False, "Use the driving keypoints as they are, in place of relative motion."
 )
 ADAPT_SCALE = flags.DEFINE_boolean(
     "adapt_scale",
     None,
-    "Movements grow or shrink by the ratio of the sizes of source and driving; default: as the"
-    " model's configuration says.",
+    "Scale movements by the ratio of the sizes of the objects in picture and video. Default: what"
+    " the model's configuration says.",
 )
 BEST_FRAME = flags.DEFINE_string(
     "best_frame",
     None,
-    "Driving frame that relative motion starts from, since it shows the pose of the picture: its"
-    " number from 0; face, that whose face is most like the picture's; or auto, by faces where the"
-    " evaluator is installed and finds them, else by keypoints. Default: the first.",
+    "Driving frame that relative motion starts from, because it shows the pose of the picture. A"
+    " number, from 0: that frame. face: the frame whose face is most like the picture's. auto: the"
+    " most similar frame by faces if the face packages are installed and find them, otherwise by"
+    " keypoints. Default: the first frame.",
 )
 SMOOTH = flags.DEFINE_boolean(
-    "smooth", False, "Smooth the driving keypoints over time, and tell how much they shook."
+    "smooth",
+    False,
+    "Smooth the driving keypoints over time, and report how much they trembled before and after.",
 )
 SAVE_MOTION = flags.DEFINE_string(
-    "save_motion", None, "File to keep the driving motion in, for --motion."
+    "save_motion", None, "File to write the driving motion to, which --motion reads."
 )
 SOUND = flags.DEFINE_boolean(
     "sound",
     None,
-    "The driving video's sound: must go along, or --nosound; default: where there is one and the"
-    " output can hold it.",
+    "Copy the driving video's sound, and fail if that is impossible; --nosound leaves it out."
+    " Default: copy it if there is sound and the output can hold it.",
 )
 PIPE_SIZE = flags.DEFINE_string(
     "pipe_size", None, "WIDTHxHEIGHT of the raw RGB24 frames that --driving=- reads."
 )
-FPS = flags.DEFINE_string("fps", "25", "Frames a second that --driving=- reads.")
+FPS = flags.DEFINE_string("fps", "25", "Frames a second that --driving=- brings.")
 BATCH_SIZE = flags.DEFINE_integer(
     "batch_size",
     None,
-    "Frames that are animated together; 1 gives each as soon as it comes; default: the model's.",
+    "Number of frames that are animated together. 1 writes each frame as soon as its driving frame"
+    " has come. Default: what the model's configuration says.",
     lower_bound=1,
 )
 
 
 def check_unused() -> None:
-    """Refuse these flags where no picture is animated.
-
-    Raises:
-      InputError: one of them is given.
-    """
+    """Raise an `InputError` if one of these flags is given, where no picture is animated."""
     for flag in flags.FLAGS.get_flags_for_module(__name__):
         if flag.present:
             raise InputError(
@@ -83,21 +91,16 @@ def check_unused() -> None:
 
 
 def read_options() -> AnimationOptions:
-    """Make options of the flags.
+    """Return the options that the flags set.
 
     Raises:
-      InputError: a value is none, or two do not go together.
+      InputError: a flag has an unknown value, or two flags exclude each other.
     """
     if ABSOLUTE.value and RELATIVE.value:
         raise InputError("--relative, --absolute: expected one of them")
     relative = False if ABSOLUTE.value else RELATIVE.value
     if relative is False and (BEST_FRAME.value is not None or ADAPT_SCALE.value):
         raise InputError("--best_frame, --adapt_scale: expected with relative motion alone")
-    best_frame: int | str | None = BEST_FRAME.value
-    if isinstance(best_frame, str) and best_frame.isdecimal():
-        best_frame = int(best_frame)
-    elif best_frame not in (None, "auto", "face"):
-        raise InputError(f"--best_frame={best_frame}: expected auto, face or the number of a frame")
     return AnimationOptions(
         crop=parse_crop(CROP.value, "--crop"),
         crop_driving=parse_crop(CROP_DRIVING.value, "--crop_driving"),
@@ -105,21 +108,73 @@ def read_options() -> AnimationOptions:
         side_by_side=SIDE_BY_SIDE.value,
         relative=relative,
         adapt_scale=ADAPT_SCALE.value,
-        best_frame=best_frame,
+        best_frame=_parse_best_frame(BEST_FRAME.value),
         smooth=SMOOTH.value,
         sound=SOUND.value,
         save_motion=SAVE_MOTION.value,
     )
 
 
-def read_raw_format(*, reads_pipe: bool) -> RawFormat | None:
-    """What `--pipe_size` and `--fps` tell of raw frames; None where none are read.
+def parse_crop(text: str, flag: str) -> Crop:
+    """Return the crop that the value of a flag describes.
+
+    Args:
+      text: the value.
+      flag: the flag, for messages.
 
     Raises:
-      InputError: a value is missing or none, or none is expected.
+      InputError: the value is not a crop.
+    """
+    if text in ("auto", "face", "centre", "none"):
+        return text  # type: ignore[return-value]
+    if match := re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", text):
+        x, y, width, height = map(int, match.groups())
+        if width and height:
+            return x, y, width, height
+    raise InputError(
+        f"{flag}={text}: expected auto, face, centre, none or x,y,width,height in whole pixels from"
+        " the upper left corner"
+    )
+
+
+def _parse_best_frame(text: str | None) -> int | str | None:
+    if text is None or text in ("auto", "face"):
+        return text
+    if text.isdecimal():
+        return int(text)
+    raise InputError(f"--best_frame={text}: expected auto, face or the number of a frame")
+
+
+def read_raw_format(*, reads_pipe: bool) -> RawFormat | None:
+    """Return the format that `--pipe_size` and `--fps` describe; None if no pipe is read.
+
+    Raises:
+      InputError: a value is missing or unknown, or a flag is given though no pipe is read.
     """
     if not reads_pipe:
         if flags.FLAGS["pipe_size"].present or flags.FLAGS["fps"].present:
             raise InputError("--pipe_size, --fps: expected with --driving=- alone")
         return None
     return parse_raw_format(PIPE_SIZE.value, FPS.value)
+
+
+@contextlib.contextmanager
+def naming_flags() -> Iterator[None]:
+    """Write flags for the options at the beginning of an `InputError`'s message.
+
+    The library, which knows nothing of flags, says "best_frame=9: expected less than 7"; the user
+    has written --best_frame=9.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(_with_flags(str(error))) from error
+
+
+def _with_flags(message: str) -> str:
+    options = {flag.name for flag in flags.FLAGS.get_flags_for_module(__name__)} | {"output"}
+    match = re.match(r"(\w+(?:, \w+)*)([=:].*)", message, re.DOTALL)
+    names = match[1].split(", ") if match else []
+    if match is None or not options.issuperset(names):
+        return message
+    return ", ".join(f"--{name}" for name in names) + match[2]

@@ -1,4 +1,4 @@
-"""How the programs of this project read their flags, and how they end where input is bad."""
+"""Parse the flags of this project's programs, and refuse bad ones in one line."""
 
 import argparse
 import re
@@ -11,38 +11,39 @@ from fomm_jax.errors import InputError, refuse
 
 
 def parse_flags(arguments: list[str]) -> list[str]:
-    """Parse a command line for `absl.app.run`; a wrong flag, file or config field ends in one line.
+    """Parse a command line for `absl.app.run`; a bad flag, file or field ends the program.
 
     Returns:
-      What is no flag, the program's name first.
+      The arguments that are not flags, which is only the program's name.
     """
-    config_file = _config_file(arguments)
+    config_file = _find_config_file(arguments)
     try:
         _check_config_arguments(config_file, arguments)
         rest = flags.FLAGS(arguments)
         if "config" in flags.FLAGS and flags.FLAGS.config is not None:
-            flags.FLAGS.config.to_dict()  # a missing file is told on the first look
+            flags.FLAGS.config.to_dict()  # ml_collections reads the file now, and may fail
     except InputError as error:
         refuse(str(error))
     except flags.Error as error:
-        # A TypeError or ValueError of a config file comes with its traceback inside.
+        # The message holds the traceback of a TypeError or ValueError in a config file.
         lines = str(error).splitlines()
         refuse(f"{' '.join(dict.fromkeys((lines[0], lines[-1])))}; see --help")
     except OSError as error:
         refuse(f"--config: {str(error).splitlines()[-1].strip()}")
-    except Exception as error:  # whatever the code of a config file raises
+    except Exception as error:  # the code of a config file may raise anything
         reason = traceback.format_exception_only(error)[-1]
-        refuse(f"{_place(error, config_file)}: {' '.join(reason.split())}")
+        refuse(f"{_locate_error(error, config_file)}: {' '.join(reason.split())}")
     if len(rest) > 1:
         refuse(f"{rest[1]!r} is not understood; see --help")
     if not flags.FLAGS["verbosity"].present:
-        # Orbax tells of every file that it writes, and of errors before it raises them.
+        # Orbax logs every file that it writes, and errors before it raises them. The project's own
+        # messages do not pass through absl's logger; see `console.show_messages`.
         logging.set_verbosity(logging.FATAL)
     return rest
 
 
-def _config_file(arguments: list[str]) -> str:
-    """The file of --config=FILE or --config FILE, without what may follow it after a colon."""
+def _find_config_file(arguments: list[str]) -> str:
+    """Return the file of --config=FILE or --config FILE, without a colon and what follows it."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config", nargs="?", const="", default="")
     known, _ = parser.parse_known_args(arguments[1:])
@@ -50,7 +51,7 @@ def _config_file(arguments: list[str]) -> str:
 
 
 def _check_config_arguments(file: str, arguments: list[str]) -> None:
-    """Refuse what ml_collections would answer without a name."""
+    """Raise an `InputError` where the message of ml_collections would not name the culprit."""
     if file.endswith((".yaml", ".yml")):
         raise InputError(
             f"--config: {file} is no Python file; for a configuration of the original use"
@@ -61,8 +62,8 @@ def _check_config_arguments(file: str, arguments: list[str]) -> None:
             check_field(field[1])
 
 
-def _place(error: Exception, file: str) -> str:
-    """Where in a config file an error arose, as far as that can be said."""
+def _locate_error(error: Exception, file: str) -> str:
+    """Return the file, and if possible the line, where the code of a config file failed."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}, line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)

@@ -8,20 +8,20 @@ from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from input_pipeline.figures.scenes import Scene, random_scene
 
-SEED = 4  # of figures that the model has not seen
-SIZE, NUM_FRAMES, FPS = 256, 48, 16.0  # to be looked at; the model sees them small
+SEED = 4  # of figures that the model was not trained on
+SIZE, NUM_FRAMES, FPS = 256, 48, 16.0  # pleasant to look at; the model gets smaller frames
 
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
     """Files that are ready to use."""
 
-    pairs: Sequence[tuple[str, str]]  # paths of picture and video
-    motions: Mapping[str, str]  # paths of videos by what to call them
+    pairs: Sequence[tuple[str, str]]  # paths of a picture and a video each
+    motions: Mapping[str, str]  # paths of videos, by their titles
 
 
 def draw_examples(folder: pathlib.Path, count: int = 3) -> Examples:
-    """Draw figures and, by other figures, motions that begin in their pose."""
+    """Draw figures, and for each a video of another figure that begins in the same pose."""
     pairs, motions = [], {}
     for number in range(count):
         figure, mover = (random_scene(SIZE, SEED, 2 * number + i) for i in range(2))

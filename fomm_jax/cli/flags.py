@@ -1,56 +1,126 @@
-"""The flags that every mode may read, and which modes there are."""
+"""The flags that several modes read, and the names of the modes."""
+
+import pathlib
 
 from absl import flags
 from ml_collections import config_flags
 
+from fomm_jax.config.parsing import from_config_dict
+from fomm_jax.config.schema import Config
+from fomm_jax.errors import InputError
+
+# Each is the name of a module of this package, whose function `run` does the work.
 MODES = ["train", "reconstruct", "animate", "compare", "profile", "verify", "demo", "app"]
 
 config_flags.DEFINE_config_file(
-    "config", None, "File with get_config(), such as those in configs/."
+    "config",
+    None,
+    "Python file whose get_config() returns the configuration, such as those in configs/.",
 )
-MODE = flags.DEFINE_enum("mode", None, MODES, "What to do.")
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints and all outputs.")
+MODE = flags.DEFINE_enum(
+    "mode",
+    None,
+    MODES,
+    "What to do. train: train a model. reconstruct: reconstruct the test videos and measure the"
+    " errors. animate: animate pictures, or pairs of test videos. compare: compare with the"
+    " original. profile: find what a training step spends its time on. verify: tell whether a film"
+    " or picture is marked as generated. demo: animate drawn figures with the included model. app:"
+    " open a page for the browser.",
+)
+WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of a training run. It holds the checkpoints and all outputs."
+)
 CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
     None,
-    "Checkpoint, folder of them, or file of the original, to use in place of the workdir's newest;"
-    " training in a new workdir goes on from it.",
+    "Checkpoint, folder of checkpoints, or file of the original. The mode uses it in place of the"
+    " workdir's newest checkpoint; training in a new workdir starts from it.",
 )
 SOURCE = flags.DEFINE_multi_string(
-    "source", None, "Picture to animate, or a pattern such as '*.jpg'; may be given several times."
+    "source",
+    None,
+    "Picture to animate, or a pattern such as '*.jpg'. The flag may be given several times.",
 )
 DRIVING = flags.DEFINE_multi_string(
     "driving",
     None,
-    "Video whose motion it gets, or - for raw frames from a pipe; as --source, one or several.",
+    "Video that moves the picture, or a pattern, or - for raw frames from standard input. The flag"
+    " may be given several times.",
 )
 MOTION = flags.DEFINE_multi_string(
-    "motion", None, "In place of --driving: a file of --save_motion; several and patterns as well."
+    "motion",
+    None,
+    "File of --save_motion that moves the picture in place of a video, or a pattern. The flag may"
+    " be given several times.",
 )
 OUTPUT = flags.DEFINE_string(
     "output",
     None,
-    "Film to write, .mp4 or .gif; a folder where there are several; or - for raw frames to a pipe.",
+    "Film to write, in .mp4 or .gif; a folder if there are several films; or - for raw frames to"
+    " standard output.",
 )
 REFERENCE = flags.DEFINE_string(
-    "reference", None, "What to compare with: recordings of the original, or a clone of it."
+    "reference",
+    None,
+    "With --mode=compare: folder of recordings of the original, or of a clone of the original.",
 )
-INPUT = flags.DEFINE_string("input", None, "Film or picture whose marks --mode=verify reads.")
+INPUT = flags.DEFINE_string(
+    "input", None, "With --mode=verify: film or picture whose marks are read."
+)
 PORT = flags.DEFINE_integer(
-    "port", None, "Of localhost, for --mode=app; default: the first free one from 7860 on."
+    "port",
+    None,
+    "With --mode=app: port of this computer where the page is served. Default: the first free one"
+    " from 7860 on.",
 )
 COMPILATION_CACHE = flags.DEFINE_string(
     "compilation_cache",
     None,
-    "Folder for compiled programs, which later runs then load; default: JAX_COMPILATION_CACHE_DIR,"
-    " else none.",
+    "Folder where compiled programs are stored and later runs find them. Default: the value of"
+    " JAX_COMPILATION_CACHE_DIR; without it, programs are not stored.",
 )
 DISTRIBUTED = flags.DEFINE_boolean(
     "distributed",
     False,
-    "Train in several processes, of which this is one. On Cloud TPU, Slurm and Kubernetes they find"
-    " each other; elsewhere the next three flags tell.",
+    "With --mode=train: train in several processes, of which this is one. On Cloud TPU, Slurm and"
+    " Kubernetes they find each other; elsewhere the next three flags are needed.",
 )
 COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of the first process.")
 NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Number of processes.")
-PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which one this is, from 0.")
+PROCESS_ID = flags.DEFINE_integer("process_id", None, "Number of this process, from 0.")
+
+
+def read_config() -> Config | None:
+    """Return the configuration of --config; None if the flag is not given.
+
+    Raises:
+      InputError: a field of it has no usable value.
+    """
+    config_dict = flags.FLAGS.config
+    return None if config_dict is None else from_config_dict(config_dict)
+
+
+def read_config_and_workdir() -> tuple[Config, pathlib.Path]:
+    """Return what a mode needs that works on the configured dataset and writes into a workdir.
+
+    Raises:
+      InputError: --config or --workdir is missing, or files to animate are given.
+    """
+    config = read_config()
+    if config is None:
+        raise InputError("--config: expected a file with get_config(), such as configs/tiny.py")
+    if names_files():
+        raise InputError("--source, --driving, --output: expected with --mode=animate")
+    if WORKDIR.value is None:
+        raise InputError(f"--workdir: expected a folder for what --mode={MODE.value} writes")
+    return config, pathlib.Path(WORKDIR.value)
+
+
+def names_files() -> bool:
+    """Tell whether a flag names a file to animate or to write."""
+    return any((SOURCE.value, DRIVING.value, MOTION.value, OUTPUT.value))
+
+
+def model_path() -> str | None:
+    """Return the path of the model, --checkpoint or else --workdir; None if neither is given."""
+    return CHECKPOINT.value or WORKDIR.value

@@ -1,4 +1,4 @@
-"""The flags of `main.py` that say how outputs are marked as generated."""
+"""The flags of `main.py` that set how outputs are marked as generated."""
 
 import logging
 import pathlib
@@ -14,23 +14,21 @@ logger = logging.getLogger(__name__)
 MARK = flags.DEFINE_boolean(
     "mark",
     True,
-    "Write into each film and picture that a generative model made it; --nomark leaves it out.",
+    "Write into each film and picture that a generative model made it; --nomark leaves this out.",
 )
 C2PA_CERTIFICATE = flags.DEFINE_string(
     "c2pa_certificate",
     None,
-    "PEM file of the certificate, and of those above it, that films and pictures are signed with"
-    " (C2PA; needs c2pa-python).",
+    "PEM file of the certificate that signs films and pictures, followed by the certificates that"
+    " vouch for it (C2PA; needs c2pa-python).",
 )
-C2PA_KEY = flags.DEFINE_string("c2pa_key", None, "PEM file of its private key.")
+C2PA_KEY = flags.DEFINE_string(
+    "c2pa_key", None, "PEM file of the private key of --c2pa_certificate."
+)
 
 
 def check_unused() -> None:
-    """Refuse these flags where nothing is generated.
-
-    Raises:
-      InputError: one of them is given.
-    """
+    """Raise an `InputError` if one of these flags is given, where nothing is generated."""
     for flag in flags.FLAGS.get_flags_for_module(__name__):
         if flag.present:
             raise InputError(
@@ -39,13 +37,13 @@ def check_unused() -> None:
 
 
 def read_marking(checkpoint: str | None) -> Marking | None:
-    """How outputs are to be marked; where they are not to be, a line on stderr tells so.
+    """Return how outputs are to be marked; None, after a line that says so, with --nomark.
 
     Args:
-      checkpoint: of the model; None is the demo model.
+      checkpoint: the path of the model; None means the demo model.
 
     Raises:
-      InputError: one flag lacks another, or nothing can be signed with what they name.
+      InputError: a flag lacks another one, or the files of the flags cannot sign anything.
     """
     certificate, key = C2PA_CERTIFICATE.value, C2PA_KEY.value
     if (certificate is None) != (key is None):

@@ -1,25 +1,25 @@
-"""Reconstruct the test videos from their first frames, and measure."""
-
-import pathlib
+"""Reconstruct the test videos from their first frames, and measure the errors."""
 
 from fomm_jax.animation.animator import Animator
-from fomm_jax.config.schema import Config
+from fomm_jax.cli import marking_flags
+from fomm_jax.cli.flags import CHECKPOINT, model_path, read_config_and_workdir
 from fomm_jax.evaluation.evaluators import make_evaluator
 from fomm_jax.evaluation.films import FilmOutputs
 from fomm_jax.evaluation.reconstruct import reconstruct
-from fomm_jax.provenance.mark import Marking
 from fomm_jax.reporting.events import read_curves
 from input_pipeline.test_videos import open_test_videos
 
 
-def run(
-    config: Config, workdir: pathlib.Path, checkpoint: str | None, marking: Marking | None
-) -> None:
-    """Reconstruct with the networks of `checkpoint` or of `workdir`; write into `workdir`."""
+def run() -> None:
+    """Reconstruct with the networks of --checkpoint or of the workdir; write into the workdir."""
+    config, workdir = read_config_and_workdir()
+    marking = marking_flags.read_marking(model_path())
     settings, folder = config.reconstruct, workdir / "reconstruction"
     evaluator = make_evaluator(settings.evaluator) if settings.evaluator else None
     report = reconstruct(
-        Animator.from_checkpoint(checkpoint or workdir, config, batch_size=settings.batch_size),
+        Animator.from_checkpoint(
+            CHECKPOINT.value or workdir, config, batch_size=settings.batch_size
+        ),
         open_test_videos(config.dataset, settings.num_videos),
         FilmOutputs(
             folder=folder,

@@ -1,20 +1,34 @@
-"""Train, or go on with training."""
+"""Train a model, or continue its training."""
 
 import contextlib
-import pathlib
 import sys
 
 import jax
 
-from fomm_jax.config.schema import Config
+from fomm_jax.cli.flags import (
+    CHECKPOINT,
+    COORDINATOR,
+    DISTRIBUTED,
+    NUM_PROCESSES,
+    PROCESS_ID,
+    read_config_and_workdir,
+)
+from fomm_jax.errors import InputError
 from fomm_jax.training.loop import NotFiniteError, train
 from fomm_jax.training.preemption import STATUS, TerminatedError
 from fomm_jax.weights.vgg import load_vgg
 from input_pipeline.loader import training_batches
 
 
-def run(config: Config, workdir: pathlib.Path, begin_from: str | None) -> None:
-    """Train in `workdir`, from `begin_from` where it has no checkpoint; exit 1 on divergence."""
+def run() -> None:
+    """Train in --workdir, starting from --checkpoint if the workdir has no checkpoint of its own.
+
+    The program ends with status 1 if training diverges, and with `preemption.STATUS` if it was
+    asked to end before its last step.
+    """
+    config, workdir = read_config_and_workdir()
+    if DISTRIBUTED.value:
+        _join_processes()
     settings = config.train
     batches = training_batches(
         config.dataset,
@@ -28,7 +42,7 @@ def run(config: Config, workdir: pathlib.Path, begin_from: str | None) -> None:
     try:
         with contextlib.closing(batches):
             steps = train(
-                config, workdir, batches, batches.steps_per_epoch, vgg, begin_from=begin_from
+                config, workdir, batches, batches.steps_per_epoch, vgg, begin_from=CHECKPOINT.value
             )
     except NotFiniteError as error:
         sys.exit(f"main.py: {error}")
@@ -39,3 +53,15 @@ def run(config: Config, workdir: pathlib.Path, begin_from: str | None) -> None:
         done = f"Trained {steps} steps" if steps else "All steps were done before; nothing to train"
         left_out = f"; {batches.num_bad} damaged videos were left out" if batches.num_bad else ""
         print(f"{done}{left_out}; checkpoints, event files and pictures are in {workdir}")
+
+
+def _join_processes() -> None:
+    """Connect to the other processes of the run."""
+    try:
+        jax.distributed.initialize(COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            "--distributed: the processes do not find each other; expected Cloud TPU, Slurm,"
+            " Kubernetes, or --coordinator=HOST:PORT, --num_processes and --process_id"
+            f" ({' '.join(str(error).split())})"
+        ) from error

@@ -1,4 +1,4 @@
-"""Tell whether a file is marked as generated."""
+"""Tell whether a film or picture is marked as generated."""
 
 import sys
 
@@ -7,20 +7,19 @@ from fomm_jax.errors import InputError
 from fomm_jax.media.read_marks import describe, read_marks
 
 
-def run(path: str) -> None:
-    """Print what a film or picture says of how it was made; exit 1 where it has no mark.
+def run() -> None:
+    """Verify --input."""
+    if INPUT.value is None:
+        raise InputError("--input: expected the film or picture to look at")
+    verify_file(INPUT.value)
+
+
+def verify_file(path: str) -> None:
+    """Print what a file says about how it was made; exit with status 1 if it carries no mark.
 
     Raises:
-      InputError: it is neither film nor picture.
+      InputError: the file is neither a film nor a picture.
     """
     marks = read_marks(path)
     print("\n".join(describe(path, marks)))
     sys.exit(marks.source_type is None)
-
-
-def run_verification() -> None:
-    """Read the marks of --input."""
-
-    if INPUT.value is None:
-        raise InputError("--input: expected the film or picture to look at")
-    run(INPUT.value)

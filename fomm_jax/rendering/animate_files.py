@@ -1,176 +1,96 @@
-"""Animations of a user's pictures by a user's videos, from files to files or pipes."""
+"""Animate pictures by videos, from files to files or pipes."""
 
 import dataclasses
 import itertools
 import logging
-import os
 import pathlib
-from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from tqdm import tqdm
 
 from fomm_jax.animation.animator import Animator
 from fomm_jax.errors import InputError, naming
-from fomm_jax.files import check_can_write
-from fomm_jax.media.raw_frames import RawFormat, RawWriter
+from fomm_jax.media.raw_frames import RawWriter
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance.mark import Marking
 from fomm_jax.rendering.driving import Driving, open_driving, open_driving_motion, open_driving_pipe
-from fomm_jax.rendering.driving_keypoints import KeptKeypoints, find_keypoints, keep_keypoints
+from fomm_jax.rendering.driving_keypoints import (
+    DrivingFrame,
+    RecordedMotion,
+    detect_keypoints,
+    record_motion,
+)
+from fomm_jax.rendering.job import AnimationJob, Pipes, check_options, check_outputs
 from fomm_jax.rendering.options import AnimationOptions
 from fomm_jax.rendering.paths import PIPE, output_paths
 from fomm_jax.rendering.source import Source, open_source
-from fomm_jax.rendering.view import View
 
 logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class Pipes:
-    """What stands for standard input and output, where a name is `PIPE`."""
+class _Film:
+    """One animation of a job."""
 
-    input: BinaryIO
-    output: BinaryIO
-    form: RawFormat | None = None  # of the raw frames that come in
+    path: str  # of the file to write, or `PIPE`
+    source: Source
+    driving: Driving
+    sound_from: str | None  # a file whose sound goes into the film
+    marking: Marking | None
 
 
-def animate_files(
-    animator: Animator,
-    sources: Sequence[str],
-    drivings: Sequence[str],
-    motions: Sequence[str],
-    output: str,
-    options: AnimationOptions,
-    pipes: Pipes,
-    *,
-    marking: Marking | None,
-) -> list[str]:
-    """Animate each picture by each video or motion.
+def animate_files(animator: Animator, job: AnimationJob) -> list[str]:
+    """Animate each picture of a job by each of its videos and motions.
 
-    All inputs are looked at before the first is animated. Frames are read, animated and written as
-    they come; memory does not grow with the length of a video. Of a video that is gone over twice
-    (for several pictures, `best_frame` or `save_motion`) the keypoints, some hundred bytes a frame,
-    are found once and kept.
+    All inputs are opened before the first film is begun. Frames are read, animated and written one
+    batch after the other, so memory does not grow with the length of a video. Where a video would
+    have to be read twice (several pictures, `best_frame` or `save_motion`), its keypoints, some
+    hundred bytes a frame, are detected once and stored.
 
     Args:
-      animator: trained.
-      sources: paths of pictures.
-      drivings: paths of videos; `PIPE` is raw frames from `pipes.input`.
-      motions: paths of motions that were kept.
-      output: a film, a folder for several, or `PIPE`; see `output_paths`.
-      options: what is wanted.
-      pipes: for `PIPE`.
-      marking: what films say of how they were made, but for what is told by `options` and by the
-        pair; None is nothing.
+      animator: the trained model.
+      job: what to animate.
 
     Returns:
-      The files that were written.
+      The paths of the films.
 
     Raises:
-      InputError: a file cannot be read or written, or an option does not go with the others.
+      InputError: a file cannot be read or written, or an option does not suit the others.
     """
-    options = options.for_model(animator.config.animate)
-    is_kept = options.best_frame is not None or options.save_motion or len(set(sources)) > 1
-    _check_options(options, [*drivings, *motions], bool(is_kept))
-    paths = output_paths(sources, [*drivings, *motions], output)
-    written = [*paths.values(), *filter(None, [options.save_motion])]
-    _check_outputs([*sources, *drivings, *motions], written)
-    pictures = {path: open_source(animator, path, options) for path in sources}
-    opened = {path: _open_video(animator, path, options, pipes) for path in drivings}
-    opened |= {path: _open_motion(animator, path) for path in motions}
-    sounds = {
-        (source, driving): _sound_from(opened[driving], path, options.sound)
+    options = job.options.for_model(animator.config.animate)
+    check_options(job)
+    paths = output_paths(job.sources, job.movers, job.output)
+    motion_files = [options.save_motion] if options.save_motion else []
+    check_outputs([*job.sources, *job.movers], [*paths.values(), *motion_files])
+
+    sources = {path: open_source(animator, path, options) for path in job.sources}
+    drivings = {path: _open_video(animator, path, options, job.pipes) for path in job.drivings}
+    drivings |= {path: _open_motion(animator, path) for path in job.motions}
+    films = [
+        _plan_film(path, sources[source], drivings[driving], options, job.marking)
         for (source, driving), path in paths.items()
-    }
-    for driving_path, driving in opened.items():
-        kept = None
-        if is_kept or driving.motion:
-            kept = keep_keypoints(animator, driving, list(pictures.values()), options)
-        for source_path, source in pictures.items():
-            path, sound = paths[source_path, driving_path], sounds[source_path, driving_path]
-            mark = marking and dataclasses.replace(
-                marking,
-                source_type=source.view.source_type,
-                source=source_path,
-                driving=driving_path if driving.frames and not driving.is_live else None,
-            )
-            frames = _animate(animator, source, driving, kept, options)
-            name = "animate" if path == PIPE else pathlib.Path(path).name
-            try:
-                with _open_output(path, source.view, driving, sound, mark, pipes) as writer:
-                    for frame in tqdm(frames, name, driving.num_frames, unit="frame"):
-                        writer.write(frame)
-            except BrokenPipeError:
-                logger.info("standard output was closed; the animation ends there")
+    ]
+    for driving in drivings.values():
+        recorded = None
+        if job.needs_all_keypoints or driving.motion:
+            recorded = record_motion(animator, driving, list(sources.values()), options)
+        for film in films:
+            if film.driving is driving:
+                frames = _animate(animator, film, recorded, options)
+                _write_film(film, frames, job.pipes)
     return list(paths.values())
-
-
-def _animate(
-    animator: Animator,
-    source: Source,
-    driving: Driving,
-    kept: KeptKeypoints | None,
-    options: AnimationOptions,
-) -> Iterator[np.ndarray]:
-    """Yield frames as they are shown."""
-    if kept is None:
-        initial = None
-        moments = find_keypoints(animator, driving, options.smooth)
-    else:
-        initial = kept.motion[kept.starts[source.name]]
-        beside: Iterator[np.ndarray | None] = itertools.repeat(None)
-        if options.side_by_side and driving.frames is not None:
-            beside = driving.frames()
-        moments = zip(kept.motion, beside, strict=False)
-    moments, shown = itertools.tee(moments)
-    predictions = animator.animate_keypoints(
-        source.encoded,
-        (keypoints for keypoints, _ in moments),
-        initial=initial,
-        normalization=options.normalization(animator.config.animate.normalization),
-    )
-    for prediction, (keypoints, frame) in zip(predictions, shown, strict=False):
-        yield source.view.draw(prediction, frame, keypoints.value)
-
-
-def _check_options(options: AnimationOptions, drivings: Sequence[str], is_kept: bool) -> None:
-    """Raise an InputError where options do not go together."""
-    if options.paste_back and options.side_by_side:
-        raise InputError("--paste_back, --side_by_side: expected one of them")
-    if options.side_by_side and is_kept and PIPE in drivings:
-        raise InputError(
-            "--side_by_side: would need the frames of --driving=- twice; expected one --source, and"
-            " neither --best_frame nor --save_motion"
-        )
-    if options.save_motion and len(set(drivings)) > 1:
-        raise InputError(f"--save_motion: expected one video, got {len(set(drivings))}")
-
-
-def _check_outputs(inputs: Sequence[str], outputs: Sequence[str]) -> None:
-    """Raise an InputError where a file cannot be written, or would be over another of them."""
-    taken = {os.path.realpath(path) for path in inputs if path != PIPE}
-    for path in outputs:
-        if path == PIPE:
-            continue
-        check_can_write(path)
-        place = os.path.realpath(path)
-        if place in taken:
-            raise InputError(
-                f"{path}: would be written over an input or another output; expected another name"
-            )
-        taken.add(place)
 
 
 def _open_video(animator: Animator, path: str, options: AnimationOptions, pipes: Pipes) -> Driving:
     size = animator.config.dataset.frame_shape[:2]
     if path != PIPE:
         return open_driving(path, options.crop_driving, size)
-    if pipes.form is None:
-        raise InputError("--pipe_size: expected WIDTHxHEIGHT of the frames that --driving=- reads")
-    crop = options.crop_driving
-    return open_driving_pipe(pipes.input, pipes.form, crop, size, "standard input")
+    if pipes.raw_format is None:
+        raise InputError("pipes.raw_format: expected the size of the frames that the pipe brings")
+    return open_driving_pipe(
+        pipes.input, pipes.raw_format, options.crop_driving, size, "standard input"
+    )
 
 
 def _open_motion(animator: Animator, path: str) -> Driving:
@@ -181,40 +101,104 @@ def _open_motion(animator: Animator, path: str) -> Driving:
     return driving
 
 
-def _sound_from(driving: Driving, output: str, wanted: bool | None) -> str | None:
-    """The file whose sound goes into the output."""
-    if wanted is False:
+def _plan_film(
+    path: str,
+    source: Source,
+    driving: Driving,
+    options: AnimationOptions,
+    marking: Marking | None,
+) -> _Film:
+    is_file = driving.frames is not None and not driving.is_live
+    return _Film(
+        path=path,
+        source=source,
+        driving=driving,
+        sound_from=_choose_sound(driving, path, options.sound),
+        marking=marking
+        and dataclasses.replace(
+            marking,
+            source_type=source.view.source_type,
+            source=source.name,
+            driving=driving.name if is_file else None,
+        ),
+    )
+
+
+def _choose_sound(driving: Driving, output: str, sound: bool | None) -> str | None:
+    """Return the file whose sound goes into a film; see `AnimationOptions.sound`."""
+    if sound is False:
         return None
     if driving.sound_from is None:
-        if wanted:
-            raise InputError(f"--sound: {driving.name} has no sound")
+        if sound:
+            raise InputError(f"sound: {driving.name} has no sound")
         return None
     if output.lower().endswith(".mp4"):
         return driving.sound_from
-    what = "raw frames" if output == PIPE else output
-    if wanted:
-        raise InputError(f"--sound: {what} cannot hold sound; expected an --output in .mp4")
-    logger.warning("%s cannot hold sound; that of %s is left out", what, driving.name)
+    film = "raw frames" if output == PIPE else output
+    if sound:
+        raise InputError(f"sound: {film} cannot hold sound; expected an output in .mp4")
+    logger.warning("%s cannot hold sound; that of %s is left out", film, driving.name)
     return None
 
 
-def _open_output(
-    path: str,
-    view: View,
-    driving: Driving,
-    sound_from: str | None,
-    marking: Marking | None,
-    pipes: Pipes,
-) -> VideoWriter | RawWriter:
-    if path != PIPE:
+def _animate(
+    animator: Animator,
+    film: _Film,
+    recorded: RecordedMotion | None,
+    options: AnimationOptions,
+) -> Iterator[np.ndarray]:
+    """Yield the frames of a film.
+
+    Args:
+      animator: the trained model.
+      film: the film.
+      recorded: the keypoints of all driving frames; None: they are detected as frames come.
+      options: how to animate.
+    """
+    source, driving = film.source, film.driving
+    if recorded is None:
+        start = None
+        driving_frames = detect_keypoints(animator, driving, options.smooth)
+    else:
+        start = recorded.motion[recorded.start_frames[source.name]]
+        pictures: Iterator[np.ndarray | None] = itertools.repeat(None)
+        if source.view.shows_driving and driving.frames is not None:
+            pictures = driving.frames()
+        driving_frames = map(DrivingFrame, recorded.motion, pictures)
+    # The model takes a batch of keypoints at once, so frames wait here for their predictions.
+    driving_frames, waiting = itertools.tee(driving_frames)
+    predictions = animator.animate_keypoints(
+        source.encoded,
+        (frame.keypoints for frame in driving_frames),
+        initial=start,
+        normalization=options.normalization(animator.config.animate.normalization),
+    )
+    for prediction, frame in zip(predictions, waiting, strict=False):
+        yield source.view.draw(prediction, frame.picture, frame.keypoints.value)
+
+
+def _write_film(film: _Film, frames: Iterable[np.ndarray], pipes: Pipes) -> None:
+    """Write frames under a progress bar; a reader that closes the pipe ends the film early."""
+    name = "animate" if film.path == PIPE else pathlib.Path(film.path).name
+    try:
+        with _open_writer(film, pipes) as writer:
+            for frame in tqdm(frames, name, film.driving.num_frames, unit="frame"):
+                writer.write(frame)
+    except BrokenPipeError:
+        logger.info("standard output was closed; the animation ends there")
+
+
+def _open_writer(film: _Film, pipes: Pipes) -> VideoWriter | RawWriter:
+    view, driving = film.source.view, film.driving
+    if film.path != PIPE:
         return VideoWriter(
-            path,
+            film.path,
             FilmFormat(view.height, view.width, fps=driving.fps, times=driving.times),
-            sound_from=sound_from,
-            marking=marking,
+            sound_from=film.sound_from,
+            marking=film.marking,
         )
     size = f"{view.width}x{view.height}"
     logger.info("standard output: RGB24 frames of %s, %g a second", size, driving.fps)
-    if marking is not None:
+    if film.marking is not None:
         logger.warning("standard output: raw frames cannot say that a model made them")
     return RawWriter(pipes.output)

@@ -1,11 +1,9 @@
-"""Which part of a picture or a video is animated: what `--crop` says."""
+"""Choose the part of a picture or of a video that the model sees."""
 
 import importlib.util
 import itertools
 import logging
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
 
 import numpy as np
 
@@ -13,55 +11,37 @@ from fomm_jax.errors import InputError, naming
 from fomm_jax.media.faces import HeadDetector
 from fomm_jax.media.framing import Box, Framing, frame_box, frame_centre, frame_inside
 from fomm_jax.media.video_reader import index_frames, iterate_frames, read_frames
+from fomm_jax.rendering.options import Crop
 
 logger = logging.getLogger(__name__)
 
-Crop = Literal["auto", "face", "centre", "none"] | tuple[int, int, int, int]  # x, y, width, height
-
-# What is added about a head on either side, in shares of its longer side: room to move in, and
-# about as much as the clips of VoxCeleb have.
+# Width added on each side of a head, as a share of the head's longer side. It leaves room to move
+# in, and the clips of VoxCeleb have about as much.
 _MARGIN = 0.25
 
-# Smallest head that is looked for, in shares of the picture's shorter side.
+# Height of the smallest head to detect, as a share of the picture's shorter side.
 _SMALLEST_HEAD = 1 / 6
 
-_NUM_LOOKS = 8  # frames of a video in which a face is looked for
-
-
-def parse_crop(text: str, flag: str) -> Crop:
-    """Read the value of a flag such as `--crop`.
-
-    Raises:
-      InputError: it is none.
-    """
-    if text in ("auto", "face", "centre", "none"):
-        return text  # type: ignore[return-value]
-    if match := re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", text):
-        x, y, width, height = map(int, match.groups())
-        if width and height:
-            return x, y, width, height
-    raise InputError(
-        f"{flag}={text}: expected auto, face, centre, none or x,y,width,height in whole pixels from"
-        " the upper left corner"
-    )
+_NUM_LOOKS = 8  # frames of a video in which heads are detected
 
 
 def choose_framing(
     crop: Crop, frames: Iterable[np.ndarray], size: tuple[int, int], name: str
 ) -> Framing:
-    """Choose the part of a picture or, once for all its frames, of a video.
+    """Choose the part of a picture, or one part for all frames of a video.
 
     Args:
-      crop: `"face"` is a head with a margin; `"auto"` is so too where dlib is installed and finds
-        one, and else `"centre"`, as much of the middle as the model's aspect takes; `"none"` is all
-        of it; a box is that alone. The last two are framed with their own aspect kept.
-      frames: (h, w, 3) uint8 of one size, at least one. More than the first are taken only where a
-        face is looked for; the choice then holds all places of the largest face.
-      size: height and width of the model's frame.
-      name: of the file, for messages.
+      crop: "centre" is the largest part of the middle with the model's aspect ratio. "face" is a
+        head with a margin. "auto" is "face" where dlib is installed and finds a head, and otherwise
+        "centre". "none" is the whole picture, and a box is itself; these two keep their own aspect
+        ratio.
+      frames: (h, w, 3) uint8 of one size, at least one. Only the first is read unless a head is
+        looked for; the part then holds every place where the largest head appears.
+      size: the height and width of the model's frame.
+      name: the name of the file, for messages.
 
     Raises:
-      InputError: no face where one is asked for, or the box lies outside of the picture.
+      InputError: "face" finds no face, or the box lies outside the picture.
     """
     frames = iter(frames)
     first = next(frames)
@@ -78,7 +58,7 @@ def choose_framing(
         return frame_box((x, y, x + crop_width, y + crop_height), picture, size)
     if crop == "centre" or (crop == "auto" and importlib.util.find_spec("dlib") is None):
         return frame_centre(picture, size)
-    with naming(f"--crop={crop}"):
+    with naming(f"crop={crop}"):
         detect = HeadDetector(_SMALLEST_HEAD * min(picture))
     head = largest_head([detect(frame) for frame in itertools.chain([first], frames)])
     if head is not None:
@@ -93,23 +73,23 @@ def choose_framing(
     return framing
 
 
-def largest_head(looks: Sequence[Sequence[Box]]) -> Box | None:
-    """The box about all places of the largest head.
+def largest_head(heads_of_frames: Sequence[Sequence[Box]]) -> Box | None:
+    """Return the box around all places of the largest head.
 
     Args:
-      looks: for each frame that was looked at, the heads in it.
+      heads_of_frames: the heads that were detected in each frame.
 
     Returns:
-      The box around the largest of all heads and those that overlap it, which are taken for the
-      same one; None where there is none.
+      The box around the largest of all heads and every head that overlaps it, since an overlapping
+      head is taken to be the same person's; None if there are no heads.
     """
-    heads = [head for look in looks for head in look]
+    heads = [head for heads in heads_of_frames for head in heads]
     if not heads:
         return None
     largest = max(heads, key=lambda head: (head[2] - head[0]) * (head[3] - head[1]))
-    same = np.array([head for head in heads if _overlap(head, largest)])
-    left, top = same[:, :2].min(axis=0)
-    right, bottom = same[:, 2:].max(axis=0)
+    places = np.array([head for head in heads if _overlap(head, largest)])
+    left, top = places[:, :2].min(axis=0)
+    right, bottom = places[:, 2:].max(axis=0)
     return float(left), float(top), float(right), float(bottom)
 
 
@@ -118,17 +98,17 @@ def _overlap(a: Box, b: Box) -> bool:
 
 
 def spread_frames(path: str) -> Iterator[np.ndarray]:
-    """Yield the first frame of a video, then some spread over all of it.
+    """Yield the first frame of a video, then a few frames at equal distances over all of it.
 
-    Where their number cannot be told without decoding the video, or it is damaged, only those of
-    the beginning are yielded.
+    Only the first frame comes if the video is damaged, or if its frames cannot be counted without
+    decoding them.
 
     Raises:
       InputError: the video has no frame that can be decoded.
     """
     try:
         index = index_frames(path)
-    except InputError:  # damaged at its end, as a rule
+    except InputError:  # usually the end is damaged
         index = None
     if index is None:
         yield from itertools.islice(iterate_frames(path), 1)

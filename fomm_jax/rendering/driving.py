@@ -1,4 +1,4 @@
-"""What drives an animation: a video, cut to the model's frame, or a motion that was kept."""
+"""What drives an animation: a video, cut to the model's frame, or a motion from a file."""
 
 import dataclasses
 import itertools
@@ -14,45 +14,46 @@ from fomm_jax.media.framing import cut_frame
 from fomm_jax.media.raw_frames import RawFormat, read_raw_frames
 from fomm_jax.media.sound import has_sound
 from fomm_jax.media.video_reader import frame_times, iterate_frames, probe_video
-from fomm_jax.rendering.cropping import Crop, choose_framing, spread_frames
+from fomm_jax.rendering.cropping import choose_framing, spread_frames
+from fomm_jax.rendering.options import Crop
 
 logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class Driving:
-    """A driving video or motion."""
+    """A driving video or motion; it has either `frames` or `motion`."""
 
     name: str  # for messages
-    fps: float
-    frames: Callable[[], Iterator[np.ndarray]] | None = None  # anew: (h, w, 3) uint8, model's size
-    motion: Motion | None = None  # in place of frames
-    num_frames: int | None = None  # about; None where nobody knows
-    times: np.ndarray | None = None  # as `video_reader.frame_times`
+    fps: float  # frames a second
+    # Starts the video from its beginning: (h, w, 3) uint8 frames of the model's size.
+    frames: Callable[[], Iterator[np.ndarray]] | None = None
+    motion: Motion | None = None
+    num_frames: int | None = None  # approximate, for the progress bar; None where it is unknown
+    times: np.ndarray | None = None  # from `video_reader.frame_times`
     sound_from: str | None = None  # a video file that has sound
-    is_live: bool = False  # comes through a pipe: the frames can be had once, and may have no end
+    is_live: bool = False  # comes through a pipe: `frames` works once and may never end
 
 
 def open_driving(path: str, crop: Crop, size: tuple[int, int]) -> Driving:
-    """Open a video file; decode no more of it than the choice of the crop needs.
+    """Open a video file, and decode only the frames that choosing the crop needs.
 
-    Where the video is damaged, the frames end with the last whole one, and a line on stderr tells
-    so.
+    If the video is damaged, the frames end with the last whole one, and a warning is logged once.
 
     Args:
-      path: of the video.
-      crop: what part of its frames.
-      size: height and width of the model's frame.
+      path: the path of the video.
+      crop: the part of its frames that the model sees.
+      size: the height and width of the model's frame.
 
     Raises:
-      InputError: it is no video, has no frame, or none of them is in the crop.
+      InputError: the file is not a video, has no frame, or its frames do not reach into the crop.
     """
     info = probe_video(path)
     framing = choose_framing(crop, spread_frames(path), size, path)
-    is_told = False
+    has_warned = False
 
     def frames() -> Iterator[np.ndarray]:
-        nonlocal is_told
+        nonlocal has_warned
         num_frames = 0
         try:
             for frame in iterate_frames(path):
@@ -61,9 +62,9 @@ def open_driving(path: str, crop: Crop, size: tuple[int, int]) -> Driving:
         except InputError as error:
             if num_frames == 0:
                 raise
-            if not is_told:
+            if not has_warned:
                 logger.warning("%s; the animation ends there", error)
-            is_told = True
+            has_warned = True
 
     return Driving(
         name=path,
@@ -76,21 +77,21 @@ def open_driving(path: str, crop: Crop, size: tuple[int, int]) -> Driving:
 
 
 def open_driving_pipe(
-    stream: BinaryIO, form: RawFormat, crop: Crop, size: tuple[int, int], name: str
+    stream: BinaryIO, raw_format: RawFormat, crop: Crop, size: tuple[int, int], name: str
 ) -> Driving:
-    """Read raw frames from a pipe; wait for the first.
+    """Open a stream of raw frames, and wait for the first.
 
     Args:
-      stream: to read from.
-      form: of the raw frames.
-      crop: what part of them; a face is looked for in the first one.
-      size: height and width of the model's frame.
-      name: of the stream, for messages.
+      stream: the stream to read from.
+      raw_format: the size and rate of its frames.
+      crop: the part of the frames that the model sees; a face is looked for in the first frame.
+      size: the height and width of the model's frame.
+      name: the name of the stream, for messages.
 
     Raises:
-      InputError: there is no frame, or none of it is in the crop.
+      InputError: there is no frame, or it does not reach into the crop.
     """
-    raw = read_raw_frames(stream, form, name)
+    raw = read_raw_frames(stream, raw_format, name)
     first = next(raw)
     framing = choose_framing(crop, [first], size, name)
 
@@ -98,14 +99,14 @@ def open_driving_pipe(
         for frame in itertools.chain([first], raw):
             yield cut_frame(frame, framing, size)
 
-    return Driving(name=name, fps=form.fps, frames=frames, is_live=True)
+    return Driving(name=name, fps=raw_format.fps, frames=frames, is_live=True)
 
 
 def open_driving_motion(path: str) -> Driving:
     """Read a motion that `Motion.save` wrote.
 
     Raises:
-      InputError: it is none.
+      InputError: the file is not one.
     """
     motion = Motion.load(path)
     return Driving(name=path, fps=motion.fps, motion=motion, num_frames=len(motion))

@@ -1,42 +1,46 @@
-"""What a user may ask of an animation, beside source, driving and output."""
+"""How a picture is animated: the choices that a user has."""
 
 import dataclasses
+from typing import Literal
 
 from fomm_jax.config.schema import AnimateConfig, NormalizationConfig
-from fomm_jax.rendering.cropping import Crop
+
+# Which part of a picture or video the model sees; `cropping.choose_framing` explains the words. The
+# four numbers are x, y, width and height in pixels.
+Crop = Literal["auto", "face", "centre", "none"] | tuple[int, int, int, int]
 
 
 @dataclasses.dataclass(frozen=True)
 class AnimationOptions:
-    """Options of `animate_files`; docs/animation.md shows each at work."""
+    """Options of an animation; docs/animation.md shows the effect of each."""
 
-    # What part of the sources and of the driving videos the model sees; see `choose_framing`.
+    # Part of the sources, and part of the driving videos, that the model sees.
     crop: Crop = "auto"
     crop_driving: Crop = "auto"
-    # The result is the whole source with the animated part in its place, at the source's size.
+    # Show the whole source, at its own size, with the animated part in its place.
     paste_back: bool = False
-    # The result is the source, the driving frame with its keypoints, and the animation.
+    # Show the source, the driving frame with its keypoints, and the animation.
     side_by_side: bool = False
-    # Motion relative to the first or best driving frame, or the driving keypoints as they are.
-    # None: as the model's configuration says.
+    # True: add the motion since the first or best driving frame to the source's keypoints. False:
+    # use the driving keypoints as they are. None: do what the model's configuration says.
     relative: bool | None = None
-    # Movements grow or shrink by the ratio of the sizes of who moves. None: as the model's
-    # configuration says.
+    # Scale movements by the ratio of the sizes of source and driving object. None: do what the
+    # model's configuration says.
     adapt_scale: bool | None = None
-    # Driving frame that relative motion starts from, since it shows the pose of the source: its
-    # number from 0, or that whose face ("face") or keypoints are most like the source's. "auto" is
-    # by faces where the evaluator is installed and finds them, else by keypoints. None: the first,
-    # or the one that a kept motion says.
+    # Driving frame that relative motion starts from, because it shows the pose of the source: its
+    # number from 0; "face" for the frame whose face is most like the source's; or "auto", which
+    # compares faces where the evaluator is installed and finds them, and otherwise keypoints. None:
+    # the first frame, or the one that a motion file names.
     best_frame: int | str | None = None
-    # The keypoints go through a One-Euro filter.
+    # Smooth the keypoints over time with a One-Euro filter.
     smooth: bool = False
-    # The driving video's sound goes along. None: where it has one and the output can hold it.
+    # Copy the driving video's sound. None: copy it if there is sound and the output can hold it.
     sound: bool | None = None
-    # File to keep the driving motion in, as it was after smoothing.
+    # File to write the driving motion to, after any smoothing.
     save_motion: str | None = None
 
     def for_model(self, config: AnimateConfig) -> "AnimationOptions":
-        """The options for a model, of which only one of faces looks for them unasked."""
+        """Replace "auto" crops by "centre" unless the model animates faces."""
         if config.crop_faces:
             return self
         return dataclasses.replace(
@@ -46,7 +50,7 @@ class AnimationOptions:
         )
 
     def normalization(self, default: NormalizationConfig) -> NormalizationConfig:
-        """How keypoints are carried over, given what the model's configuration says."""
+        """Return how motion is transferred: `default`, changed by `relative` and `adapt_scale`."""
         changes = {}
         if self.relative is not None:
             changes["use_relative_movement"] = changes["use_relative_jacobian"] = self.relative

@@ -1,6 +1,5 @@
-"""Which file each animation is written to."""
+"""The file that each animation is written to."""
 
-import glob
 import os
 import pathlib
 from collections.abc import Sequence
@@ -8,7 +7,7 @@ from collections.abc import Sequence
 from fomm_jax.errors import InputError
 from fomm_jax.media.video_writer import WRITABLE_SUFFIXES
 
-PIPE = "-"  # in place of a file: standard input or output
+PIPE = "-"  # in place of a path: standard input or output
 
 
 def output_paths(
@@ -19,16 +18,16 @@ def output_paths(
     Args:
       sources: paths of pictures.
       drivings: paths of videos or motions, or `PIPE`.
-      output: the file itself or `PIPE` for one pair; a folder, which need not be there, for
-        several. For one pair it may be a folder that is there or whose name ends with a slash. In
-        a folder the files are called `DRIVING-SOURCE.mp4`.
+      output: for one pair the file itself, or `PIPE`; for several a folder, which need not exist
+        yet. One pair is also written into a folder if `output` exists as a folder or ends with a
+        slash. In a folder the files are called `DRIVING-SOURCE.mp4`.
 
     Returns:
       The file for each (source, driving).
 
     Raises:
-      InputError: there are several pairs and `output` is a file, `output` has another suffix than a
-        film has, or two pairs would be written to one file.
+      InputError: there are several pairs and `output` is a file, `output` does not end like a
+        film, or two pairs would be written to one file.
     """
     pairs = [(source, driving) for driving in drivings for source in sources]
     is_film = output == PIPE or output.lower().endswith(WRITABLE_SUFFIXES)
@@ -36,11 +35,11 @@ def output_paths(
         if len(pairs) == 1 and is_film:
             return {pairs[0]: output}
         if len(pairs) == 1:
-            expected = " or ".join(WRITABLE_SUFFIXES)
-            raise InputError(f"--output={output}: expected a name that ends in {expected}")
+            suffixes = " or ".join(WRITABLE_SUFFIXES)
+            raise InputError(f"output={output}: expected a name that ends in {suffixes}")
         if is_film:
             raise InputError(
-                f"--output={output}: expected a folder for the {len(pairs)} animations of"
+                f"output={output}: expected a folder for the {len(pairs)} animations of"
                 f" {len(sources)} pictures by {len(drivings)} videos"
             )
     pair_of: dict[str, tuple[str, str]] = {}
@@ -54,23 +53,3 @@ def output_paths(
                 " expected other names for some of them"
             )
     return {pair: path for path, pair in pair_of.items()}
-
-
-def expand_patterns(names: Sequence[str], flag: str) -> list[str]:
-    """Replace patterns such as `*.jpg` by the files that they stand for, in the order of the names.
-
-    A name that is there is taken as it is, whatever characters it has.
-
-    Raises:
-      InputError: a pattern stands for nothing.
-    """
-    found = []
-    for name in names:
-        if os.path.exists(name) or not glob.has_magic(name):
-            found.append(name)
-            continue
-        files = sorted(glob.glob(name, recursive=True))
-        if not files:
-            raise InputError(f"{flag}={name}: there is no such file")
-        found += files
-    return found

@@ -1,4 +1,4 @@
-"""A picture that is to be animated."""
+"""A picture to animate."""
 
 import dataclasses
 
@@ -17,19 +17,19 @@ from fomm_jax.rendering.view import View, choose_view
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A picture, ready to be animated."""
+    """A picture that is ready to be animated."""
 
-    name: str  # for messages
+    name: str  # its path
     frame: np.ndarray  # (h, w, 3) uint8 of the model's size
     encoded: EncodedSource
     view: View
 
 
 def open_source(animator: Animator, path: str, options: AnimationOptions) -> Source:
-    """Read a picture and choose the part of it that is animated.
+    """Read a picture, choose the part of it to animate, and encode that.
 
     Raises:
-      InputError: it is no picture, or `options.crop` does not go with it.
+      InputError: the file is not a picture, or `options.crop` does not suit it.
     """
     picture = _read_still(path)
     size = animator.config.dataset.frame_shape[:2]
@@ -40,6 +40,7 @@ def open_source(animator: Animator, path: str, options: AnimationOptions) -> Sou
 
 
 def _read_still(path: str) -> np.ndarray:
+    """Read a picture; if the file is a video, say so in the error."""
     try:
         return read_picture(path)
     except InputError as error:

@@ -1,4 +1,4 @@
-"""What a frame of the result shows: the animation alone, in its place, or beside its origins."""
+"""The frames of a film: the animation alone, in the whole picture, or beside its inputs."""
 
 import dataclasses
 from collections.abc import Callable
@@ -11,19 +11,19 @@ from fomm_jax.provenance.mark import SourceType
 from fomm_jax.rendering.options import AnimationOptions
 from fomm_jax.reporting.drawing import GAP, draw_keypoints, side_by_side
 
-# From a prediction, the driving frame (both of the model's size; None is black) and its keypoints
-# (k, 2) to what is shown, all frames (h, w, 3) uint8.
+# Draws a frame of the film from a prediction, the driving frame (None is drawn black), both of the
+# model's size, and the driving keypoints (k, 2). All pictures are (h, w, 3) uint8.
 Draw = Callable[[np.ndarray, np.ndarray | None, np.ndarray], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """How frames of the result are made."""
+    """How the frames of a film are drawn."""
 
-    height: int
+    height: int  # of the film, in pixels
     width: int
     draw: Draw
-    shows_driving: bool = False  # else driving frame and keypoints are not looked at
+    shows_driving: bool = False  # False: `draw` ignores the driving frame and its keypoints
     source_type: SourceType = SourceType.CREATED
 
 
@@ -34,13 +34,13 @@ def choose_view(
     options: AnimationOptions,
     visualize: VisualizeConfig,
 ) -> View:
-    """Choose what is shown of the animation of a source.
+    """Choose what the film of a source shows.
 
     Args:
-      picture: the source as it came, (h, w, 3) uint8.
-      frame: what the model sees of it, (height, width, 3) uint8.
-      framing: where in the picture that is.
-      options: `paste_back` or `side_by_side`, or neither.
+      picture: the whole source, (h, w, 3) uint8.
+      frame: the part of it that the model sees, (height, width, 3) uint8.
+      framing: where in the picture that part is.
+      options: the user's choices, of which `paste_back` and `side_by_side` count here.
       visualize: how keypoints are drawn.
     """
     height, width = frame.shape[:2]
@@ -57,8 +57,8 @@ def choose_view(
         def draw(
             prediction: np.ndarray, driving: np.ndarray | None, keypoints: np.ndarray
         ) -> np.ndarray:
-            behind = np.zeros(frame.shape) if driving is None else driving / 255
-            marked = draw_keypoints(behind, keypoints, visualize.kp_size, visualize.colormap)
+            background = np.zeros(frame.shape) if driving is None else driving / 255
+            marked = draw_keypoints(background, keypoints, visualize.kp_size, visualize.colormap)
             return side_by_side([frame, marked, prediction])
 
         return View(

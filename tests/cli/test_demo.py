@@ -25,7 +25,7 @@ def test_the_model_is_small():
 
 
 def test_demo_shows_animations_nearer_to_the_answer_than_the_unmoved_source(tmp_path, capsys):
-    demo.run(tmp_path / "demo", Marking("demo model"))
+    demo.write_demo(tmp_path / "demo", Marking("demo model"))
     printed = capsys.readouterr().out
     for name in ("demo.mp4", "demo.png", "demo.html"):
         assert str(tmp_path / "demo" / name) in printed
@@ -42,9 +42,9 @@ def test_demo_shows_animations_nearer_to_the_answer_than_the_unmoved_source(tmp_
     assert np.abs(shown - film).mean() < 0.05  # but for the film's compression
 
 
-def test_keypoints_tell_of_the_joints(animator):
-    found = measure_joints(animator, 64, num_scenes=10)
-    assert found["linear map from the keypoints"] < 0.4 * found["mean pose"]
+def test_keypoints_follow_the_joints(animator):
+    errors = measure_joints(animator, 64, num_scenes=10)
+    assert errors["linear map from the keypoints"] < 0.4 * errors["mean pose"]
 
 
 @pytest.mark.slow

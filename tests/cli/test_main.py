@@ -381,7 +381,7 @@ BAD_INPUT = {
     ),
     "best frame behind the end": (
         [*FILES, "--best_frame=7"],
-        "main.py: --best_frame=7: expected less, DIR/good.mp4 has 7 frames from 0 on",
+        "main.py: --best_frame=7: expected less than 7, because DIR/good.mp4 has 7 frames",
     ),
     "motion that is none": (
         [*FILES[:-2], "--motion=DIR/good.png", "--output=DIR/out.mp4"],

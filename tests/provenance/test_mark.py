@@ -192,7 +192,7 @@ def test_without_marks(tmp_path, suffix, capsys):
     for trace in (b"generative", b"iptc", b"xpacket", b"fomm"):
         assert trace not in path.read_bytes()
     with pytest.raises(SystemExit) as leaving:
-        verify.run(str(path))
+        verify.verify_file(str(path))
     assert leaving.value.code == 1
     assert capsys.readouterr().out.startswith(f"{path}: no mark found")
 
@@ -206,7 +206,7 @@ def test_verification_in_words(tmp_path, suffix, uri, capsys):
     else:
         write_noise(path, MARKINGS[uri])
     with pytest.raises(SystemExit) as leaving:
-        verify.run(str(path))
+        verify.verify_file(str(path))
     assert leaving.value.code == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{path}: marked as generated: ")

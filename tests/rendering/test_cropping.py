@@ -1,4 +1,4 @@
-"""Which part of a picture or video is taken."""
+"""The part of a picture or video that the model sees."""
 
 import importlib.util
 
@@ -10,31 +10,16 @@ from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import read_picture
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.rendering import cropping
-from fomm_jax.rendering.cropping import choose_framing, largest_head, parse_crop, spread_frames
+from fomm_jax.rendering.cropping import choose_framing, largest_head, spread_frames
 from fomm_jax.rendering.options import AnimationOptions
 
 SIZE = (64, 64)
 PICTURE = np.zeros((100, 160, 3), np.uint8)
 
 
-def test_values_of_the_flag():
-    assert [parse_crop(text, "--crop") for text in ("auto", "centre", "none")] == [
-        "auto", "centre", "none"
-    ]  # fmt: skip
-    assert parse_crop("3,4,50,60", "--crop") == (3, 4, 50, 60)
-
-
-@pytest.mark.parametrize("text", ["", "middle", "1,2,3", "1,2,3,4,5", "-1,2,3,4", "1,2,0,4", "a,b"])
-def test_other_values_are_refused(text):
-    with pytest.raises(
-        InputError, match=f"^--crop_driving={text}: expected auto, face, centre, none or x"
-    ):
-        parse_crop(text, "--crop_driving")
-
-
-def place_heads(monkeypatch, *looks):
-    """A detector that finds these, look after look."""
-    remaining = iter(looks)
+def place_heads(monkeypatch, *heads_of_frames):
+    """Install a detector that returns these heads, frame after frame."""
+    remaining = iter(heads_of_frames)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: "there")
     monkeypatch.setattr(cropping, "HeadDetector", lambda height: lambda frame: next(remaining))
 
@@ -42,7 +27,7 @@ def place_heads(monkeypatch, *looks):
 def test_without_a_detector_it_is_the_middle(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert choose_framing("auto", [PICTURE], SIZE, "a").frame == (30, 0, 130, 100)
-    with pytest.raises(InputError, match=r"^--crop=face: faces are found by .*\[evaluation\]"):
+    with pytest.raises(InputError, match=r"^crop=face: faces are found by .*\[evaluation\]"):
         choose_framing("face", [PICTURE], SIZE, "a")
 
 
@@ -70,7 +55,7 @@ def test_no_face(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_boxes_and_all_of_it():
+def test_boxes_and_the_whole_picture():
     assert choose_framing("none", [PICTURE], SIZE, "a").shown == (0, 0, 160, 100)
     assert choose_framing((10, 20, 30, 40), [PICTURE], SIZE, "a").shown == (10, 20, 40, 60)
     assert choose_framing((150, 20, 30, 40), [PICTURE], SIZE, "a").shown == (150, 20, 160, 60)
@@ -86,7 +71,7 @@ def test_no_more_than_the_first_frame_is_read_where_no_face_is_looked_for():
     assert choose_framing("none", frames(), SIZE, "a").shown == (0, 0, 160, 100)
 
 
-def test_there_is_no_head_without_heads():
+def test_the_largest_of_no_heads_is_none():
     assert largest_head([[], []]) is None
 
 
@@ -99,7 +84,7 @@ def test_frames_are_spread_over_a_video(tmp_path):
     np.testing.assert_allclose(levels, [0, 7, 14, 21, 28, 35, 42, 49], atol=0.5)
 
 
-def test_of_a_damaged_video_the_first_frame_is_looked_at(tmp_path):
+def test_only_the_first_frame_of_a_damaged_video_is_read(tmp_path):
     path = tmp_path / "a.gif"
     with VideoWriter(path, FilmFormat(16, 16, fps=25)) as writer:
         for i in range(50):

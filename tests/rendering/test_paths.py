@@ -20,8 +20,8 @@ def test_one_pair_may_go_into_a_folder(tmp_path):
 
 def test_all_pairs_of_several(tmp_path):
     folder = tmp_path / "new.v2"
-    found = output_paths(["a.png", "b.png"], ["c.mp4", "-"], str(folder))
-    assert list(found.items()) == [
+    paths = output_paths(["a.png", "b.png"], ["c.mp4", "-"], str(folder))
+    assert list(paths.items()) == [
         (("a.png", "c.mp4"), f"{folder}/c-a.mp4"),
         (("b.png", "c.mp4"), f"{folder}/c-b.mp4"),
         (("a.png", "-"), f"{folder}/pipe-a.mp4"),
@@ -31,18 +31,18 @@ def test_all_pairs_of_several(tmp_path):
 
 @pytest.mark.parametrize("output", ["out.avi", "out", "out.png"])
 def test_other_kinds_of_files_are_refused(output):
-    with pytest.raises(InputError, match=f"^--output={output}: expected .* in .mp4 or .gif"):
+    with pytest.raises(InputError, match=f"^output={output}: expected .* in .mp4 or .gif"):
         output_paths(["a.png"], ["b.mp4"], output)
 
 
 @pytest.mark.parametrize("output", ["out.mp4", "out.GIF", "-"])
 def test_several_need_a_folder(output):
-    with pytest.raises(InputError, match=f"^--output={output}: .* 2 animations of 2 pictures by 1"):
+    with pytest.raises(InputError, match=f"^output={output}: .* 2 animations of 2 pictures by 1"):
         output_paths(["a.png", "b.png"], ["b.mp4"], output)
 
 
 def test_one_file_for_two_pairs_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"b-a\.mp4: would be .* x/a\.png .* y/a\.jpg and b\.mp4"):
         output_paths(["x/a.png", "y/a.jpg"], ["b.mp4"], str(tmp_path))
-    found = output_paths(["x/a.png", "x/a.png"], ["b.mp4"], str(tmp_path))  # the same one, twice
-    assert list(found) == [("x/a.png", "b.mp4")]
+    paths = output_paths(["x/a.png", "x/a.png"], ["b.mp4"], str(tmp_path))  # the same one, twice
+    assert list(paths) == [("x/a.png", "b.mp4")]
