@@ -1,19 +1,20 @@
-"""Times the original and this project in turn, on one machine, and prints ratios pair by pair.
+"""Time the original and this project in turn on one machine, and print the ratios of their times.
 
     python -m benchmarks.against_original --original=PATH [--config=configs/vox_256.py --json=FILE]
 
-PATH is a clone of the original (first-order-model). A step of training, animation in batches and
-animation of a frame at a time run on random frames and weights. Each figure is the median over the
-steps of a process of its own, with the same number of threads and the same batch; in each round
-the original's process and ours follow one another, and their figures make a ratio, above 1 where
-ours is faster.
+PATH is a clone of the original (first-order-model). Three things run on random frames and weights:
+a step of training, animation in batches, and animation of one frame at a time. In each round a
+process of the original and one of this project follow one another, with the same number of threads
+and the same batch. Each measures the median time of its steps, and the two medians make a ratio,
+which is above 1 if this project is faster.
 
-On a GPU the original also runs by torch.compile with autocast in bfloat16, and ours with
-compute_dtype bfloat16; both leave TF32 as PyTorch and JAX set it. What share of the chip's rate
-ours has is FLOPs of the program over time, against bfloat16 matrix products measured there.
+On a GPU the original also runs with torch.compile and autocast in bfloat16, and this project with
+compute_dtype bfloat16. Both leave TF32 as PyTorch and JAX set it. The last line of a table compares
+this project's FLOPs per second with those of bfloat16 matrix products measured on the same chip.
 
-The original augments in its loader, so that its step of training has nothing of that. It encodes
-the source for each frame, which it has no way around; ours does once, before the first step.
+Two differences remain. The original augments pairs in its loader, so its step of training does not
+include that work; this project's step does. The original encodes the source again for every frame,
+since its networks offer no other way; this project encodes it once, before the first step.
 """
 
 import argparse
@@ -28,7 +29,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.measure import check_counts, load_config
+from benchmarks.command_line import check_counts, config_from_file
 from benchmarks.one_side import Figures, Side
 from fomm_jax.errors import InputError, one_line_errors
 
@@ -38,24 +39,45 @@ NAMES = {
     ("ours", False): "ours, float32",
     ("ours", True): "ours, bfloat16",
 }
-# The original's form and ours, as in NAMES: the goals are about these.
+# The ratios to print, as (the original in bfloat16, this project in bfloat16).
 COMPARED = ((False, False), (False, True), (True, True))
 UNITS = {"training": "pairs", "animation": "frames"}
 
+# The figures of each round, by (side, in bfloat16) as in NAMES; empty if it was not measured.
 Rounds = dict[tuple[str, bool], list[Figures]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """A task at a batch size, and what was measured of it."""
+    """The measurements of a task at a batch size."""
 
-    task: str
+    task: str  # a key of UNITS
     batch: int
-    rounds: Rounds  # by who and whether in bfloat16, one of each round; empty where not measured
+    rounds: Rounds
+
+    def ratios(self, original_bfloat16: bool, our_bfloat16: bool) -> list[float]:
+        """Return the original's median time over ours, for each round that measured both."""
+        return [
+            statistics.median(original.seconds) / statistics.median(ours.seconds)
+            for original, ours in zip(
+                self.rounds["original", original_bfloat16],
+                self.rounds["ours", our_bfloat16],
+                strict=False,
+            )
+        ]
+
+    def share_of_rate(self) -> float | None:
+        """Return our FLOPs per second in bfloat16 over those of matrix products: the median."""
+        shares = [
+            figures.flops / statistics.median(figures.seconds) / figures.matrix_rate
+            for figures in self.rounds["ours", True]
+            if figures.flops and figures.matrix_rate
+        ]
+        return statistics.median(shares) if shares else None
 
 
 def parse_options(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line's options."""
+    """Parse the options of the command line."""
     summary, _, details = (__doc__ or "").partition("\n\n")
     parser = argparse.ArgumentParser(
         description=summary, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -65,22 +87,22 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     add("--config", default="configs/vox_256.py", help="default: %(default)s")
     add("--pairs", type=int, default=2, help="pairs a step of training; default: %(default)s")
     add("--frames", type=int, default=16, help="frames a call; default: %(default)s")
-    add("--rounds", type=int, default=3, help="of both sides in turn; default: %(default)s")
-    add("--steps", type=int, default=5, help="timed in each process; default: %(default)s")
-    add("--threads", type=int, help="of the processor; default: all that this process may use")
+    add("--rounds", type=int, default=3, help="turns of both sides; default: %(default)s")
+    add("--steps", type=int, default=5, help="timed steps in a process; default: %(default)s")
+    add("--threads", type=int, help="processor threads; default: all that this process may use")
     add("--tasks", nargs="+", choices=UNITS, default=tuple(UNITS), help="default: both")
     add("--device", choices=("auto", "cpu"), default="auto", help="cpu hides a GPU")
     add(
         "--bfloat16",
         action=argparse.BooleanOptionalAction,
-        help="also torch.compile with autocast, and bfloat16 of ours; default: on a GPU alone",
+        help="also measure torch.compile with autocast, and ours in bfloat16; default: on a GPU",
     )
     add("--json", type=Path, metavar="FILE", help="write all figures there")
     return parser.parse_args(arguments)
 
 
-def check(options: argparse.Namespace) -> None:
-    """Raise an `InputError` where an option has no use for what it was given."""
+def check_options(options: argparse.Namespace) -> None:
+    """Raise an `InputError` if the value of an option cannot be used."""
     check_counts(options, "pairs", "frames", "rounds", "steps", "threads")
     available = len(os.sched_getaffinity(0))
     if options.threads and options.threads > available:
@@ -94,44 +116,52 @@ def check(options: argparse.Namespace) -> None:
         raise InputError(f"--json: there is no folder {options.json.parent}")
     if importlib.util.find_spec("torch") is None:
         raise InputError("the original needs torch: `pip install fomm_jax[torch]`")
-    if load_config(options.config).perceptual.network != "vgg19":
-        raise InputError("--original: it has no VGG16, which config.perceptual.network asks for")
+    if config_from_file(options.config).perceptual.network != "vgg19":
+        raise InputError(
+            f"--config: {options.config} has config.perceptual.network vgg16; expected vgg19, since"
+            " the original has no other"
+        )
 
 
 def run(side: Side, environment: Mapping[str, str]) -> Figures:
     """Measure a side in a process of its own.
 
     Raises:
-      InputError: it fails; the message is the last line that it wrote.
+      InputError: the process fails. The message is the last line that it wrote.
     """
     name = NAMES[side.who, side.bfloat16]
     print(f"{side.task}, {side.batch} {UNITS[side.task]}: {name}", file=sys.stderr)
     command = [sys.executable, "-m", "benchmarks.one_side", json.dumps(dataclasses.asdict(side))]
     process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if process.returncode:
-        lines = process.stderr.strip().splitlines() or ["nothing was said"]
+        lines = process.stderr.strip().splitlines() or ["the process failed without a message"]
         raise InputError(f"{name}: {lines[-1]}")
     return Figures(**json.loads(process.stdout.splitlines()[-1]))
 
 
 def compare(options: argparse.Namespace) -> list[Comparison]:
-    """Measure all tasks, the sides of a round one after another."""
+    """Measure all tasks."""
     sizes = {"training": [options.pairs], "animation": sorted({options.frames, 1}, reverse=True)}
     with tempfile.TemporaryDirectory() as cache:
-        # What the first round has compiled the others need not.
+        # Later rounds load the programs that the first one has compiled.
         environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": cache}
         if options.device == "cpu":
             environment |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
         return [
-            Comparison(task, batch, _rounds(options, task, batch, environment))
+            Comparison(task, batch, measure_rounds(options, task, batch, environment))
             for task in options.tasks
             for batch in sizes[task]
         ]
 
 
-def _rounds(
+def measure_rounds(
     options: argparse.Namespace, task: str, batch: int, environment: Mapping[str, str]
 ) -> Rounds:
+    """Measure a task at a batch size, in every round each side once.
+
+    Raises:
+      InputError: a process fails, or the sides run on different devices.
+    """
     rounds: Rounds = {form: [] for form in NAMES}
     bfloat16 = options.bfloat16
     for _ in range(options.rounds):
@@ -160,44 +190,29 @@ def _rounds(
     return rounds
 
 
-def ratios(original: Sequence[Figures], ours: Sequence[Figures]) -> list[float]:
-    """The original's time over ours, round by round; none where one of them was not measured."""
-    return [
-        statistics.median(theirs.seconds) / statistics.median(mine.seconds)
-        for theirs, mine in zip(original, ours, strict=False)
-    ]
-
-
-def share_of_rate(ours: Sequence[Figures]) -> float | None:
-    """Our FLOPs a second over those of matrix products, the median over the rounds."""
-    shares = [
-        figures.flops / statistics.median(figures.seconds) / figures.matrix_rate
-        for figures in ours
-        if figures.flops and figures.matrix_rate
-    ]
-    return statistics.median(shares) if shares else None
-
-
 def table(comparisons: Sequence[Comparison]) -> str:
-    """All figures in words."""
+    """Return all figures in words."""
     lines = []
     for comparison in comparisons:
         unit, rounds = UNITS[comparison.task], comparison.rounds
         lines.append(f"{comparison.task}, {unit} a step: {comparison.batch}")
         for form, name in NAMES.items():
             lines.append(f"  {name}: {_figures_in_words(rounds[form], comparison.batch, unit)}")
-        for theirs, mine in COMPARED:
-            found = ratios(rounds["original", theirs], rounds["ours", mine])
-            lines.append(
-                f"  time of ({NAMES['original', theirs]}) over ({NAMES['ours', mine]}):"
-                f" {_ratios_in_words(found)}"
-            )
-        share = share_of_rate(rounds["ours", True])
+        for forms in COMPARED:
+            original, ours = _names(forms)
+            ratios = _ratios_in_words(comparison.ratios(*forms))
+            lines.append(f"  time of ({original}) over ({ours}): {ratios}")
+        share = comparison.share_of_rate()
         lines.append(
             "  share of the chip's bfloat16 rate that ours, bfloat16 has:"
             f" {'not measured' if share is None else f'{share:.0%}'}"
         )
     return "\n".join(lines)
+
+
+def _names(forms: tuple[bool, bool]) -> tuple[str, str]:
+    """Return the names of an item of `COMPARED`: the original's, and ours."""
+    return NAMES["original", forms[0]], NAMES["ours", forms[1]]
 
 
 def _figures_in_words(rounds: Sequence[Figures], batch: int, unit: str) -> str:
@@ -213,15 +228,16 @@ def _figures_in_words(rounds: Sequence[Figures], batch: int, unit: str) -> str:
     )
 
 
-def _ratios_in_words(found: Sequence[float]) -> str:
-    if not found:
+def _ratios_in_words(ratios: Sequence[float]) -> str:
+    if not ratios:
         return "not measured"
-    pairs = ", ".join(f"{ratio:.2f}" for ratio in found)
-    return f"{pairs}; median {statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})"
+    rounds = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    median, lowest, highest = statistics.median(ratios), min(ratios), max(ratios)
+    return f"{rounds}; median {median:.2f} ({lowest:.2f} to {highest:.2f})"
 
 
 def report(comparisons: Sequence[Comparison]) -> list[dict[str, object]]:
-    """All figures as JSON takes them."""
+    """Return all figures in a form that JSON can hold."""
     return [
         {
             "task": comparison.task,
@@ -230,23 +246,18 @@ def report(comparisons: Sequence[Comparison]) -> list[dict[str, object]]:
                 NAMES[form]: [dataclasses.asdict(figures) for figures in rounds]
                 for form, rounds in comparison.rounds.items()
             },
-            "ratios": {
-                f"{NAMES['original', theirs]} / {NAMES['ours', mine]}": ratios(
-                    comparison.rounds["original", theirs], comparison.rounds["ours", mine]
-                )
-                for theirs, mine in COMPARED
-            },
-            "share_of_rate": share_of_rate(comparison.rounds["ours", True]),
+            "ratios": {" / ".join(_names(forms)): comparison.ratios(*forms) for forms in COMPARED},
+            "share_of_rate": comparison.share_of_rate(),
         }
         for comparison in comparisons
     ]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line; see the head of this file."""
+    """Run the command that the head of this file describes."""
     options = parse_options(arguments)
     with one_line_errors():
-        check(options)
+        check_options(options)
         comparisons = compare(options)
     print(table(comparisons))
     if options.json:

@@ -11,7 +11,8 @@ import jax
 import numpy as np
 from flax import nnx
 
-from benchmarks.measure import Step, check_counts, load_config, measure, parse_options
+from benchmarks.command_line import parse_options
+from benchmarks.measure import Step, measure
 from fomm_jax.animation.animator import Animator
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import one_line_errors
@@ -48,12 +49,10 @@ def our_step(config: Config, source: np.ndarray, driving: np.ndarray) -> Step:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line; see the head of this file."""
-    options = parse_options(
-        "the animation of a picture", "frames a step; default: the config's", arguments
-    )
     with one_line_errors():
-        check_counts(options, "batch", "steps")
-        config = load_config(options.config, options.fields)
+        options, config = parse_options(
+            "the animation of a picture", "frames a step; default: the config's", arguments
+        )
         batch = options.batch or config.animate.batch_size
         step = our_step(config, *random_frames(config, batch))
         measure("animate", options, batch=batch, unit="frames", step=step)

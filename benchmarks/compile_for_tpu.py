@@ -1,25 +1,27 @@
-"""Compiles the training step and the animation for TPU on a machine without one.
+"""Compile the training step and the animation for TPU, on a machine without one.
 
     python -m benchmarks.compile_for_tpu --topology=v5e:2x4 [--config=configs/vox_256.py --batch=8]
         [--config.model.compute_dtype=bfloat16]
 
-libtpu's compiler tells the memory that a chip needs, FLOPs, bytes and collectives; what time they
-would take is estimated as `roofline` says. There are no weights, only their shapes, and nothing
-runs. A program that does not fit the chip's memory ends in status 1. vox_256 takes the compiler
-about ten minutes on two cores. The table goes to stdout, with a line of JSON behind it.
+The compiler in libtpu reports the memory that a chip needs, FLOPs, bytes and collectives. The times
+that they would take are estimates, which `roofline.py` explains. Nothing runs: there are no
+weights, only their shapes. The exit status is 1 if a program does not fit into a chip's memory.
+For vox_256 the compiler takes about ten minutes on two cores. Tables go to stdout, and after them a
+line of JSON.
 """
 
 import os
 
-# libtpu reads these once, JAX the first as it is imported.
-os.environ["JAX_PLATFORMS"] = "cpu"  # the machine's, on which nothing but shapes are computed
-os.environ["TPU_SKIP_MDS_QUERY"] = "1"  # do not ask Google's cloud which TPU this machine has …
-os.environ["TPU_ACCELERATOR_TYPE"] = "v5litepod-8"  # … and do not complain of not knowing it:
-os.environ["TPU_WORKER_HOSTNAMES"] = "localhost"  # the topology says all that matters
-os.environ["ALLOW_MULTIPLE_LIBTPU_LOAD"] = "true"  # there is no device that only one may hold
+# JAX reads the first variable when it is imported, and libtpu reads the others when it is loaded.
+os.environ["JAX_PLATFORMS"] = "cpu"  # this machine's platform, which computes only shapes
+# libtpu must not ask Google's cloud which TPU this machine has. The two values after that only
+# silence its complaints: the topology decides what it compiles for.
+os.environ["TPU_SKIP_MDS_QUERY"] = "1"
+os.environ["TPU_ACCELERATOR_TYPE"] = "v5litepod-8"
+os.environ["TPU_WORKER_HOSTNAMES"] = "localhost"
+os.environ["ALLOW_MULTIPLE_LIBTPU_LOAD"] = "true"  # no process holds a device that another needs
 
 import argparse
-import collections
 import importlib.metadata
 import importlib.util
 import json
@@ -27,33 +29,38 @@ import math
 import re
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 from jax.experimental import topologies
 
-from benchmarks.hlo import NO_ESTIMATE, Collective, collectives, costs, hbm_bytes
+from benchmarks.command_line import CONFIG_HELP, check_counts, parse_with_config
+from benchmarks.hlo import NO_ESTIMATE, Collective, find_collectives, find_costs, hbm_bytes
 from benchmarks.lowered import lower_animation, lower_train
-from benchmarks.measure import CONFIG_HELP, check_counts, load_config, parse_with_fields
 from benchmarks.roofline import CHIPS, Chip, estimate, scaling_efficiency
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, one_line_errors
 
 PROGRAMS = ("train", "animate")
-COSTLIEST = 5  # instructions that are told of
+COSTLIEST = 5  # the number of instructions that the report lists
 
 
 def compile_and_count(
     name: str, lowered: jax.stages.Lowered, chip: Chip, sides: tuple[int, ...]
 ) -> dict[str, Any]:
-    """What the compiler says of a program, and the estimates, by their names in the line of JSON.
+    """Compile a program; return the compiler's figures and the estimates.
 
     Args:
-      name: of the program.
+      name: the program's name.
       lowered: the program.
-      chip: of the topology.
-      sides: of the topology.
+      chip: the chip that it is compiled for.
+      sides: the numbers of chips along the sides of the topology.
+
+    Returns:
+      The figures by their names in the line of JSON. Only "fits" and "reason" if the program does
+      not fit into the chip's memory.
     """
     print(f"{name}: compiling", file=sys.stderr)
     start = time.perf_counter()
@@ -67,13 +74,13 @@ def compile_and_count(
     print(f"{name}: compiled in {seconds:.0f} s", file=sys.stderr)
     memory, cost = compiled.memory_analysis(), compiled.cost_analysis()
     text = compiled.as_text()
-    flops, traffic, found = cost["flops"], hbm_bytes(text), collectives(text)
-    here = estimate(chip, flops, traffic, found, sides)
-    pod = estimate(chip, flops, traffic, found, chip.pod)
-    cycles = costs(text)
+    flops, traffic, collectives = cost["flops"], hbm_bytes(text), find_collectives(text)
+    here = estimate(chip, flops, traffic, collectives, sides)
+    pod = estimate(chip, flops, traffic, collectives, chip.pod)
+    costs = find_costs(text)
     return {
         "fits": True,
-        # What is donated lies in the arguments' place.
+        # Donated outputs lie in the memory of the arguments.
         "memory_bytes": memory.argument_size_in_bytes
         + memory.output_size_in_bytes
         - memory.alias_size_in_bytes
@@ -84,39 +91,42 @@ def compile_and_count(
         "bytes_accessed": cost["bytes accessed"],
         "hbm_bytes": traffic,
         "flops_per_hbm_byte": flops / traffic,
-        "collectives": tally(found),
+        "collectives": tally(collectives),
         "estimated_seconds": here._asdict() | {"step": here.step},
         "estimated_seconds_of_256_chips": pod._asdict() | {"step": pod.step},
         "estimated_scaling_efficiency_to_256_chips": scaling_efficiency(pod),
-        "cycles": sum(cost.cycles for cost in cycles if cost.cycles < NO_ESTIMATE),
-        "instructions_without_estimate": sum(cost.cycles >= NO_ESTIMATE for cost in cycles),
-        "costliest": [cost._asdict() for cost in cycles[:COSTLIEST]],
+        "cycles": sum(cost.cycles for cost in costs if cost.cycles < NO_ESTIMATE),
+        "instructions_without_estimate": sum(cost.cycles >= NO_ESTIMATE for cost in costs),
+        "costliest": [cost._asdict() for cost in costs[:COSTLIEST]],
         "compile_seconds": seconds,
     }
 
 
-def tally(found: Sequence[Collective]) -> list[dict[str, Any]]:
-    """Number and bytes of the collectives of each kind, overlapped and not, the largest first."""
-    sizes = collections.defaultdict(list)
-    for kind, size, overlapped in found:
+def tally(collectives: Sequence[Collective]) -> list[dict[str, Any]]:
+    """Count the collectives of each kind, and their bytes; the kind with most bytes comes first.
+
+    Collectives that overlap with other work are counted separately.
+    """
+    sizes = defaultdict(list)
+    for kind, size, overlapped in collectives:
         sizes[kind, overlapped].append(size)
     return sorted(
         (
             {
                 "kind": kind,
                 "overlapped": overlapped,
-                "count": len(of_kind),
-                "bytes": sum(of_kind),
-                "largest_bytes": max(of_kind),
+                "count": len(bytes_of_kind),
+                "bytes": sum(bytes_of_kind),
+                "largest_bytes": max(bytes_of_kind),
             }
-            for (kind, overlapped), of_kind in sizes.items()
+            for (kind, overlapped), bytes_of_kind in sizes.items()
         ),
         key=lambda row: -row["bytes"],
     )
 
 
 def print_table(program: str, batch: int, counted: dict[str, Any], chip: Chip) -> None:
-    """What was counted, as a Markdown table."""
+    """Print the figures of `compile_and_count` as a Markdown table."""
     print(f"\n| {program}, {batch} a chip | |\n| --- | --- |")
     if not counted["fits"]:
         print(f"| does not fit | {counted['reason']} |")
@@ -156,10 +166,10 @@ def print_table(program: str, batch: int, counted: dict[str, Any], chip: Chip) -
 
 
 def load_topology(name: str) -> tuple[Chip, tuple[int, ...], Sequence[jax.Device]]:
-    """The chip, the sides of the torus and the devices of a topology like v5e:2x4.
+    """Return the chip, the sides of the torus and the devices of a topology like v5e:2x4.
 
     Raises:
-      InputError: there is no such topology, or no compiler for it.
+      InputError: there is no such topology, or its compiler is not installed.
     """
     parts = re.fullmatch(r"(\w+):(\d+(?:x\d+)+)", name)
     if parts is None or parts[1] not in CHIPS:
@@ -178,11 +188,11 @@ def load_topology(name: str) -> tuple[Chip, tuple[int, ...], Sequence[jax.Device
     return CHIPS[parts[1]], sides, topology.devices
 
 
-def parse_options(arguments: list[str] | None) -> argparse.Namespace:
-    """The options of the command line.
+def parse_options(arguments: list[str] | None) -> tuple[argparse.Namespace, Config]:
+    """Parse the options and the configuration.
 
     Raises:
-      InputError: one has no use for what it was given.
+      InputError: an option or the configuration cannot be used, or the training step has a loop.
     """
     parser = argparse.ArgumentParser(
         description="Compile for TPU without one, and print tables and a line of JSON."
@@ -192,35 +202,24 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     add("--topology", default="v5e:2x4", help="chip and slice; default: %(default)s")
     add("--batch", type=int, help="pairs or frames a chip; default: the config's")
     add("--what", default=",".join(PROGRAMS), help="programs; default: %(default)s")
-    options = parse_with_fields(parser, arguments)
+    options, config = parse_with_config(parser, arguments)
     options.what = options.what.split(",")
     if not set(options.what) <= set(PROGRAMS):
         raise InputError(f"--what is {','.join(options.what)}; expected some of {PROGRAMS}")
     check_counts(options, "batch")
-    return options
-
-
-def config_of(options: argparse.Namespace) -> Config:
-    """The configuration of --config and of the fields set beside it.
-
-    Raises:
-      InputError: as `measure.load_config`, or the step has a loop.
-    """
-    config = load_config(options.config, options.fields)
     if config.train.accumulate > 1:
         raise InputError(
-            f"config.train.accumulate is {config.train.accumulate}; expected 1, since what is in a"
-            " loop is counted once"
+            f"config.train.accumulate is {config.train.accumulate}; expected 1, since the compiler"
+            " counts the body of a loop only once"
         )
-    return config
+    return options, config
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line; see the head of this file."""
+    """Run the command that the head of this file describes."""
     report: dict[str, Any] = {"benchmark": "compile_for_tpu"}
     with one_line_errors():
-        options = parse_options(arguments)
-        config = config_of(options)
+        options, config = parse_options(arguments)
         chip, sides, devices = load_topology(options.topology)
         batches = {
             "train": options.batch or math.ceil(config.train.batch_size / len(devices)),

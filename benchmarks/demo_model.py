@@ -1,15 +1,16 @@
-"""How well a model animates drawn figures, measured against the drawn answers.
+"""Measure how well a model animates drawn figures, against the drawn answers.
 
     python -m benchmarks.demo_model [--checkpoint=WORKDIR --pairs=100]
 
-Figure A gets the motion of another figure B. Neither was trained on, and what A looks like in that
-motion is drawn, so that the animation can be compared with the true answer: in L1 on [0, 1] and in
-LPIPS, beside two baselines, the source picture that does not move and the driving frame. There are
-two cases: A's picture is in the pose of B's first frame, and motion is relative to that (what
-`--best_frame` aims at); or it is in a pose of its own, and motion is absolute.
+Figure A is animated with the motion of another figure B. The model has seen neither of them in
+training. How A looks in that motion is drawn as well, so that the animation can be compared with
+the true answer, in L1 on [0, 1] and in LPIPS. Two baselines are compared too: the source picture
+without any motion, and the driving frame. There are two cases. In the first one A's picture is in
+the pose of B's first frame, and motion is relative to it, which is what `--best_frame` aims at. In
+the second one A is in a pose of its own, and motion is absolute.
 
-A linear map from the keypoints to the figures' joints, fitted on figures of the training data,
-tells how much the keypoints, which nobody has labelled, know of the body.
+How much the keypoints know of the body, although nobody has labelled them, is measured by a linear
+map from the keypoints to the figures' joints. It is fitted on figures of the training data.
 """
 
 import argparse
@@ -26,52 +27,62 @@ from fomm_jax.evaluation.lpips import ARCHITECTURES, load_lpips, lpips
 from input_pipeline.figures.drawing import find_joints
 from input_pipeline.figures.scenes import Scene, random_scene
 
-TRAINING_SEED, HELD_OUT_SEED = 0, 1  # of `input_pipeline.figures.scenes`
-NUM_FRAMES = 32  # of a video
-EVERY = 8  # frames between those that are measured
+TRAINING_SEED, HELD_OUT_SEED = 0, 1  # seeds for `input_pipeline.figures.scenes`
+NUM_FRAMES = 32  # length of a video
+EVERY = 8  # one of so many frames is measured
 RELATIVE = NormalizationConfig()
 ABSOLUTE = NormalizationConfig(use_relative_movement=False, use_relative_jacobian=False)
 
 
 def measure_animation(animator: Animator, size: int, num_pairs: int) -> dict[str, dict]:
-    """Mean distances from the answer, by case, way and figure; the first frame is left out."""
+    """Return the mean distances from the answer, without the first frame.
+
+    Returns:
+      By case, then by what is compared with the answer, then by distance ("l1", "lpips_vgg16", …).
+    """
     weights = {network: load_lpips(network) for network in ARCHITECTURES}
 
     def distances(frames: np.ndarray, answer: np.ndarray) -> dict[str, float]:
-        found = {"l1": float(np.abs(frames[1:] / 255 - answer[1:] / 255).mean())}
+        means = {"l1": float(np.abs(frames[1:] / 255 - answer[1:] / 255).mean())}
         for network in ARCHITECTURES:
             distance = lpips(network, weights[network], frames[1:], answer[1:])
-            found[f"lpips_{network}"] = float(np.mean(distance))
-        return found
+            means[f"lpips_{network}"] = float(np.mean(distance))
+        return means
 
-    rows: dict[str, dict[str, list]] = {}
+    cases: dict[str, dict[str, list]] = {}
     for pair in tqdm(range(num_pairs), desc="animate", unit="pair"):
         figure, mover = (random_scene(size, HELD_OUT_SEED, 2 * pair + i) for i in range(2))
         moved = Scene(figure.appearance, figure.background, mover.motion)
         answer, driving = (scene.frames(NUM_FRAMES)[::EVERY] for scene in (moved, mover))
-        of_driving = distances(driving, answer)
+        driving_distances = distances(driving, answer)
         for case, source, normalization in (
             ("source in the pose of the first driving frame", answer[0], RELATIVE),
             ("source in a pose of its own", figure.frames(NUM_FRAMES)[0], ABSOLUTE),
         ):
             animation = np.stack([*animator.animate(source, driving, normalization=normalization)])
-            for way, found in {
+            for subject, means in {
                 "animation": distances(animation, answer),
                 "unmoved source": distances(np.broadcast_to(source, answer.shape), answer),
-                "driving frame": of_driving,
+                "driving frame": driving_distances,
             }.items():
-                rows.setdefault(case, {}).setdefault(way, []).append(found)
+                cases.setdefault(case, {}).setdefault(subject, []).append(means)
     return {
         case: {
-            way: {name: float(np.mean([row[name] for row in found])) for name in found[0]}
-            for way, found in ways.items()
+            subject: {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+            for subject, rows in subjects.items()
         }
-        for case, ways in rows.items()
+        for case, subjects in cases.items()
     }
 
 
 def measure_joints(animator: Animator, size: int, num_scenes: int) -> dict[str, float]:
-    """Mean distance of linearly predicted joints from the true ones, in frames' sides."""
+    """Return mean distances of predicted joints from the true ones; the frame's side is 1.
+
+    Args:
+      animator: the model, which detects the keypoints.
+      size: the side of a frame in pixels.
+      num_scenes: held-out videos to measure. Four times as many of the training data fit the map.
+    """
 
     def collect(seed: int, numbers: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
         keypoints, joints = [], []
@@ -79,14 +90,14 @@ def measure_joints(animator: Animator, size: int, num_scenes: int) -> dict[str, 
             scene = random_scene(size, seed, number)
             times = np.arange(0, NUM_FRAMES, EVERY) / NUM_FRAMES
             frames = scene.frames(NUM_FRAMES)[::EVERY]
-            keypoints += [found.value.ravel() for found in animator.detect(frames)]
+            keypoints += [motion.value.ravel() for motion in animator.detect(frames)]
             joints += [find_joints(scene.appearance, scene.motion.at(time)) for time in times]
         return np.array(keypoints), np.array(joints)
 
     keypoints, joints = collect(TRAINING_SEED, range(4 * num_scenes))
     linear, *_ = np.linalg.lstsq(_with_one(keypoints), joints.reshape(len(joints), -1), rcond=None)
-    seen, truth = collect(HELD_OUT_SEED, range(num_scenes))
-    predicted = (_with_one(seen) @ linear).reshape(truth.shape)
+    held_out, truth = collect(HELD_OUT_SEED, range(num_scenes))
+    predicted = (_with_one(held_out) @ linear).reshape(truth.shape)
     return {
         "linear map from the keypoints": float(np.linalg.norm(predicted - truth, axis=-1).mean()),
         "mean pose": float(np.linalg.norm(joints.mean(axis=0) - truth, axis=-1).mean()),
@@ -94,25 +105,26 @@ def measure_joints(animator: Animator, size: int, num_scenes: int) -> dict[str, 
 
 
 def _with_one(rows: np.ndarray) -> np.ndarray:
+    """Append a constant column, whose weights are the linear map's offset."""
     return np.concatenate([rows, np.ones((len(rows), 1))], axis=1)
 
 
 def describe(animation: dict[str, dict], joints: dict[str, float]) -> Iterator[str]:
-    """Lines of Markdown."""
-    for case, ways in animation.items():
+    """Yield the lines of two Markdown tables."""
+    for case, subjects in animation.items():
         yield f"\n| {case} | L1 | LPIPS, AlexNet | LPIPS, VGG16 |\n| --- | --- | --- | --- |"
-        for way, found in ways.items():
-            figures = [found["l1"], found["lpips_alexnet"], found["lpips_vgg16"]]
-            yield f"| {way} | {' | '.join(f'{figure:.4f}' for figure in figures)} |"
+        for subject, means in subjects.items():
+            distances = [means["l1"], means["lpips_alexnet"], means["lpips_vgg16"]]
+            yield f"| {subject} | {' | '.join(f'{distance:.4f}' for distance in distances)} |"
     yield "\n| joints, mean distance in the frame's side | |\n| --- | --- |"
-    for way, distance in joints.items():
-        yield f"| {way} | {distance:.4f} |"
+    for predictor, distance in joints.items():
+        yield f"| {predictor} | {distance:.4f} |"
 
 
 def main() -> None:
-    """The command line; see the head of this file."""
+    """Run the command that the head of this file describes."""
     parser = argparse.ArgumentParser(description="Measure a model on drawn figures.")
-    parser.add_argument("--checkpoint", help="of the model; default: the one that is carried")
+    parser.add_argument("--checkpoint", help="the model; default: the project's own")
     parser.add_argument("--pairs", type=int, default=100, help="pairs of held-out figures")
     options = parser.parse_args()
     with one_line_errors():

@@ -1,4 +1,4 @@
-"""Reads collectives and costs out of the text of a program that XLA has compiled for TPU."""
+"""Find collectives and costs in the text of a program that XLA has compiled for TPU."""
 
 import math
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
-# A reduce-scatter is mostly written as a fusion of this name, of an all-reduce and a slice.
+# Most reduce-scatters are written as a fusion of an all-reduce and a slice, under this name.
 REDUCE_SCATTER_FUSION = "all-reduce-scatter"
 
 COMPUTATION = re.compile(r"(ENTRY )?%([\w.-]+) \(.*\{$")
@@ -16,31 +16,31 @@ SOURCE = re.compile(r'op_name="([^"]*)"')
 CHANNEL = re.compile(r"channel_id=(\d+)")
 ARRAY = re.compile(r"\b[a-z]+(\d+)?\w*\[([\d,]*)\](?:\{([^}]*)\})?")  # bits, lengths, layout
 
-# Instructions that name data and move none, and targets of custom calls that do the same.
+# Instructions, and targets of custom calls, that only name data and do not move it.
 FREE = ("parameter", "constant", "tuple", "get-tuple-element", "bitcast")
 FREE_TARGETS = ('"ConcatBitcast"', '"AllocateBuffer"')
-NO_ESTIMATE = 2**60  # cycles; the compiler's sign that it knows of no good way
+NO_ESTIMATE = 2**60  # cycles; from this number on the compiler means that it has no estimate
 
 
 class Collective(NamedTuple):
-    """Communication among the chips."""
+    """A communication between the chips."""
 
     kind: str  # one of KINDS
-    size: int  # bytes of the array that is reduced, gathered, scattered or sent, on one chip
-    overlapped: bool  # whether other work goes on meanwhile
+    size: int  # bytes of the array that one chip reduces, gathers, scatters or sends
+    overlapped: bool  # whether the chip does other work at the same time
 
 
 class Cost(NamedTuple):
-    """What the compiler's own model says of an instruction."""
+    """The cost of an instruction by the compiler's own model."""
 
-    cycles: int  # of the core; NO_ESTIMATE and more where the compiler has none
-    shape: str  # of what it computes, with its layout
-    source: str  # the operation of JAX that it comes from
+    cycles: int  # cycles of the core, or at least NO_ESTIMATE
+    shape: str  # shape and layout of the result
+    source: str  # the JAX operation that the instruction comes from
 
 
 class _Instruction(NamedTuple):
     computation: str
-    of_entry: bool  # whether that computation is the program itself
+    in_entry: bool  # whether that computation is the program's entry
     name: str
     shape: str
     operation: str
@@ -48,14 +48,14 @@ class _Instruction(NamedTuple):
     attributes: str
 
 
-def collectives(text: str) -> list[Collective]:
-    """The collectives of a program, each as often as it is written: loops are not multiplied out.
+def find_collectives(text: str) -> list[Collective]:
+    """Return the collectives of a program. One in the body of a loop is counted once.
 
-    What runs beside other work is written in pieces: as a start and an end, or spread over the
-    computations beside which it runs, with one channel for all pieces.
+    A collective that overlaps with other work is written in pieces: as a start and an end, or
+    spread over the computations with which it overlaps. All pieces then name one channel.
 
     Args:
-      text: what `as_text` of a compiled program gives.
+      text: the result of `as_text` of a compiled program.
     """
     instructions = list(_instructions(text))
     shapes = {instruction.name: instruction.shape for instruction in instructions}
@@ -64,7 +64,7 @@ def collectives(text: str) -> list[Collective]:
         for instruction in instructions
         if instruction.operation.endswith("-done")
     }
-    found: dict[str, Collective] = {}
+    collectives: dict[str, Collective] = {}
     for instruction in instructions:
         kind = instruction.operation.removesuffix("-start")
         if kind not in KINDS:
@@ -76,53 +76,53 @@ def collectives(text: str) -> list[Collective]:
             kind = "reduce-scatter"
         result = ends.get(instruction.name, instruction.shape)
         operands = sum(size_of(shapes[name]) for name in instruction.operands)
-        overlapped = started or key in found
-        found[key] = Collective(kind, max(size_of(result), operands), overlapped)
-    return list(found.values())
+        overlapped = started or key in collectives
+        collectives[key] = Collective(kind, max(size_of(result), operands), overlapped)
+    return list(collectives.values())
 
 
 def hbm_bytes(text: str) -> int:
-    """What the instructions of a program read from a chip's main memory and write to it.
+    """Return the bytes that a program reads from a chip's main memory (HBM) and writes to it.
 
-    Arrays that the compiler keeps in the fast memory, S(1) in its text, are not counted, nor is
-    what fills arrays up to whole tiles. Transfers that run beside other work count where they end.
+    Arrays in the fast memory, which the text marks with S(1), are not counted, and neither is the
+    padding of arrays to whole tiles. A transfer in two pieces counts at its end.
     """
     instructions = list(_instructions(text))
     shapes = {instruction.name: instruction.shape for instruction in instructions}
     total = 0
-    for _, of_entry, _, shape, operation, operands, attributes in instructions:
+    for _, in_entry, _, shape, operation, operands, attributes in instructions:
         free = operation in FREE or operation.endswith("-start")
-        if not of_entry or free or any(target in attributes for target in FREE_TARGETS):
+        if not in_entry or free or any(target in attributes for target in FREE_TARGETS):
             continue
         if operation.endswith("-done"):
-            total += size_of(shape)  # read or written: the other side is fast memory
+            total += size_of(shape)  # either a read or a write: the other side is fast memory
         else:
             touched = (shape, *(shapes[name] for name in operands))
             total += sum(size_of(array, in_hbm=True) for array in touched)
     return total
 
 
-def costs(text: str) -> list[Cost]:
-    """The instructions that take time by the compiler's own model, the costliest first."""
-    found = []
+def find_costs(text: str) -> list[Cost]:
+    """Return the costs that the compiler's model gives to instructions, the highest first."""
+    costs = []
     for instruction in _instructions(text):
-        if not instruction.of_entry:
+        if not instruction.in_entry:
             continue
         if cycles := CYCLES.search(instruction.attributes):
             source = SOURCE.search(instruction.attributes)
-            found.append(Cost(int(cycles[1]), instruction.shape, source[1] if source else ""))
-    return sorted(found, reverse=True)
+            costs.append(Cost(int(cycles[1]), instruction.shape, source[1] if source else ""))
+    return sorted(costs, reverse=True)
 
 
 def size_of(shape: str, in_hbm: bool = False) -> int:
-    """Bytes of an array or of a tuple of arrays, as in "(f32[2,3]{1,0}, pred[8])".
+    """Return the bytes of an array or of a tuple of arrays, as in "(f32[2,3]{1,0}, pred[8])".
 
     Args:
-      shape: the text.
-      in_hbm: count arrays in the main memory alone.
+      shape: the shape as the compiler writes it.
+      in_hbm: count only arrays that are in the main memory.
     """
     return sum(
-        # Only pred has no number of bits in its name.
+        # Every type but pred, which takes 8 bits, has the number of its bits in its name.
         math.ceil(int(bits or 8) * math.prod(int(n) for n in lengths.split(",") if n) / 8)
         for bits, lengths, layout in ARRAY.findall(shape)
         if not (in_hbm and "S(" in layout)
@@ -130,11 +130,11 @@ def size_of(shape: str, in_hbm: bool = False) -> int:
 
 
 def _instructions(text: str) -> Iterator[_Instruction]:
-    computation, of_entry = "", False
+    computation, in_entry = "", False
     for line in text.splitlines():
         if header := COMPUTATION.match(line):
-            of_entry, computation = bool(header[1]), header[2]
-        elif found := INSTRUCTION.match(line):
-            name, shape, operation, operands, attributes = found.groups()
+            in_entry, computation = bool(header[1]), header[2]
+        elif instruction := INSTRUCTION.match(line):
+            name, shape, operation, operands, attributes = instruction.groups()
             names = tuple(re.findall(r"%([\w.-]+)", operands))
-            yield _Instruction(computation, of_entry, name, shape, operation, names, attributes)
+            yield _Instruction(computation, in_entry, name, shape, operation, names, attributes)

@@ -1,4 +1,4 @@
-"""The forms in which `benchmarks.input_pipeline` reads the same videos."""
+"""The same videos in several forms of files, for `benchmarks.input_pipeline` to read."""
 
 import itertools
 import os
@@ -17,33 +17,33 @@ from input_pipeline.prepare import prepare
 from input_pipeline.splits import list_videos
 from input_pipeline.videos import open_video
 
-CLIPS = 10  # of which the random split leaves 8 to training
+CLIPS = 10  # the random split uses 8 of them for training
 CLIP_FRAMES = 200  # 8 s
 CLIP_SIDE = 256  # pixels
 CLIP_FPS = 25
-PICTURES = 40  # as many as are drawn
+PICTURES = 40  # stacked pictures to draw
 PICTURE_FRAMES = 80
 
 
 class Source(NamedTuple):
-    """A form of the files."""
+    """A dataset in one form of files."""
 
     name: str
     dataset: DatasetConfig
-    goal: float | None  # pairs a second a core
+    goal: float | None  # pairs per second and core
     original: bool  # whether the original can read it
 
 
 def make_sources(
     videos: Path | None, pictures: Path | None, frame_shape: tuple[int, int, int], folder: Path
 ) -> list[Source]:
-    """Write every form into a folder.
+    """Write a dataset in every form.
 
     Args:
-      videos: a folder of videos to make clips of; None draws figures.
+      videos: a folder of videos to cut clips from; None draws figures.
       pictures: a dataset of stacked pictures; None draws figures.
-      frame_shape: of the pictures.
-      folder: takes the files.
+      frame_shape: (height, width, channels) of the frames in the pictures.
+      folder: the folder to write to.
 
     Raises:
       InputError: a file cannot be used.
@@ -74,15 +74,21 @@ def make_sources(
 
 
 def make_clips(videos: Path | None, folder: Path) -> None:
-    """Write clips with a single key frame, of the videos in turns or of drawn figures."""
-    found = None if videos is None else list_videos(videos)
+    """Write clips with a single key frame, cut from the videos in turn or drawn.
+
+    Args:
+      videos: a folder of videos; None draws figures.
+      folder: the folder to write to.
+    """
+    paths = None if videos is None else list_videos(videos)
     for number in range(CLIPS):
-        if found is None:
+        if paths is None:
             frames = [*scenes.random_scene(CLIP_SIDE, 0, number).frames(CLIP_FRAMES // 2)]
         else:
-            video = itertools.islice(open_video(found[number % len(found)], None), CLIP_FRAMES)
+            video = itertools.islice(open_video(paths[number % len(paths)], None), CLIP_FRAMES)
             frames = [fit_frame(frame, CLIP_SIDE, CLIP_SIDE) for frame in video]
-        # Forth and back, where they are too few: no cut that would ask for a key frame.
+        # If there are too few frames, play them forwards and backwards: without a cut, the encoder
+        # has no reason to add a key frame.
         endless = itertools.cycle(frames + frames[-2:0:-1])
         path = folder / f"{number:02}.mp4"
         film_format = FilmFormat(CLIP_SIDE, CLIP_SIDE, fps=CLIP_FPS, keyframe_every=CLIP_FRAMES)

@@ -1,13 +1,13 @@
-"""Times training pairs on their way from files, in each form that the files may have.
+"""Time how training pairs are read from files, in each form that the files may have.
 
     python -m benchmarks.input_pipeline [--videos=DIR --pictures=DIR --original=PATH]
 
-Clips of 8 seconds with a single key frame, 256x256, are made from the videos, or drawn where there
-are none; `prepare` turns them and the pictures into the quick forms. Of each form are measured the
-pairs that one core reads, those that all cores read through the loader, and the memory of a worker
-process. Stacked pictures are in memory, decoded, after the first time that ours has read them. Then
-the training loop runs, and the time is taken that it waits for prepared pictures. A line of JSON
-follows the table. For Linux, since it asks /proc.
+Clips of 8 seconds at 256x256, with a single key frame, are cut from the videos, or drawn if no
+videos are given. `prepare` converts them and the stacked pictures to the forms that are fast to
+read. Three figures are measured for each form: the rate of one core, the rate of all cores through
+the loader, and the memory of a worker process. This project keeps stacked pictures in memory after
+it has decoded them once. After that the training loop runs, and the time that it waits for prepared
+pictures is measured. A line of JSON follows the table. The command reads /proc and needs Linux.
 """
 
 import argparse
@@ -26,9 +26,9 @@ import grain
 import numpy as np
 from absl import flags, logging
 
+from benchmarks.command_line import check_counts, config_from_file
 from benchmarks.input_files import Source, make_sources
 from benchmarks.input_rates import all_cores, one_core
-from benchmarks.measure import check_counts, load_config
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, one_line_errors
 from fomm_jax.training.loop import train
@@ -36,27 +36,27 @@ from fomm_jax.types import Batch
 from fomm_jax.weights.vgg import load_vgg
 from input_pipeline.loader import TrainingBatches, training_batches
 
-UNTIMED_STEPS = 2  # the first compiles, and while the second is asked for it is still under way
+UNTIMED_STEPS = 2  # the first step compiles, and still runs when the second asks for its batch
 
 
 class TimedBatches(grain.DatasetIterator[Batch]):
-    """Batches, with the times at which each was asked for and was there."""
+    """Batches, with the times at which each was requested and received."""
 
     def __init__(self, batches: TrainingBatches) -> None:
         super().__init__()
         self._batches = batches
-        self.asked: list[float] = []
-        self.there: list[float] = []
+        self.requested: list[float] = []  # seconds of `time.perf_counter`
+        self.received: list[float] = []  # the same
 
     def __next__(self) -> Batch:
-        """The next batch."""
-        self.asked.append(time.perf_counter())
+        """Return the next batch."""
+        self.requested.append(time.perf_counter())
         batch = next(self._batches)
-        self.there.append(time.perf_counter())
+        self.received.append(time.perf_counter())
         return batch
 
     def get_state(self) -> dict[str, Any]:
-        """The position."""
+        """Return the position."""
         return self._batches.get_state()
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -65,7 +65,11 @@ class TimedBatches(grain.DatasetIterator[Batch]):
 
 
 def time_steps(config: Config, num_steps: int) -> dict[str, float]:
-    """Train, and take the seconds of a step and of the wait in it for the batch; both are means.
+    """Train, and return the mean seconds of a step and of its wait for the batch.
+
+    Args:
+      config: the configuration of the run, from `for_timing`.
+      num_steps: the number of steps that count.
 
     Raises:
       InputError: the data or the batch size cannot be used.
@@ -84,16 +88,17 @@ def time_steps(config: Config, num_steps: int) -> dict[str, float]:
     ):
         timed = TimedBatches(batches)
         train(config, workdir, timed, batches.steps_per_epoch, load_vgg(config.perceptual))
-    asked, there = np.array(timed.asked[UNTIMED_STEPS:]), np.array(timed.there[UNTIMED_STEPS:])
+    requested = np.array(timed.requested[UNTIMED_STEPS:])
+    received = np.array(timed.received[UNTIMED_STEPS:])
     return {
-        "seconds_per_step": (asked[-1] - asked[0]) / num_steps,
-        "waiting_seconds_per_step": sum((there - asked)[:-1]) / num_steps,
+        "seconds_per_step": (requested[-1] - requested[0]) / num_steps,
+        "waiting_seconds_per_step": sum((received - requested)[:-1]) / num_steps,
     }
 
 
 def for_timing(config: Config, root_dir: str, num_steps: int, batch_size: int) -> Config:
-    """The configuration of a run on other data, that writes nothing before its end."""
-    total = UNTIMED_STEPS + num_steps + 1  # a step lasts until the next one asks for its batch
+    """Return a configuration for timing: on other data, and writing nothing before the end."""
+    total = UNTIMED_STEPS + num_steps + 1  # a step lasts until the next one requests its batch
     return dataclasses.replace(
         config,
         dataset=dataclasses.replace(config.dataset, root_dir=root_dir),
@@ -111,7 +116,18 @@ def for_timing(config: Config, root_dir: str, num_steps: int, batch_size: int) -
 def measure_source(
     source: Source, original: Path | None, seconds: float, batch_size: int, num_repeats: int
 ) -> dict[str, Any]:
-    """A row of the table, by the names that it has in the line of JSON."""
+    """Measure one form of files.
+
+    Args:
+      source: the form.
+      original: a clone of the original, which is measured as well if it can read the form.
+      seconds: the shortest time of each reading.
+      batch_size: pairs in a batch.
+      num_repeats: passes over the videos in an epoch.
+
+    Returns:
+      A row of the table, by the names in the line of JSON.
+    """
     print(f"reading {source.name}", file=sys.stderr)
     on_one = one_core(source.dataset, original if source.original else None, seconds)
     on_all, memory = all_cores(source.dataset, batch_size, num_repeats, seconds)
@@ -130,7 +146,7 @@ def measure_source(
 
 
 def print_table(rows: Sequence[dict[str, Any]], cores: int) -> None:
-    """The rows as a Markdown table."""
+    """Print the rows as a Markdown table."""
     print(
         f"| pairs/s | original, one core | ours, one core | goal | ours, {cores} cores"
         " | of these, each | memory of a worker |"
@@ -151,20 +167,20 @@ def print_table(rows: Sequence[dict[str, Any]], cores: int) -> None:
 
 
 def parse_options(arguments: list[str] | None) -> argparse.Namespace:
-    """The options of the command line.
+    """Parse the options of the command line.
 
     Raises:
-      InputError: one has no use for what it was given.
+      InputError: the value of an option cannot be used.
     """
     parser = argparse.ArgumentParser(
         description="Measure how fast training pairs are read, and print a table and a line of JSON"
     )
     add = parser.add_argument
-    add("--videos", type=Path, metavar="DIR", help="has train/ with videos; default: drawn ones")
-    add("--pictures", type=Path, metavar="DIR", help="stacked pictures; default: drawn ones")
-    add("--original", type=Path, metavar="PATH", help="clone of the original, read with in turns")
-    add("--seconds", type=float, default=4.0, help="of each reading; default: %(default)s")
-    add("--config", default="configs/actions_64.py", help="of the training; default: %(default)s")
+    add("--videos", type=Path, metavar="DIR", help="a folder with train/; default: drawn videos")
+    add("--pictures", type=Path, metavar="DIR", help="stacked pictures; default: drawn")
+    add("--original", type=Path, metavar="PATH", help="clone of the original to measure too")
+    add("--seconds", type=float, default=4.0, help="time of each reading; default: %(default)s")
+    add("--config", default="configs/actions_64.py", help="for training; default: %(default)s")
     add("--batch", type=int, help="pairs a batch; default: the config's")
     add("--steps", type=int, default=10, help="timed training steps; default: %(default)s")
     options = parser.parse_args(arguments)
@@ -183,13 +199,13 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line; see the head of this file."""
-    logging.set_verbosity(logging.ERROR)  # TFDS and Orbax tell of every file
+    """Run the command that the head of this file describes."""
+    logging.set_verbosity(logging.ERROR)  # TFDS and Orbax log every file
     with one_line_errors(), tempfile.TemporaryDirectory() as folder:
         options = parse_options(arguments)
-        config = load_config(options.config)
+        config = config_from_file(options.config)
         batch_size = options.batch or config.train.batch_size
-        flags.FLAGS.mark_as_parsed()  # Grain reads some of them
+        flags.FLAGS.mark_as_parsed()  # Grain reads some of absl's flags
         sources = make_sources(
             options.videos and options.videos / "train",
             options.pictures,

@@ -1,4 +1,4 @@
-"""How fast pairs are read: on one core, ours and the original's in turns, and on all cores."""
+"""Measure how fast pairs are read: on one core, by turns with the original, and on all cores."""
 
 import contextlib
 import dataclasses
@@ -21,36 +21,36 @@ from fomm_jax.config.schema import DatasetConfig
 from input_pipeline.loader import PairSampler, training_batches
 from input_pipeline.splits import split_videos
 
-TURN = 0.5  # seconds that one reads before the other does
+TURN = 0.5  # seconds for which one side reads before the other one does
 
 
 class Rate(NamedTuple):
-    """What was read in how long."""
+    """A number of pairs and the time that it took to read them."""
 
     pairs: int
     seconds: float
 
     @property
     def pairs_per_second(self) -> float:
-        """The quotient."""
+        """The rate."""
         return self.pairs / self.seconds
 
 
 def one_core(dataset: DatasetConfig, original: Path | None, seconds: float) -> dict[str, Rate]:
-    """Read random pairs on one core, with every video opened beforehand.
+    """Read random pairs on one core, after all videos were opened.
 
     Args:
       dataset: the videos.
-      original: a clone of the original, which reads in turns with ours.
-      seconds: for which each reads, at least.
+      original: a clone of the original, which reads by turns with this project, or None.
+      seconds: the shortest time for which each of them reads.
 
     Returns:
-      The rates of "ours" and, where asked for, "original".
+      The rate of "ours", and that of "original" if there is a clone.
 
     Raises:
       InputError: a video cannot be read.
     """
-    # A process of its own: threads that exist already would stay where they are.
+    # A new process, since threads that exist already would stay on their cores.
     with ProcessPoolExecutor(
         1, multiprocessing.get_context("spawn"), _stay_on_one_core
     ) as pinned_process:
@@ -78,20 +78,27 @@ def _read_in_turns(
 
 
 def rates_in_turns(draws: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, Rate]:
-    """Call functions that each draw a pair; they take turns, and each has `seconds` or more."""
+    """Call functions that draw a pair, by turns, until each was called for `seconds` or longer."""
     rates = {name: Rate(0, 0.0) for name in draws}
     while any(rate.seconds < seconds for rate in rates.values()):
         for name, draw in draws.items():
             pairs, start = rates[name].pairs, time.perf_counter()
-            while (taken := time.perf_counter() - start) < min(TURN, seconds):
+            while (elapsed := time.perf_counter() - start) < min(TURN, seconds):
                 draw()
                 pairs += 1
-            rates[name] = Rate(pairs, rates[name].seconds + taken)
+            rates[name] = Rate(pairs, rates[name].seconds + elapsed)
     return rates
 
 
 def original_draw(path: Path, dataset: DatasetConfig) -> Callable[[], object]:
-    """The original's way to a pair: it decodes a whole video and takes two of its frames."""
+    """Return a function that draws a pair as the original does.
+
+    The original decodes a whole video and takes two of its frames.
+
+    Args:
+      path: a clone of the original.
+      dataset: the videos.
+    """
     read_video = _import_frames_dataset(path).read_video
     videos = split_videos(dataset).train
     rng = random.Random(0)
@@ -104,9 +111,12 @@ def original_draw(path: Path, dataset: DatasetConfig) -> Callable[[], object]:
 
 
 def _import_frames_dataset(path: Path) -> Any:
+    """Import the original's module, with stand-ins for libraries that `read_video` does not use.
+
+    Most of these libraries are not installed.
+    """
     for used in ("imageio", "skimage.color", "skimage.io"):
         importlib.import_module(used)
-    # Stand-ins for what `read_video` has no use for; most of it is not installed.
     unused = {
         "augmentation": "AllAugmentationTransform",
         "pandas": "read_csv",
@@ -128,19 +138,25 @@ def all_cores(
 ) -> tuple[Rate, float]:
     """Read batches with a worker process for each core.
 
+    Args:
+      dataset: the videos.
+      batch_size: pairs in a batch.
+      num_repeats: passes over the videos in an epoch.
+      seconds: the shortest time for which batches are read.
+
     Returns:
-      The rate, and the bytes of memory of a worker.
+      The rate, and the mean bytes of memory of a worker.
 
     Raises:
-      InputError: a video cannot be read, or they are too few for a batch.
+      InputError: a video cannot be read, or there are too few videos for a batch.
     """
     dataset = dataclasses.replace(dataset, num_workers=len(os.sched_getaffinity(0)))
     with contextlib.closing(
         training_batches(dataset, batch_size=batch_size, num_repeats=num_repeats, seed=0)
     ) as batches:
-        next(batches)  # the workers have started
+        next(batches)  # after this the workers have started
         draw = {"batch": lambda: next(batches)}
-        rates_in_turns(draw, seconds)  # and opened the videos
+        rates_in_turns(draw, seconds)  # after this they have opened the videos
         rate = rates_in_turns(draw, seconds)["batch"]
         workers = [worker.pid for worker in multiprocessing.active_children()]
         memory = sum(map(_memory, workers)) / len(workers)
@@ -148,7 +164,7 @@ def all_cores(
 
 
 def _memory(pid: int | None) -> int:
-    """Bytes of a process; of a page that several have in common, its share."""
+    """Return the bytes of a process. A page that several processes share is divided among them."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
     (kibibytes,) = (line.split()[1] for line in lines if line.startswith("Pss:"))
     return 1024 * int(kibibytes)

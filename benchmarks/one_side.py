@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Step, first_step, load_config, peak_memory, timed
+from benchmarks.command_line import config_from_file
+from benchmarks.measure import Step, first_step, peak_memory, timed
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, one_line_errors
 
@@ -146,7 +147,7 @@ def main() -> None:
     side = Side(**json.loads(sys.argv[1]))
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: side.threads])
     with one_line_errors():
-        config = load_config(side.config)
+        config = config_from_file(side.config)
         if side.who == "original":
             figures = measure_original(side, config)
         else:

@@ -1,8 +1,9 @@
-"""Times reading an ArrayRecord record of a whole video, and one of a frame.
+"""Time reading an ArrayRecord record of a whole video, and one of a single frame.
 
     python -m benchmarks.record_size
 
-The records hold random bytes, which like JPEG cannot be compressed, and are in the page cache.
+The records hold random bytes, which cannot be compressed further, just like JPEG. They are read
+from the page cache.
 """
 
 import tempfile
@@ -14,13 +15,20 @@ from absl import flags
 from array_record.python.array_record_data_source import ArrayRecordDataSource
 from array_record.python.array_record_module import ArrayRecordWriter
 
-FRAME_BYTES = 15_000  # of JPEG at quality 95, 256x256, from the faces of ../shared/data
+FRAME_BYTES = 15_000  # JPEG of quality 95 at 256x256, for the faces in ../shared/data
 CLIP_FRAMES = 200  # eight seconds
 READS = 100
 
 
 def seconds_per_read(path: Path, record_bytes: int, num_records: int, options: str) -> float:
-    """Write records of random bytes and read `READS` of them at random."""
+    """Write records of random bytes, read `READS` of them at random, and return the mean seconds.
+
+    Args:
+      path: the file to write.
+      record_bytes: the size of a record.
+      num_records: the number of records.
+      options: the options of ArrayRecord's writer.
+    """
     rng = np.random.default_rng(0)
     writer = ArrayRecordWriter(str(path), options)
     for _ in range(num_records):
@@ -35,8 +43,8 @@ def seconds_per_read(path: Path, record_bytes: int, num_records: int, options: s
 
 
 def main() -> None:
-    """The command line; see the head of this file."""
-    flags.FLAGS.mark_as_parsed()  # ArrayRecord has some
+    """Run the command that the head of this file describes."""
+    flags.FLAGS.mark_as_parsed()  # ArrayRecord defines and reads some
     clip = CLIP_FRAMES * FRAME_BYTES
     with tempfile.TemporaryDirectory() as folder:
         for what, size, count, options in (

@@ -1,9 +1,9 @@
-"""Training on Actions against the loss curve recorded of the original.
+"""Compare loss curves of training on Actions with those that were recorded of the original.
 
     python -m benchmarks.reproduction --run=W0 --run=W1 --plot=docs/images/actions_64_loss.png
 
-reads the event files of runs of `configs/actions_64.py` and prints, window by window, the mean
-perceptual loss of each beside that of the original, as a Markdown table.
+The event files of runs of `configs/actions_64.py` are read. A Markdown table shows the mean
+perceptual loss of each run beside that of the original, for each window of 100 steps.
 """
 
 import argparse
@@ -14,10 +14,10 @@ import numpy as np
 
 from fomm_jax.reporting.events import read_curves
 
-WINDOW = 100  # steps, and `train.log_every` of the runs
+WINDOW = 100  # steps; the runs have the same number as `train.log_every`
 
-# Three runs of the original (PyTorch 2.13) on the same data with the same settings: the mean
-# perceptual loss of each hundred steps. The first run was stopped after 600.
+# The mean perceptual loss of each window, by its last step, in three runs of the original
+# (PyTorch 2.13) on the same data with the same settings. The first run was stopped after 600 steps.
 ORIGINAL = {
     100: (122.8, 122.9, 124.4),
     200: (99.5, 99.1, 98.6),
@@ -33,7 +33,11 @@ ORIGINAL = {
 
 
 def print_table(curves: dict[str, dict[int, float]]) -> None:
-    """The windows that were recorded of the original, with each run's deviation from their mean."""
+    """Print each recorded window, with the deviation of the runs from the original's mean.
+
+    Args:
+      curves: by run, the perceptual loss by the last step of a window.
+    """
     print("| steps | original, mean of the runs | " + " | ".join(curves) + " |")
     print("| --- | --- |" + " --- |" * len(curves))
     for last, recorded in ORIGINAL.items():
@@ -46,7 +50,12 @@ def print_table(curves: dict[str, dict[int, float]]) -> None:
 
 
 def plot(curves: dict[str, dict[int, float]], path: pathlib.Path) -> None:
-    """Our curves over the points of the original's."""
+    """Draw the runs as lines and the original's losses as points.
+
+    Args:
+      curves: by run, the perceptual loss by the last step of a window.
+      path: the picture to write.
+    """
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for name, curve in curves.items():
         axes.plot(list(curve), list(curve.values()), label=name)
@@ -61,7 +70,7 @@ def plot(curves: dict[str, dict[int, float]], path: pathlib.Path) -> None:
 
 
 def main() -> None:
-    """Read the runs that the command line names."""
+    """Run the command that the head of this file describes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", action="append", required=True, type=pathlib.Path, metavar="W")
     parser.add_argument("--plot", type=pathlib.Path, help="picture to write")

@@ -1,30 +1,31 @@
-"""What a compiled program would cost on TPU chips that nobody has measured it on.
+"""Estimate the time that a compiled program would take on TPU chips on which it was not measured.
 
 The estimate of a step is
 
-    max(FLOPs / peak, bytes / HBM bandwidth) + communication that nothing overlaps
+    max(FLOPs / peak, bytes / HBM bandwidth) + communication that does not overlap with other work
 
-The first term is a lower bound, which the compiler's own cycles may exceed several times. Scaling
-efficiency, what a chip alone would take over what it takes among 256, each with the same batch, is
-then rather too low, since a longer step pays for the same communication. The estimate assumes that
+The first term is a lower bound, and the cycles of the compiler's own model may be several times
+higher. The scaling efficiency compares the time of a chip alone with its time among 256 chips, at
+the same batch per chip. Its estimate is rather too low: a real step is longer, but pays for the
+same communication. The estimate assumes that
 
-- the matrix units run at their bfloat16 peak, float32 convolutions too: by default JAX multiplies
-  them on TPU as bfloat16. Those at higher precision take several passes and so more, and so does
-  what fills the matrix units in part, as few channels do;
-- memory is read and written at full bandwidth, beside the computation, and arithmetic that is no
-  product takes no time;
-- an all-reduce runs in rings along the sides of a torus, over all chips: each sends
-  2 (n - 1) / n times the array (Patarasuk and Yuan, 2009) over all its links, and waits
-  2 Σ (side - 1) times for a hop. What gathers, scatters or sends takes half of that. On slices
-  smaller than the pod, whose sides do not close to rings, it may take twice as long;
-- overlapped communication costs nothing, and input is there when it is asked for.
+- the matrix units run at their bfloat16 peak. This includes float32 convolutions, which JAX by
+  default multiplies as bfloat16 on TPU. Convolutions at a higher precision take several passes, and
+  convolutions of few channels fill the matrix units only in part; both take longer;
+- memory is read and written at full bandwidth while the chip computes, and arithmetic other than
+  products takes no time;
+- an all-reduce over all chips runs in rings along the sides of a torus. Each chip sends
+  2 (n - 1) / n times the array (Patarasuk and Yuan, 2009) over all of its links, and waits
+  2 Σ (side - 1) times for a hop. All other collectives take half of that. On slices smaller than
+  the pod, whose sides are not closed to rings, an all-reduce may take twice as long;
+- overlapped communication costs nothing, and the input is always ready.
 
-Where the numbers of the chips come from (docs.cloud.google.com/tpu/docs/v5e, …/v5p, …/v6e): peak
-bfloat16, HBM bandwidth and HBM, all a chip; for the interconnect (ICI) half of the "bidirectional
-bandwidth per chip", which counts both directions. On v5e that is 200 GB/s, which agrees with the
-51.2 TB/s that the same page gives for an all-reduce of a pod of 256. The latency of a hop, 1 µs, is
-what ASTRA-sim's validation on TPU v3 has "as per TPU research team" (astra-sim.github.io); the
-scaling book (jax-ml.github.io/scaling-book/tpus) counts with 0.5 µs for v5e.
+The sources of the chips' numbers are docs.cloud.google.com/tpu/docs/v5e, …/v5p and …/v6e: the
+bfloat16 peak, the HBM bandwidth and the HBM of a chip, and for the interconnect (ICI) half of the
+"bidirectional bandwidth per chip", which counts both directions. On v5e this is 200 GB/s, which
+agrees with the 51.2 TB/s that the same page states for an all-reduce of a pod of 256. The latency
+of a hop is 1 µs in ASTRA-sim's validation on TPU v3, "as per TPU research team"
+(astra-sim.github.io). The scaling book (jax-ml.github.io/scaling-book/tpus) uses 0.5 µs for v5e.
 """
 
 import math
@@ -42,8 +43,8 @@ class Chip(NamedTuple):
     peak: float  # bfloat16 FLOP/s
     hbm_bandwidth: float  # bytes/s
     hbm: float  # bytes
-    ici_bandwidth: float  # bytes/s that a chip sends, over all its links
-    pod: tuple[int, ...]  # sides of a torus of 256 chips
+    ici_bandwidth: float  # bytes/s that a chip sends over all of its links
+    pod: tuple[int, ...]  # numbers of chips along the sides of a torus of 256
 
 
 CHIPS = {
@@ -54,15 +55,15 @@ CHIPS = {
 
 
 class Estimate(NamedTuple):
-    """Seconds of a step, and their parts."""
+    """The parts of a step's time, in seconds."""
 
     compute: float
     memory: float
-    communication: float  # that nothing overlaps
+    communication: float  # only what does not overlap with other work
 
     @property
     def step(self) -> float:
-        """All of it."""
+        """The time of the whole step, in seconds."""
         return max(self.compute, self.memory) + self.communication
 
 
@@ -73,7 +74,15 @@ def estimate(
     collectives: Iterable[Collective],
     sides: tuple[int, ...],
 ) -> Estimate:
-    """A step on a torus of chips, from what one of them computes, reads and writes, and sends."""
+    """Estimate the time of a step on a torus of chips.
+
+    Args:
+      chip: the kind of the chips.
+      flops: the operations of one chip.
+      hbm_bytes: the bytes that one chip reads from its main memory and writes to it.
+      collectives: the communication of the step.
+      sides: the numbers of chips along the sides of the torus.
+    """
     return Estimate(
         flops / chip.peak,
         hbm_bytes / chip.hbm_bandwidth,
@@ -86,7 +95,7 @@ def estimate(
 
 
 def collective_seconds(chip: Chip, collective: Collective, sides: tuple[int, ...]) -> float:
-    """Seconds of a collective of all chips of a torus."""
+    """Return the seconds that a collective of all chips of a torus takes."""
     chips = math.prod(sides)
     passes = 2 if collective.kind == "all-reduce" else 1
     sent = collective.size * (chips - 1) / chips
@@ -95,5 +104,5 @@ def collective_seconds(chip: Chip, collective: Collective, sides: tuple[int, ...
 
 
 def scaling_efficiency(estimated: Estimate) -> float:
-    """The share of a step's time in which chips do what one alone would do (weak scaling)."""
+    """Return the time of a step on one chip over its time on the torus (weak scaling)."""
     return max(estimated.compute, estimated.memory) / estimated.step

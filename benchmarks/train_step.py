@@ -9,7 +9,8 @@ the discriminator where the config is adversarial, the optimisers.
 import jax
 import numpy as np
 
-from benchmarks.measure import Step, check_counts, load_config, measure, parse_options
+from benchmarks.command_line import parse_options
+from benchmarks.measure import Step, measure
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import one_line_errors
 from fomm_jax.training import sharding
@@ -48,10 +49,10 @@ def our_step(config: Config, pairs: Batch) -> Step:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line; see the head of this file."""
-    options = parse_options("a step of training", "pairs a step; default: the config's", arguments)
     with one_line_errors():
-        check_counts(options, "batch", "steps")
-        config = load_config(options.config, options.fields)
+        options, config = parse_options(
+            "a step of training", "pairs a step; default: the config's", arguments
+        )
         batch = options.batch or config.train.batch_size
         step = our_step(config, random_pairs(config, batch))
         measure("train_step", options, batch=batch, unit="pairs", step=step)

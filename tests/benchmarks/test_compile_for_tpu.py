@@ -1,4 +1,4 @@
-"""What is read out of a compiled program, the estimates, and a compilation, given libtpu."""
+"""Figures from a compiled program's text, the estimates, and with libtpu a compilation."""
 
 import importlib.util
 import json
@@ -7,10 +7,13 @@ import jax
 import pytest
 
 from benchmarks import compile_for_tpu
-from benchmarks.hlo import Collective, collectives, costs, hbm_bytes, size_of
+from benchmarks.hlo import Collective, find_collectives, find_costs, hbm_bytes, size_of
 from benchmarks.roofline import CHIPS, collective_seconds, estimate, scaling_efficiency
 
-# Shortened from what libtpu 0.0.42 made of a toy.
+# ml_collections loads configuration files with a method that Python will remove.
+pytestmark = pytest.mark.filterwarnings("ignore:.*load_module:DeprecationWarning")
+
+# Shortened from the text of a small program that libtpu 0.0.42 compiled.
 PROGRAM = """\
 HloModule jit_step, is_scheduled=true
 
@@ -65,8 +68,8 @@ metadata={op_name="jit(step)/add"}, backend_config={"estimated_cycles":"90000"}
 
 
 def test_collectives_of_a_program():
-    assert collectives(PROGRAM) == [
-        # Two pieces of one; the array after it counts, not the part before.
+    assert find_collectives(PROGRAM) == [
+        # Two pieces of one collective, which counts with its result and not with its operand.
         Collective("all-gather", 2 * 2048 * 2048, overlapped=True),
         Collective("reduce-scatter", 2 * 2112 * 2048, overlapped=False),
         Collective("all-reduce", 4 * (8 + 3 * 3 * 64), overlapped=False),
@@ -78,14 +81,16 @@ def test_collectives_of_a_program():
 
 
 def test_costliest_instructions_of_a_program():
-    assert costs(PROGRAM) == [
+    assert find_costs(PROGRAM) == [
         (90000, "f32[8]{0}", "jit(step)/add"),
         (1827, "f32[8]{0:T(128)S(1)}", "jit(step)/mul"),
     ]
 
 
 def test_bytes_to_and_from_main_memory():
-    all_reduce = 32 + 4 * 3 * 3 * 64 + 4 * 3 * 3 * 64  # reads both; one result is fast memory's
+    all_reduce = (
+        32 + 4 * 3 * 3 * 64 + 4 * 3 * 3 * 64
+    )  # reads both; one of the results is in fast memory
     two_permutes, all_gather = 2 * 32, 256
     reduce_scatter, add = 256 + 32, 32 + 32 + 32
     assert hbm_bytes(PROGRAM) == all_reduce + two_permutes + all_gather + reduce_scatter + add
@@ -118,7 +123,7 @@ def test_ring_formula():
     assert collective_seconds(chip, gathered, (2, 4)) == pytest.approx(1.05e-3 + 4e-6)
 
 
-def test_step_takes_the_slower_of_computing_and_memory_and_what_is_not_overlapped():
+def test_step_takes_the_longer_of_compute_and_memory_and_communication_without_overlap():
     sent = Collective("all-reduce", 240_000_000, overlapped=False)
     hidden = sent._replace(overlapped=True)
     # 19.7 TFLOP at 197 TFLOP/s; 8.19 and 163.8 GB at 819 GB/s.
@@ -162,7 +167,7 @@ def test_step_with_a_loop_is_refused(tmp_path, capsys):
 
 
 class Refused:
-    """A lowered program that the compiler has this to say of."""
+    """A lowered program that the compiler refuses with a message."""
 
     def __init__(self, message):
         self.message = message
@@ -201,7 +206,7 @@ def test_animation_is_compiled_for_tpu(capsys):
     assert animation["fits"]
     assert animation["batch_per_chip"] == 2
     assert animation["collectives"] == []
-    # The networks' weights at least, and no more than a chip has.
+    # At least the weights of the networks, and no more than a chip has.
     assert 1e5 < animation["memory_bytes"] < CHIPS["v5e"].hbm
     assert animation["flops"] == pytest.approx(
         animation["flops_per_hbm_byte"] * animation["hbm_bytes"]

@@ -1,4 +1,4 @@
-"""The benchmark of the input pipeline: what it reads is as described, and its figures add up."""
+"""The benchmark of the input pipeline: the files that it reads, and that its figures add up."""
 
 import json
 import sys
@@ -15,6 +15,9 @@ from fomm_jax.media.video_reader import iterate_frames
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from input_pipeline.splits import split_videos
 from input_pipeline.videos import open_video
+
+# ml_collections loads configuration files with a method that Python will remove.
+pytestmark = pytest.mark.filterwarnings("ignore:.*load_module:DeprecationWarning")
 
 FRAMES = 24
 SHAPE = (32, 32, 3)
@@ -47,7 +50,7 @@ def key_frames(path):
     return [number for number, packet in enumerate(shown) if packet.is_keyframe], len(shown)
 
 
-def test_forms_are_what_their_names_say(sources):
+def test_forms_match_their_names(sources):
     one, often, jpeg, stacked, png = (source.dataset for source in sources)
     assert [source.original for source in sources] == [True, False, False, True, False]
     for dataset, expected in ((one, [0]), (often, [0, 10, 20])):
@@ -61,7 +64,7 @@ def test_forms_are_what_their_names_say(sources):
     np.testing.assert_array_equal(again.frames(range(6)), first.frames(range(6)))
 
 
-def test_clip_of_a_short_video_goes_forth_and_back(small, tmp_path):
+def test_clip_of_a_short_video_plays_forwards_and_backwards(small, tmp_path):
     shades = (40, 90, 140, 190)
     with VideoWriter(tmp_path / "videos" / "short.mp4", FilmFormat(64, 48, fps=10)) as writer:
         for shade in shades:
@@ -76,7 +79,7 @@ def test_clip_of_a_short_video_goes_forth_and_back(small, tmp_path):
     assert key_frames(clips[-1]) == ([0], FRAMES)
 
 
-def test_each_reader_has_its_time_and_its_pairs_counted():
+def test_time_and_pairs_of_each_reader_are_counted():
     calls = {"quick": 0, "slow": 0}
 
     def reader(name, seconds):
@@ -95,8 +98,8 @@ def test_each_reader_has_its_time_and_its_pairs_counted():
     assert rates["quick"].pairs_per_second > 3 * rates["slow"].pairs_per_second
 
 
-def test_original_reads_all_of_a_picture_and_takes_two_frames(tmp_path):
-    """A stand-in for the original: what it imports need not be installed."""
+def test_original_decodes_a_whole_picture_and_takes_two_frames(tmp_path):
+    """A stand-in for the original, which works without the libraries that the original imports."""
     (tmp_path / "frames_dataset.py").write_text(
         "from skimage import io\n"
         "from sklearn.model_selection import train_test_split\n"
@@ -141,7 +144,7 @@ def test_table_and_line_of_json(sources, tmp_path, monkeypatch, capsys):
     measured = sources[-1:]  # each starts three processes
     monkeypatch.setattr(input_pipeline, "make_sources", lambda *_: measured)
     input_pipeline.main([f"--config={config}", "--batch=8", "--steps=2", "--seconds=0.3"])
-    *shown, line = capsys.readouterr().out.splitlines()
+    *table, line = capsys.readouterr().out.splitlines()
     report = json.loads(line)
     assert [row["source"] for row in report["rows"]] == [source.name for source in measured]
     assert [row["goal"] for row in report["rows"]] == [2000]
@@ -154,7 +157,7 @@ def test_table_and_line_of_json(sources, tmp_path, monkeypatch, capsys):
         )
         # At least the interpreter and its libraries, and no more than a machine has.
         assert 2e7 < row["worker_memory_bytes"] < 1e11
-        (table_row,) = (text for text in shown if text.startswith(f"| {row['source']} |"))
+        (table_row,) = (text for text in table if text.startswith(f"| {row['source']} |"))
         assert f" {row['one_core_pairs_per_second']:.1f} |" in table_row
     assert 0 < report["waiting_seconds_per_step"] < report["seconds_per_step"]
     assert report["waiting_share"] == pytest.approx(
@@ -162,8 +165,8 @@ def test_table_and_line_of_json(sources, tmp_path, monkeypatch, capsys):
     )
 
 
-def test_waiting_is_the_share_of_the_steps_that_are_timed(monkeypatch, sources):
-    """A loader that needs a known time for each batch, with nothing to do meanwhile."""
+def test_only_timed_steps_count_as_waiting(monkeypatch, sources):
+    """A stand-in for the loader takes a known time for each batch."""
 
     def train(config, workdir, batches, steps_per_epoch, vgg):
         for _ in range(config.train.num_steps):
@@ -182,7 +185,7 @@ def test_waiting_is_the_share_of_the_steps_that_are_timed(monkeypatch, sources):
     monkeypatch.setattr(input_pipeline, "train", train)
     monkeypatch.setattr(input_pipeline, "training_batches", lambda *_, **__: Slow())
     config = input_pipeline.for_timing(
-        input_pipeline.load_config("configs/tiny.py"),
+        input_pipeline.config_from_file("configs/tiny.py"),
         sources[-1].dataset.root_dir,
         num_steps=4,
         batch_size=8,
