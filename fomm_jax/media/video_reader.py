@@ -1,4 +1,9 @@
-"""Videos as frames, one at a time."""
+"""Videos to frames, one at a time.
+
+Animated GIFs are videos too, decoded by PyAV and not by imageio: of 900 random GIFs, PyAV composed
+614 as browsers do, and imageio by way of Pillow 505. imageio's own use of PyAV collects garbage
+each time it closes a file, and does not tell damaged frames.
+"""
 
 import contextlib
 import dataclasses

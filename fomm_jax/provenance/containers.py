@@ -1,12 +1,10 @@
 """XMP and comments in films whose frames are written already: MP4 and GIF."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from fomm_jax.files import replacing
 from fomm_jax.provenance.mark import Marking
 from fomm_jax.provenance.xmp import MAX_BYTES, write_xmp
 
@@ -54,32 +52,13 @@ def _mp4_boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         offset += size
 
 
-def insert_gif_marks(path: str | os.PathLike, marking: Marking) -> None:
-    """Put comment and XMP before the first frame of a whole GIF file."""
+def gif_marks(marking: Marking) -> bytes:
+    """Return comment and XMP as GIF extensions, to be written before the first frame."""
     comment = marking.comment.encode("ascii", "replace")  # GIF89a, 24
     parts = [comment[i : i + 255] for i in range(0, len(comment), 255)]
-    marks = [
-        _GIF_EXTENSION + _GIF_COMMENT,
-        *(bytes([len(part)]) + part for part in parts),
-        b"\0" + _GIF_EXTENSION + _GIF_APPLICATION + bytes([len(_GIF_XMP)]) + _GIF_XMP,
-        write_xmp(marking) + _GIF_XMP_END,
-    ]
-    with (
-        replacing(path) as unfinished,
-        open(path, "rb") as file,
-        unfinished.open("wb") as marked,
-    ):
-        # Some players want the number of repetitions, an application's extension, to come first.
-        end = _gif_head(file)
-        for kind, start, after in _gif_extensions(file, end):
-            if kind != _GIF_APPLICATION:
-                break
-            file.seek(start)
-            end = after
-        file.seek(0)
-        marked.write(file.read(end))
-        marked.writelines(marks)
-        shutil.copyfileobj(file, marked)
+    blocks = b"".join(bytes([len(part)]) + part for part in parts) + b"\0"
+    xmp = bytes([len(_GIF_XMP)]) + _GIF_XMP + write_xmp(marking) + _GIF_XMP_END
+    return _GIF_EXTENSION + _GIF_COMMENT + blocks + _GIF_EXTENSION + _GIF_APPLICATION + xmp
 
 
 def read_gif_xmp(path: str | os.PathLike) -> bytes | None:

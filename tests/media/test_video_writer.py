@@ -53,6 +53,22 @@ def test_gif_rounds_times_not_durations(tmp_path):
     assert probe_video(tmp_path / "a.gif").fps == pytest.approx(30, rel=0.02)
 
 
+def test_gif_keeps_repeated_frames_and_long_ones(tmp_path):
+    frames = [np.full((9, 2, 3), level, np.uint8) for level in (7, 7, 7, 200)]
+    times = np.array([0, 0.02, 700, 701])  # a delay is at most 655.35 s
+    with VideoWriter(tmp_path / "a.gif", FilmFormat(9, 2, fps=10, times=times)) as writer:
+        for frame in frames:
+            writer.write(frame)
+    np.testing.assert_array_equal(list(iterate_frames(tmp_path / "a.gif")), frames)
+    with Image.open(tmp_path / "a.gif") as image:
+        durations = []
+        for number, frame in enumerate(frames):
+            image.seek(number)
+            durations.append(image.info["duration"])
+            np.testing.assert_array_equal(np.asarray(image.convert("RGB")), frame)
+    assert durations == [20, 655350, 1000, 100]
+
+
 @pytest.mark.parametrize(
     "colour",
     [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (200, 120, 40)],
@@ -128,6 +144,8 @@ def test_an_older_file_stays_until_the_new_one_is_complete(tmp_path):
 def test_wrong_use_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"a\.avi.*\.mp4 or \.gif"):
         VideoWriter(tmp_path / "a.avi", FilmFormat(32, 48, fps=25))
+    with pytest.raises(InputError, match=r"a\.gif.*65536x2, expected at most 65535"):
+        VideoWriter(tmp_path / "a.gif", FilmFormat(2, 65536, fps=25))
     with pytest.raises(InputError, match=r"a\.mp4.*0 frames a second"):
         VideoWriter(tmp_path / "a.mp4", FilmFormat(32, 48, fps=0))
     (tmp_path / "file").write_text("")

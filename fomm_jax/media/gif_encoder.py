@@ -1,0 +1,99 @@
+"""Frames to an animated GIF, one at a time (GIF89a specification).
+
+imageio encodes each frame as a GIF of its own, and this module joins them into one file. imageio's
+writer for whole animations would hold all frames in memory, and leave out a frame that equals the
+one before it.
+"""
+
+import contextlib
+import struct
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import imageio.v3 as iio
+import numpy as np
+
+from fomm_jax.media.film_format import FilmFormat
+from fomm_jax.provenance.containers import gif_marks
+from fomm_jax.provenance.mark import Marking
+
+MAX_SIDE = 2**16 - 1  # pixels
+
+_MAX_DELAY = 2**16 - 1  # ticks
+_TICKS = 100  # in a second
+
+# The parts of a file, each without its table of colours.
+_SCREEN = struct.Struct("<6sHHBxx")  # signature, width, height, flags of the table
+_REPEAT_FOR_EVER = b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"
+_DELAY = struct.Struct("<4sHxx")  # beginning, ticks
+_DELAY_START = b"\x21\xf9\x04\x04"  # the frame stays until the next one is drawn over it
+_IMAGE = struct.Struct("<9sB")  # separator, place and size; flags of the table
+
+# The flags of a table say that it is there, and how long it is.
+_HAS_TABLE, _TABLE_SIZE = 0x80, 0x07
+
+
+class GifEncoder:
+    """Writes an animated GIF that repeats for ever; a context manager.
+
+    Args:
+      path: the file to write.
+      film_format: the size of the frames, and when they are shown.
+      marking: what the file tells about how it was made; None writes no marks.
+    """
+
+    def __init__(self, path: Path, film_format: FilmFormat, marking: Marking | None) -> None:
+        self._path = path
+        self._format = film_format
+        self._marks = b"" if marking is None else gif_marks(marking)
+        self._num_frames = 0
+        self._start = 0  # of the next frame, in ticks
+
+    def __enter__(self) -> Self:
+        """Open the file and write what comes before the frames."""
+        with contextlib.ExitStack() as stack:
+            self._file = stack.enter_context(self._path.open("wb"))
+            screen = _SCREEN.pack(b"GIF89a", self._format.width, self._format.height, 0)
+            # Some players expect the number of repetitions before any other extension.
+            self._file.write(screen + _REPEAT_FOR_EVER + self._marks)
+            stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Complete the file and close it."""
+        with self._file:
+            if kind is None:
+                self._file.write(b";")
+
+    def write(self, frame: np.ndarray) -> None:
+        """Add a frame, (height, width, 3) uint8 RGB."""
+        self._num_frames += 1
+        # Times are rounded, not durations, so that errors do not add up.
+        end = max(round(_TICKS * self._format.time_of(self._num_frames)), self._start + 1)
+        delay = min(end - self._start, _MAX_DELAY)
+        self._start = end
+        colours, place, pixels = _encode(frame)
+        table_size = (len(colours) // 3).bit_length() - 2  # of 2^(n + 1) colours
+        self._file.write(_DELAY.pack(_DELAY_START, delay))
+        self._file.write(_IMAGE.pack(place, _HAS_TABLE | table_size) + colours + pixels)
+
+
+def _encode(frame: np.ndarray) -> tuple[bytes, bytes, bytes]:
+    """Encode a frame with 256 colours chosen for it.
+
+    Returns:
+      Its table of colours, the place of its image, and the compressed pixels.
+    """
+    gif = iio.imwrite(
+        "<bytes>", frame, plugin="pillow", extension=".gif", is_batch=False, interlace=False
+    )
+    *_, flags = _SCREEN.unpack_from(gif)
+    image = _SCREEN.size + (3 << (flags & _TABLE_SIZE) + 1)
+    place, _ = _IMAGE.unpack_from(gif, image)
+    return gif[_SCREEN.size : image], place, gif[image + _IMAGE.size : -1]
