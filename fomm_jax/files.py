@@ -5,7 +5,7 @@ import os
 import pathlib
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
@@ -96,6 +96,19 @@ def check_can_write(path: str | os.PathLike[str]) -> None:
         raise InputError(f"{path}: cannot be written ({existing} is not a folder)")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(f"{path}: cannot be written (no permission for {existing})")
+
+
+def strip_suffix(name: str, suffixes: Collection[str]) -> str:
+    """Return a file's name without its folder and suffix, or `name` itself if it is no such file.
+
+    A dot may also belong to the name of a folder of frames, which has no suffix to remove.
+
+    Args:
+      name: the name of a file or folder.
+      suffixes: the suffixes to remove, in lower case, such as ".mp4".
+    """
+    path = pathlib.PurePath(name)
+    return path.stem if path.suffix.lower() in suffixes else name
 
 
 def read_npz(

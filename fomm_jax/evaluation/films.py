@@ -10,6 +10,7 @@ import numpy as np
 from fomm_jax.animation.animator import AnimatedFrame
 from fomm_jax.config.schema import VisualizeConfig
 from fomm_jax.errors import InputError
+from fomm_jax.files import strip_suffix
 from fomm_jax.media.pictures import PICTURE_SUFFIXES, write_picture
 from fomm_jax.media.video_reader import VIDEO_SUFFIXES
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
@@ -92,7 +93,7 @@ def output_names(groups: Sequence[Sequence[Video]]) -> list[str]:
     names = []
     for group in groups:
         videos = [video.name for video in group]
-        name = "-".join(map(_strip_suffix, videos))
+        name = "-".join(strip_suffix(video, PICTURE_SUFFIXES + VIDEO_SUFFIXES) for video in videos)
         others = videos_by_name.setdefault(name, videos)
         if others != videos:
             raise InputError(
@@ -101,8 +102,3 @@ def output_names(groups: Sequence[Sequence[Video]]) -> list[str]:
             )
         names.append(name)
     return names
-
-
-def _strip_suffix(name: str) -> str:
-    path = pathlib.PurePath(name)
-    return path.stem if path.suffix.lower() in PICTURE_SUFFIXES + VIDEO_SUFFIXES else name

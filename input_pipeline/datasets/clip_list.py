@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from fomm_jax.errors import InputError, naming
-from fomm_jax.files import reading
+from fomm_jax.files import reading, strip_suffix
 from fomm_jax.media.framing import Box
 from fomm_jax.media.pictures import PICTURE_SUFFIXES
 from fomm_jax.media.video_reader import VIDEO_SUFFIXES
@@ -152,17 +152,12 @@ def _read_rows(path: Path) -> Iterator[_Row]:
 
 
 def _clip_name(row: _Row, video: str, number: int) -> str:
-    name = row.cells.get("name", "")
+    name, suffixes = row.cells.get("name", ""), VIDEO_SUFFIXES + PICTURE_SUFFIXES
     if not name:
-        return f"{_without_suffix(video)}#{number:04}.mp4"
+        return f"{strip_suffix(video, suffixes)}#{number:04}.mp4"
     if "/" in name or "\0" in name or name.startswith("."):
         raise row.refuse("name", "the name of a file, without a folder")
-    return name if _without_suffix(name) != name else f"{name}.mp4"
-
-
-def _without_suffix(name: str) -> str:
-    path = PurePosixPath(name)
-    return path.stem if path.suffix.lower() in VIDEO_SUFFIXES + PICTURE_SUFFIXES else name
+    return name if strip_suffix(name, suffixes) != name else f"{name}.mp4"
 
 
 def _span(row: _Row) -> tuple[float, float | None]:

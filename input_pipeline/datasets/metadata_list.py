@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from fomm_jax.errors import InputError
-from fomm_jax.files import reading
+from fomm_jax.files import reading, strip_suffix
 from fomm_jax.media.framing import Box
 from fomm_jax.media.video_reader import VIDEO_SUFFIXES
 from input_pipeline.datasets.clips import Clip, Selection
@@ -126,7 +126,7 @@ def _parse(where: str, cells: dict[str, str | None]) -> _Row:
     if left >= right or top >= bottom:
         raise _refuse(where, "bbox", values, "left-top-right-bottom of a box that holds pixels")
     # A list that the authors' `crop_nemo.py` has written has the suffix in the ids.
-    id_parts = [_without_suffix(part) for part in values["video_id"].split("#")]
+    id_parts = [strip_suffix(part, VIDEO_SUFFIXES) for part in values["video_id"].split("#")]
     name_parts = [values["person_id"]] if "person_id" in values else []
     name_parts += [*reversed(id_parts), f"{start:06}", f"{end:06}"]
     fps = float(values["fps"])
@@ -144,8 +144,3 @@ def _parse(where: str, cells: dict[str, str | None]) -> _Row:
 
 def _refuse(where: str, column: str, values: dict[str, str], expected: str) -> InputError:
     return InputError(f"{where}, column {column}: is {values[column][:60]!r}; expected {expected}")
-
-
-def _without_suffix(name: str) -> str:
-    stem, suffix = Path(name).stem, Path(name).suffix
-    return stem if suffix.lower() in VIDEO_SUFFIXES else name
