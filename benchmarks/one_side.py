@@ -1,8 +1,8 @@
-"""One side of `benchmarks.against_original`, in a process of its own.
+"""Measure one side of `benchmarks.against_original`, in a process of its own.
 
     python -m benchmarks.one_side JSON
 
-JSON is a `Side`; what was measured is a line of JSON on stdout, a `Figures`.
+The argument is a `Side` as JSON. The result is a `Figures`, as a line of JSON on stdout.
 """
 
 import dataclasses
@@ -17,40 +17,48 @@ from benchmarks.measure import Step, first_step, peak_memory, timed
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, one_line_errors
 
-MATRIX_SIZE = 8192  # rows and columns; large enough that a chip is at its best
+MATRIX_SIZE = 8192  # rows and columns; large enough for a chip to reach its highest rate
 
 
 @dataclasses.dataclass(frozen=True)
 class Side:
-    """What a process is to measure."""
+    """The measurement that a process has to make."""
 
     who: str  # "ours" or "original"
     task: str  # "training" or "animation"
-    bfloat16: bool  # ours: the config's compute_dtype; the original: compiled, with autocast
+    bfloat16: bool  # True: ours with compute_dtype bfloat16, the original compiled with autocast
     config: str  # file of the configuration
     original: str  # clone of the original
-    batch: int  # pairs or frames a step
-    steps: int  # timed ones, after the first
-    threads: int  # of the processor
+    batch: int  # pairs or frames in a step
+    steps: int  # number of timed steps
+    threads: int  # number of processor threads
 
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """What it has measured."""
+    """The result of a measurement."""
 
-    seconds: list[float]  # of each step
-    first_seconds: float  # of the step before them, which compiles
+    seconds: list[float]  # time of each timed step
+    first_seconds: float  # time of the very first step, which compiles
     peak_memory_bytes: int
     peak_memory_of: str  # "device" or "process"
     platform: str  # "cpu" or "gpu"
-    device: str  # its name
-    version: str  # of JAX or torch
-    flops: float | None = None  # of one of our steps, on an accelerator
-    matrix_rate: float | None = None  # FLOPs a second of a bfloat16 product there, at best
+    device: str  # name of the device
+    version: str  # JAX or torch, and its version
+    flops: float | None = None  # FLOPs of one of our steps, measured only on an accelerator
+    matrix_rate: float | None = None  # FLOPs per second of bfloat16 products on that accelerator
 
 
 def measure_ours(side: Side, config: Config) -> Figures:
-    """This project's figures, on JAX's first device."""
+    """Measure this project on JAX's first device.
+
+    Args:
+      side: the measurement to make.
+      config: the configuration, with the precision to measure.
+
+    Raises:
+      InputError: JAX has several devices.
+    """
     import jax
 
     from benchmarks import animate, train_step
@@ -59,8 +67,8 @@ def measure_ours(side: Side, config: Config) -> Figures:
     device = jax.devices()[0]
     if jax.device_count() > 1:
         raise InputError(
-            f"JAX has {jax.device_count()} devices and the original uses one; expected one, as"
-            " CUDA_VISIBLE_DEVICES=0 gives"
+            f"JAX has {jax.device_count()} devices and the original uses one; expected one device,"
+            " as with CUDA_VISIBLE_DEVICES=0"
         )
     if side.task == "training":
         step = train_step.our_step(config, train_step.random_pairs(config, side.batch))
@@ -89,7 +97,7 @@ def measure_ours(side: Side, config: Config) -> Figures:
 
 
 def matrix_rate(size: int = MATRIX_SIZE) -> float:
-    """FLOPs a second of a square bfloat16 matrix product, the best of ten runs of ten products."""
+    """Return the FLOPs per second of square bfloat16 matrix products: the best of ten runs."""
     import jax
     import jax.numpy as jnp
 
@@ -97,7 +105,7 @@ def matrix_rate(size: int = MATRIX_SIZE) -> float:
     def products(left: jax.Array, right: jax.Array) -> jax.Array:
         return jax.lax.fori_loop(0, 10, lambda _, product: product @ right, left)
 
-    # 1/size on average keeps the numbers as large as they are.
+    # Elements of 1/size leave a product as large as its other factor.
     operands = jnp.ones((size, size), jnp.bfloat16), jnp.full((size, size), 1 / size, jnp.bfloat16)
     jax.block_until_ready(products(*operands))
     best = min(timed(lambda: jax.block_until_ready(products(*operands))) for _ in range(10))
@@ -105,7 +113,7 @@ def matrix_rate(size: int = MATRIX_SIZE) -> float:
 
 
 def measure_original(side: Side, config: Config) -> Figures:
-    """The original's figures, on torch's first CUDA device or else on the CPU."""
+    """Measure the original on torch's first CUDA device, or on the CPU if there is none."""
     from benchmarks import animate, train_step
     from benchmarks.original import Original, torch
 
@@ -137,13 +145,14 @@ def measure_original(side: Side, config: Config) -> Figures:
 
 
 def _first_and_rest(side: Side, step: Step) -> tuple[float, list[float]]:
+    """Return the seconds of the first step, and those of the timed steps."""
     first = first_step(side.who, step)
-    step()  # the second one is slower than the later ones, too
+    step()  # the second step is slower than the later ones as well
     return first, [timed(step) for _ in range(side.steps)]
 
 
 def main() -> None:
-    """The command line; see the head of this file."""
+    """Run the command that the head of this file describes."""
     side = Side(**json.loads(sys.argv[1]))
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: side.threads])
     with one_line_errors():

@@ -1,4 +1,4 @@
-"""The original's networks from a clone of its repository, to be timed beside ours."""
+"""The original's networks from a clone of its repository, as steps that can be timed."""
 
 import contextlib
 import dataclasses
@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.measure import Step
 from fomm_jax.config.schema import Config
 
-# torch too: where it is missing, that module says so in one line.
+# torch is imported through this module, which says in one line if it is not installed.
 from fomm_jax.parity.original import (
     as_in_yaml,
     import_module,
@@ -33,14 +33,15 @@ class Original:
         """Import the original and make its networks.
 
         Args:
-          path: a clone of its repository.
-          config: of the networks.
-          device: torch's name of where they run.
-          compiled: by `torch.compile`, and in bfloat16 where `torch.autocast` takes that to be
-            safe. Else they run as they are written, in float32.
+          path: a clone of the original's repository.
+          config: the configuration of the networks.
+          device: torch's name of the device that they run on.
+          compiled: compile them with `torch.compile` and run them with `torch.autocast`, which
+            computes in bfloat16 where it takes that to be safe. Otherwise they run as they are
+            written, in float32.
 
         Raises:
-          InputError: `path` is no clone of the original.
+          InputError: `path` is not a clone of the original.
         """
         self._model = import_module(path, "model")
         networks = make_networks(path, config)
@@ -48,13 +49,13 @@ class Original:
         self._generator = networks.generator.to(device)
         self._discriminator = networks.discriminator.to(device)
         self._settings = dataclasses.asdict(config.train)
-        # By these it finds the discriminator's parts.
+        # The original finds the discriminators by their scales, as the YAML file writes them.
         self._settings["scales"] = as_in_yaml(config.train.scales)
         self._settings["transform_params"] = self._settings.pop("transform")
         self._device, self._compiled = device, compiled
 
     def train_step(self, pairs: Batch) -> Step:
-        """A step of training on pairs (b, h, w, c) uint8."""
+        """Return a step of training on pairs (b, h, w, c) uint8."""
         networks = (self._kp_detector, self._generator, self._discriminator)
         generator_full, discriminator_full = (
             self._ready(full(*networks, self._settings).to(self._device))
@@ -94,9 +95,10 @@ class Original:
         return step
 
     def animate(self, source: np.ndarray, driving: np.ndarray) -> Step:
-        """Animate a source (h, w, c) by driving frames (t, h, w, c) at once, uint8.
+        """Return a step that animates a source (h, w, c) with all driving frames (t, h, w, c).
 
-        As in the original's own animation, the source is encoded for each frame.
+        Both are uint8. The source is encoded again for every frame, as in the original's own
+        animation.
         """
         kp_detector = self._ready(self._kp_detector.eval())
         generator = self._ready(self._generator.eval())
@@ -104,9 +106,9 @@ class Original:
         picture = self._on_device(source[None])
         pictures = picture.expand(count, -1, -1, -1)
         with torch.no_grad(), quiet(), self._precision():
-            found = kp_detector(picture)
+            keypoints = kp_detector(picture)
         kp_source = {
-            name: points.expand(count, *points.shape[1:]) for name, points in found.items()
+            name: values.expand(count, *values.shape[1:]) for name, values in keypoints.items()
         }
 
         def step() -> None:
