@@ -98,7 +98,7 @@ def options_of(module):
     """Return the names of the options that a program other than main.py defines."""
     files = [source_of(module)]
     if module.startswith("benchmarks."):
-        files.append(ROOT / "benchmarks" / "measure.py")
+        files.append(ROOT / "benchmarks" / "command_line.py")
     calls = [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
     names = set()
     for call in calls:
