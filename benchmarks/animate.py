@@ -1,4 +1,4 @@
-"""Times animation, from driving frames in the host's memory to generated ones there.
+"""Time animation, from driving frames in the host's memory to generated frames in it.
 
     python -m benchmarks.animate --config=configs/vox_256.py [--batch=16]
 
@@ -29,7 +29,7 @@ def random_networks(config: Config) -> Networks:
 
 
 def random_frames(config: Config, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """A source (h, w, c) and driving frames (b, h, w, c), random and uint8."""
+    """Return a source (h, w, c) and driving frames (b, h, w, c), random and uint8."""
     shape = (batch + 1, *config.dataset.frame_shape)
     frames = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     return frames[0], frames[1:]
@@ -48,7 +48,7 @@ def our_step(config: Config, source: np.ndarray, driving: np.ndarray) -> Step:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line; see the head of this file."""
+    """Run the command that the head of this file describes."""
     with one_line_errors():
         options, config = parse_options(
             "the animation of a picture", "frames a step; default: the config's", arguments

@@ -1,9 +1,9 @@
-"""Times a step of training, from a batch in the host's memory to the new state.
+"""Time a step of training, from a batch in the host's memory to the new state.
 
     python -m benchmarks.train_step --config=configs/vox_256.py --batch=2
 
-The step is all of it: augmentation, both networks forward and backward, the perceptual network,
-the discriminator where the config is adversarial, the optimisers.
+The step is complete: augmentation, all networks forward and backward, the perceptual network, and
+the optimisers. The discriminator takes part if the configuration is adversarial.
 """
 
 import jax
@@ -21,14 +21,14 @@ from fomm_jax.weights.vgg import load_vgg
 
 
 def random_pairs(config: Config, batch: int) -> Batch:
-    """Pairs of random frames (b, h, w, c) uint8."""
+    """Return pairs of random frames (b, h, w, c) uint8."""
     rng = np.random.default_rng(0)
     shape = (batch, *config.dataset.frame_shape)
     return Batch(*(rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)))
 
 
 def our_step(config: Config, pairs: Batch) -> Step:
-    """The step that `train` runs."""
+    """Return the step that `train` runs."""
     mesh = sharding.make_mesh(config.train.fsdp)
     sharding.check_batch_size(len(pairs.source), mesh, config.train.accumulate)
     initialise, train_step = compiled_for(
@@ -48,7 +48,7 @@ def our_step(config: Config, pairs: Batch) -> Step:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line; see the head of this file."""
+    """Run the command that the head of this file describes."""
     with one_line_errors():
         options, config = parse_options(
             "a step of training", "pairs a step; default: the config's", arguments
