@@ -11,9 +11,9 @@ import numpy as np
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.media.framing import fit_frame
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from input_pipeline.datasets.preparation import prepare_dataset
 from input_pipeline.figures import scenes
 from input_pipeline.manifest import Encoding
-from input_pipeline.prepare import prepare
 from input_pipeline.splits import list_videos
 from input_pipeline.videos import open_video
 
@@ -58,7 +58,7 @@ def make_sources(
         encoding = Encoding(*shape[:2], format=form)
         target = folder / "prepared" / raw.name
         cores = len(os.sched_getaffinity(0))
-        root = prepare("video_folder", raw, target, encoding, num_workers=cores)
+        root = prepare_dataset("video_folder", raw, target, encoding, num_workers=cores)
         return DatasetConfig(root_dir=str(root), frame_shape=shape)
 
     clip_shape = (CLIP_SIDE, CLIP_SIDE, 3)

@@ -1,1 +1,1 @@
-"""Everything between files on disk and a batch of host arrays."""
+"""The input pipeline: from files on disk to batches of arrays on the host."""

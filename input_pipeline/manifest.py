@@ -1,4 +1,4 @@
-"""What a prepared dataset holds, and what was left out of it and why: its `manifest.json`."""
+"""The manifest of a prepared dataset: what it holds, what was left out, and why."""
 
 import dataclasses
 import json
@@ -11,80 +11,80 @@ from fomm_jax.errors import InputError
 from fomm_jax.files import reading, replacing
 
 FILE_NAME = "manifest.json"
-LAYOUT = 1  # of the prepared form; raised when old readers would misread a new one
+LAYOUT = 1  # of prepared datasets; raise it when old code would misread new datasets
 
 
 @dataclasses.dataclass(frozen=True)
 class Encoding:
-    """How frames are written."""
+    """How the frames of a prepared dataset are stored."""
 
     height: int = 256  # pixels
-    width: int = 256
-    fit: str = "crop"  # or "stretch": see `clips.read_clip`
-    format: str = "png"  # or "jpeg", or "mp4"
+    width: int = 256  # pixels
+    fit: str = "crop"  # or "stretch"; see `clips.clip.read_clip`
+    format: str = "png"  # or "jpeg" or "mp4"
     quality: int = 95  # of JPEG, 1 to 100
-    keyframe_every: int = 10  # frames of mp4, of which any can be read without those before it
+    keyframe_every: int = 10  # frames between key frames of mp4; reading begins at a key frame
 
 
 @dataclasses.dataclass(frozen=True)
-class KeptClip:
-    """A video of the dataset."""
+class PreparedClip:
+    """A clip that became a video of the dataset."""
 
     name: str
-    frames: int
-    fps: float
-    bytes: int  # of its encoded frames
+    frames: int  # the number of frames
+    fps: float  # frames a second
+    bytes: int  # the size of its encoded frames
     sha256: str  # of its encoded frames one after another, or of its mp4 file
 
 
 @dataclasses.dataclass(frozen=True)
 class RefusedClip:
-    """What could not be used."""
+    """A clip or a source that could not be used."""
 
     name: str
     reason: str
 
 
 @dataclasses.dataclass(frozen=True)
-class Manifest:
-    """A prepared dataset."""
+class DatasetManifest:
+    """The content of a prepared dataset."""
 
-    dataset: str
+    dataset: str  # the name of the dataset
     encoding: Encoding
-    train: Sequence[KeptClip]
-    test: Sequence[KeptClip]
+    train: Sequence[PreparedClip]
+    test: Sequence[PreparedClip]
     refused: Sequence[RefusedClip]
-    missing: Sequence[str]  # sources that the dataset's list names and that are not there
+    missing: Sequence[str]  # sources that the list of the dataset names and that are not there
 
     @property
     def totals(self) -> dict[str, int]:
-        """Numbers of clips kept, refused and missing, of frames and of bytes."""
-        kept = [*self.train, *self.test]
+        """The numbers of clips kept, refused and missing, and of frames and bytes of those kept."""
+        clips = [*self.train, *self.test]
         return {
-            "kept": len(kept),
+            "kept": len(clips),
             "refused": len(self.refused),
             "missing": len(self.missing),
-            "frames": sum(clip.frames for clip in kept),
-            "bytes": sum(clip.bytes for clip in kept),
+            "frames": sum(clip.frames for clip in clips),
+            "bytes": sum(clip.bytes for clip in clips),
         }
 
 
-def write_manifest(folder: epath.PathLike, manifest: Manifest) -> None:
-    """Write the manifest into the folder of the dataset.
+def write_dataset_manifest(folder: epath.PathLike, manifest: DatasetManifest) -> None:
+    """Write `manifest.json` into the folder of the dataset.
 
     Raises:
-      InputError: it cannot be written.
+      InputError: the file cannot be written.
     """
     content = {"layout": LAYOUT, "totals": manifest.totals} | dataclasses.asdict(manifest)
     with replacing(epath.Path(folder) / FILE_NAME) as unfinished:
         unfinished.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def read_manifest(folder: epath.PathLike) -> Manifest:
-    """Read the manifest of a prepared dataset, from a local path or one that begins with `gs://`.
+def read_dataset_manifest(folder: epath.PathLike) -> DatasetManifest:
+    """Read `manifest.json` from the folder of a dataset, a local path or one that begins `gs://`.
 
     Raises:
-      InputError: it is missing, damaged or of another layout.
+      InputError: the file is missing or damaged, or its dataset has another layout.
     """
     path = epath.Path(folder) / FILE_NAME
     try:
@@ -92,18 +92,18 @@ def read_manifest(folder: epath.PathLike) -> Manifest:
             content: dict[str, Any] = json.loads(path.read_text())
         if content["layout"] != LAYOUT:
             raise InputError(
-                f"{path}: is of layout {content['layout']}; expected {LAYOUT}:"
+                f"{path}: has layout {content['layout']}; expected {LAYOUT}:"
                 " prepare the dataset again"
             )
-        return Manifest(
+        return DatasetManifest(
             dataset=content["dataset"],
             encoding=Encoding(**content["encoding"]),
-            train=[KeptClip(**clip) for clip in content["train"]],
-            test=[KeptClip(**clip) for clip in content["test"]],
+            train=[PreparedClip(**clip) for clip in content["train"]],
+            test=[PreparedClip(**clip) for clip in content["test"]],
             refused=[RefusedClip(**clip) for clip in content["refused"]],
             missing=content["missing"],
         )
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{path}: is damaged; expected what `python -m input_pipeline.prepare` writes"
+            f"{path}: is damaged; expected a file that `python -m input_pipeline.prepare` wrote"
         ) from error

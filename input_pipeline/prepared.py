@@ -1,4 +1,4 @@
-"""Datasets that `python -m input_pipeline.prepare` has written: ArrayRecord, a record a frame."""
+"""Reads datasets that `python -m input_pipeline.prepare` wrote: ArrayRecord files of frames."""
 
 import dataclasses
 import functools
@@ -13,21 +13,21 @@ from PIL import Image
 from tensorflow_datasets.proto import tf_example_pb2
 
 from fomm_jax.errors import InputError
-from input_pipeline.manifest import KeptClip, read_manifest
+from input_pipeline.manifest import PreparedClip, read_dataset_manifest
 
 
 @dataclasses.dataclass(frozen=True)
 class PreparedVideo:
-    """Where a video is in a prepared dataset."""
+    """The place of a video in a prepared dataset."""
 
-    root: str  # of the dataset, a local path or one that begins with gs://
-    split: str
+    root: str  # the folder of the dataset, a local path or one that begins with gs://
+    split: str  # "train" or "test"
     name: str
-    first: int  # number of its first record in the split
+    first: int  # the number of its first record in the split
     num_frames: int
-    fps: float
-    height: int
-    width: int
+    fps: float  # frames a second
+    height: int  # pixels
+    width: int  # pixels
 
     def __str__(self) -> str:
         """Name the video in messages."""
@@ -35,51 +35,53 @@ class PreparedVideo:
 
 
 def is_prepared(root: str) -> bool:
-    """Whether this is the folder of a prepared dataset."""
+    """Return whether `root` is the folder of a prepared dataset of ArrayRecord files."""
     return (epath.Path(root) / "dataset_info.json").exists()
 
 
-def list_prepared(root: str) -> tuple[list[PreparedVideo], list[PreparedVideo]]:
-    """List the videos of both splits, for training and for testing.
+def list_prepared_videos(root: str) -> tuple[list[PreparedVideo], list[PreparedVideo]]:
+    """List the videos of a prepared dataset: those for training and those for testing.
 
     Raises:
       InputError: the manifest cannot be read.
     """
-    manifest = read_manifest(root)
+    manifest = read_dataset_manifest(root)
     size = manifest.encoding.height, manifest.encoding.width
 
-    def videos(split: str, clips: Sequence[KeptClip]) -> list[PreparedVideo]:
-        found, first = [], 0
+    def list_split(split: str, clips: Sequence[PreparedClip]) -> list[PreparedVideo]:
+        videos, first = [], 0
         for clip in clips:
-            found.append(PreparedVideo(root, split, clip.name, first, clip.frames, clip.fps, *size))
+            video = PreparedVideo(root, split, clip.name, first, clip.frames, clip.fps, *size)
+            videos.append(video)
             first += clip.frames
-        return found
+        return videos
 
-    return videos("train", manifest.train), videos("test", manifest.test)
+    return list_split("train", manifest.train), list_split("test", manifest.test)
 
 
-def read_frames(video: PreparedVideo, numbers: Iterable[int]) -> Iterator[np.ndarray]:
-    """Read frames of a video, each (h, w, 3) uint8.
+def read_prepared_frames(video: PreparedVideo, numbers: Iterable[int]) -> Iterator[np.ndarray]:
+    """Yield the frames of these numbers, each (h, w, 3) uint8.
 
     Raises:
-      InputError: a file is missing or damaged.
+      InputError: a file of the dataset is missing or damaged.
     """
     for number in numbers:
         try:
-            record = _records(video.root, video.split)[video.first + number]
+            record = _open_records(video.root, video.split)[video.first + number]
             fields = tf_example_pb2.Example.FromString(record).features.feature
             # Pillow alone: imageio would add 0.3 ms a frame, as long as a small JPEG takes.
             with Image.open(io.BytesIO(fields["frame"].bytes_list.value[0])) as image:
                 frame = np.asarray(image)
-        # Readers raise from RuntimeError over IndexError to SyntaxError, as the damage has it.
+        # The readers raise anything from RuntimeError to SyntaxError, depending on the damage.
         except Exception as error:
             raise InputError(f"{video}, frame {number}: cannot be read: {error}") from error
         yield frame
 
 
-@functools.cache  # of the process: videos are opened by the thousand, and share the files
-def _records(root: str, split: str) -> Any:
-    # Raw, since TFDS takes longer to parse a record than ArrayRecord to read it.
+@functools.cache  # a process opens videos by the thousand, which share the files of a split
+def _open_records(root: str, split: str) -> Any:
+    """Open a split as a sequence of records, each a serialized `tf.train.Example`."""
+    # TFDS does not parse the records: it takes longer for that than ArrayRecord takes to read them.
     return tfds.builder_from_directory(root).as_data_source(
         split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
     )

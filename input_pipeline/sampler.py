@@ -1,6 +1,7 @@
-"""Training pairs, each drawn from a video by a generator."""
+"""Draws training pairs from the videos of a dataset."""
 
 import json
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,18 +9,29 @@ from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
 from input_pipeline.splits import VideoLocation, group_by_id, split_videos
 from input_pipeline.transforms import augment, sample_pair
-from input_pipeline.videos import PictureCache, Video, open_video
+from input_pipeline.videos import PictureCache, SeekableVideo, open_video
 
-# Draws in a row. With half of the videos bad, the most that `max_bad_share` may allow, one in 10^12
-# pairs would take more.
-TRIES = 40
+# Draws in a row that may fail. `max_bad_share` allows at most half of the videos to be bad; even
+# then only one pair in 10^12 would need more draws.
+MAX_DRAWS = 40
+
+
+class DrawnPair(NamedTuple):
+    """A training pair, or a batch of pairs after batching by Grain.
+
+    A tuple, because Grain batches its fields without JAX as well.
+    """
+
+    source: np.ndarray  # (h, w, 3) uint8
+    driving: np.ndarray  # (h, w, 3) uint8, as late in the video as `source` or later
+    problems: np.ndarray  # () str: a JSON object of the unusable videos met, with the reasons
 
 
 class PairSampler:
-    """Draws a training pair from a video of a given number, or from one of an id's videos.
+    """Draws a training pair from a given video, or from one of the videos of a given id.
 
-    Videos are opened when first needed and stay open, so that each is probed once. In place of a
-    video or a frame that cannot be used another video is drawn, by the same generator.
+    A video is opened when it is first needed and stays open, so that each is probed only once. If a
+    video or one of its frames cannot be used, another video is drawn by the same generator.
     """
 
     def __init__(self, dataset: DatasetConfig) -> None:
@@ -27,26 +39,25 @@ class PairSampler:
         videos = split_videos(dataset).train
         self.num_videos = len(videos)
         self._groups = group_by_id(videos) if dataset.id_sampling else [[v] for v in videos]
-        self._opened: dict[VideoLocation, Video] = {}
+        self._opened: dict[VideoLocation, SeekableVideo] = {}
         self._unusable: dict[VideoLocation, str] = {}
         self._cache = PictureCache()
 
     def __len__(self) -> int:
-        """The number of videos, or of ids."""
+        """Return the number of videos, or the number of ids with `dataset.id_sampling`."""
         return len(self._groups)
 
-    def __call__(self, element: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Draw a pair from the video or id `element` modulo `len`, where that can be used.
+    def __call__(self, element: int, rng: np.random.Generator) -> DrawnPair:
+        """Draw a pair from the video (or id) number `element` modulo `len(sampler)`.
 
-        Returns:
-          "source" and "driving", each (h, w, 3) uint8, and "problems", a string: the videos that
-          could not be used, and why, as a JSON object.
+        If that video cannot be used, the pair comes from another one.
 
         Raises:
-          InputError: a video cannot be used, and `dataset.strict` is set; or none of `TRIES` can.
+          InputError: a video cannot be used and `dataset.strict` is set, or `MAX_DRAWS` videos in a
+            row cannot be used.
         """
         problems: dict[str, str] = {}
-        for _ in range(TRIES):
+        for _ in range(MAX_DRAWS):
             group = self._groups[element % len(self._groups)]
             location = group[rng.integers(len(group))]
             try:
@@ -57,21 +68,21 @@ class PairSampler:
                 problems[str(location)] = str(error)
                 element = int(rng.integers(len(self._groups)))
             else:
-                problems_text = np.array(json.dumps(problems))
-                return {"source": source, "driving": driving, "problems": problems_text}
+                return DrawnPair(source, driving, np.array(json.dumps(problems)))
         raise InputError(
-            f"{TRIES} training videos drawn in a row cannot be used;"
+            f"{MAX_DRAWS} training videos drawn in a row cannot be used;"
             f" the first: {next(iter(problems.values()))}"
         )
 
     def _draw(self, location: VideoLocation, rng: np.random.Generator) -> np.ndarray:
+        """Draw a pair from one video: (2, h, w, 3) uint8, source and driving."""
         video = self._open(location)
         frames = video.frames(sample_pair(len(video), rng))
         return augment(frames, self._dataset.augmentation, rng)
 
-    def _open(self, location: VideoLocation) -> Video:
-        # Whether frames can be read is not remembered: what others had drawn before would decide
-        # on whether this video is used.
+    def _open(self, location: VideoLocation) -> SeekableVideo:
+        # Remember only whether a video can be opened, not whether its frames can be read: otherwise
+        # earlier draws would decide whether this video is used.
         if location in self._unusable:
             raise InputError(self._unusable[location])
         if location not in self._opened:
@@ -82,7 +93,7 @@ class PairSampler:
                 raise
         return self._opened[location]
 
-    def _probe(self, location: VideoLocation) -> Video:
+    def _probe(self, location: VideoLocation) -> SeekableVideo:
         any_size = self._dataset.augmentation.crop_size is not None
         shape = self._dataset.frame_shape
         video = open_video(location, shape, any_size=any_size, cache=self._cache)

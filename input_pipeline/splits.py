@@ -1,4 +1,4 @@
-"""Which videos a dataset has, and which of them are for training and which for testing."""
+"""The videos of a dataset and their split into training and test videos."""
 
 import itertools
 import math
@@ -12,40 +12,40 @@ from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import PICTURE_SUFFIXES
 from fomm_jax.media.video_reader import VIDEO_SUFFIXES
-from input_pipeline.prepared import PreparedVideo, is_prepared, list_prepared
+from input_pipeline.prepared import PreparedVideo, is_prepared, list_prepared_videos
 
-TEST_SHARE = 0.2  # of a random split
+TEST_SHARE = 0.2  # of the videos or ids in a random split
+
+# A video file, a picture of frames, a folder of frames, or a video of a prepared dataset.
+VideoLocation = Path | PreparedVideo
 
 T = TypeVar("T")
-Location = TypeVar("Location", bound="VideoLocation")
-
-
-VideoLocation = Path | PreparedVideo  # a file or a folder of frames, or a part of a dataset
+Location = TypeVar("Location", bound=VideoLocation)
 
 
 class Split(NamedTuple):
-    """Where a dataset's videos are."""
+    """The locations of a dataset's training and test videos."""
 
     train: Sequence[VideoLocation]
     test: Sequence[VideoLocation]
 
 
 def split_videos(dataset: DatasetConfig) -> Split:
-    """Split the videos of `dataset.root_dir` as its folders say, or else at random.
+    """Split the videos of `dataset.root_dir` by its folders, or else at random.
 
-    With folders train/ and test/ each holds its videos, sorted by name; what
-    `python -m input_pipeline.prepare` has written is split already. Otherwise the names are
-    sorted and permuted by `dataset.random_seed` in the way of scikit-learn's `train_test_split`
-    with a test share of 0.2. With `dataset.id_sampling` it is the ids that are permuted, so that
-    nobody is in both parts.
+    If there are folders train/ and test/, they decide; their videos are sorted by name. A dataset
+    that `python -m input_pipeline.prepare` wrote is split already. Otherwise the videos are sorted
+    by name and split at random by `dataset.random_seed`; see `split_at_random`. With
+    `dataset.id_sampling` the ids are split at random instead, so that no person is in both parts.
 
     Raises:
-      InputError: a folder is missing or empty, or a file in it is no video.
+      InputError: a folder is missing or empty, a file in it is no video, or there are too few
+        videos to split.
     """
     if not dataset.root_dir:
         raise InputError("config.dataset.root_dir is not set: expected a folder of videos")
     if is_prepared(dataset.root_dir):
-        return Split(*list_prepared(dataset.root_dir))
+        return Split(*list_prepared_videos(dataset.root_dir))
     root = Path(dataset.root_dir)
     if not root.is_dir():
         raise InputError(f"config.dataset.root_dir: there is no folder {root}")
@@ -58,16 +58,19 @@ def split_videos(dataset: DatasetConfig) -> Split:
     videos = list_videos(root)
     groups = group_by_id(videos) if dataset.id_sampling else [[video] for video in videos]
     if len(groups) < 2:
-        what = "id" if dataset.id_sampling else "video"
-        raise InputError(f"{root}: has one {what} only; a random split needs at least 2")
+        unit = "id" if dataset.id_sampling else "video"
+        raise InputError(f"{root}: has one {unit} only; a random split needs at least 2")
     return Split(*split_at_random(groups, dataset.random_seed))
 
 
 def split_at_random(groups: Sequence[Sequence[T]], seed: int) -> tuple[list[T], list[T]]:
-    """Divide what is in the groups into parts for training and testing, no group into both.
+    """Divide groups into a training and a test part without breaking a group.
 
-    The groups are permuted in the way of scikit-learn's `train_test_split` with a test share of
-    0.2 and the given `random_state`.
+    The groups are permuted as by scikit-learn's `train_test_split` with a test share of 0.2 and
+    `random_state=seed`.
+
+    Returns:
+      The members of the training groups and those of the test groups.
     """
     num_test = math.ceil(TEST_SHARE * len(groups))
     order = np.random.RandomState(seed).permutation(len(groups))
@@ -79,10 +82,10 @@ def split_at_random(groups: Sequence[Sequence[T]], seed: int) -> tuple[list[T], 
 
 
 def list_videos(folder: Path) -> list[Path]:
-    """List the videos in `folder` sorted by name; hidden files do not count.
+    """List the videos in `folder`, sorted by name; hidden files are ignored.
 
     Raises:
-      InputError: there is none, or a file is neither a picture nor a video.
+      InputError: the folder is empty, or holds a file that is neither a picture nor a video.
     """
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     if not entries:
@@ -98,7 +101,10 @@ def list_videos(folder: Path) -> list[Path]:
 
 
 def group_by_id(videos: Sequence[Location]) -> list[list[Location]]:
-    """Gather the videos of each id, both sorted; the id is the name up to the first '#'."""
+    """Group videos by their id, which is the part of the name before the first '#'.
+
+    The groups are sorted by id, and the videos of a group by name.
+    """
 
     def video_id(video: VideoLocation) -> str:
         return video.name.split("#")[0]

@@ -1,6 +1,6 @@
-"""Random access to the frames of a video, whatever its form on disk.
+"""Random access to the frames of a video in any of its forms on disk.
 
-The forms are a picture of frames side by side, a folder of frames, a video file, and records of a
+The forms are: a picture of frames side by side, a folder of frames, a video file, and records of a
 prepared dataset.
 """
 
@@ -22,18 +22,18 @@ from fomm_jax.media.video_reader import (
     probe_video,
     read_frames,
 )
-from input_pipeline import prepared
-from input_pipeline.prepared import PreparedVideo
+from input_pipeline.prepared import PreparedVideo, read_prepared_frames
 
-DEFAULT_FPS = 25.0  # of forms that carry no rate
+DEFAULT_FPS = 25.0  # frames a second, for forms that state no rate
 CACHE_BYTES = 512 * 2**20
 
 
 class PictureCache:
-    """Decoded pictures, of which the most recently used are kept up to `max_bytes` bytes.
+    """The most recently used decoded pictures, `max_bytes` bytes of them at most.
 
-    A picture of frames side by side can only be decoded as a whole, so that without a cache two
-    of its frames would cost as much as all. Threads may share a cache; it is pickled empty.
+    A picture of frames side by side can only be decoded as a whole. Without a cache, reading two of
+    its frames would therefore cost as much as reading all. Threads may share a cache. Pickling
+    leaves the pictures out.
     """
 
     def __init__(self, max_bytes: int = CACHE_BYTES) -> None:
@@ -43,11 +43,15 @@ class PictureCache:
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type["PictureCache"], tuple[int]]:
-        """Let worker processes begin with a cache of their own."""
+        """Pickle without the pictures: a worker process begins with an empty cache."""
         return PictureCache, (self._max_bytes,)
 
     def read(self, path: Path) -> np.ndarray:
-        """Return the picture as (h, w, 3) uint8, not to be written to."""
+        """Return the picture as a read-only array, (h, w, 3) uint8.
+
+        Raises:
+          InputError: the picture cannot be read.
+        """
         with self._lock:
             if path in self._pictures:
                 self._pictures.move_to_end(path)
@@ -64,13 +68,13 @@ class PictureCache:
         return picture
 
 
-class Video(abc.ABC):
-    """The frames of one video, all of one size.
+class SeekableVideo(abc.ABC):
+    """A video whose frames can be read in any order; all have the same size.
 
     Attributes:
-      path: of the file or folder.
-      name: its last part, suffix included, by which pairs lists and outputs name the video.
-      height, width: of a frame in pixels.
+      path: the path of the file or folder.
+      name: the last part of the path with its suffix; pairs lists and outputs use this name.
+      height, width: the size of a frame in pixels.
       fps: frames a second.
     """
 
@@ -88,54 +92,68 @@ class Video(abc.ABC):
         return self._num_frames
 
     def frames(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Read the frames of these numbers, each from 0 up to below `len()`: (t, h, w, 3) uint8.
+        """Read the frames with the given numbers, from 0 to `len(video) - 1`: (t, h, w, 3) uint8.
 
         Raises:
           InputError: a frame cannot be decoded or differs in size.
         """
         numbers = [int(index) for index in indices]
-        pairs = zip(numbers, self._read(numbers), strict=True)
-        return np.stack([self._checked(number, frame) for number, frame in pairs])
+        frames = self._read(numbers)
+        for number, frame in zip(numbers, frames, strict=True):
+            self._check_size(number, frame)
+        return np.stack(frames)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Yield all frames in order, each (h, w, 3) uint8; errors as in `frames`."""
+        """Yield all frames in order, each (h, w, 3) uint8.
+
+        Raises:
+          InputError: a frame cannot be decoded or differs in size.
+        """
         return self.iterate_from(0)
 
     def iterate_from(self, first: int) -> Iterator[np.ndarray]:
-        """Yield the frames from number `first` on, below `len()`; errors as in `frames`."""
-        for number, frame in enumerate(self._read_all(first), first):
-            yield self._checked(number, frame)
+        """Yield the frames from number `first` to the last one, each (h, w, 3) uint8.
+
+        Args:
+          first: from 0 to `len(video) - 1`.
+
+        Raises:
+          InputError: a frame cannot be decoded or differs in size.
+        """
+        for number, frame in enumerate(self._read_from(first), first):
+            self._check_size(number, frame)
+            yield frame
 
     @abc.abstractmethod
     def _read(self, numbers: list[int]) -> list[np.ndarray]: ...
 
     @abc.abstractmethod
-    def _read_all(self, first: int) -> Iterator[np.ndarray]: ...
+    def _read_from(self, first: int) -> Iterator[np.ndarray]: ...
 
     def _frame_name(self, number: int) -> str:
         return f"{self.path}, frame {number}"
 
-    def _checked(self, number: int, frame: np.ndarray) -> np.ndarray:
+    def _check_size(self, number: int, frame: np.ndarray) -> None:
         if frame.shape[:2] != (self.height, self.width):
             raise InputError(
-                f"{self._frame_name(number)}: is {_size(*frame.shape[:2])},"
-                f" but the video's first frame is {_size(self.height, self.width)}"
+                f"{self._frame_name(number)}: is {_describe_size(*frame.shape[:2])},"
+                f" but the video's first frame is {_describe_size(self.height, self.width)}"
             )
-        return frame
 
 
-class StackedPicture(Video):
+class StackedPicture(SeekableVideo):
     """A picture of frames side by side, from left to right."""
 
     def __init__(self, path: Path, frame_size: tuple[int, int] | None, cache: PictureCache) -> None:
         self._cache = cache
         height, width = cache.read(path).shape[:2]
-        told_by = "config.dataset.frame_shape" if frame_size else "squares"
+        origin = "config.dataset.frame_shape" if frame_size else "squares"
         frame_size = frame_size or (height, height)
         if height != frame_size[0] or width % frame_size[1]:
             raise InputError(
-                f"{path}: is {_size(height, width)}; expected frames of {_size(*frame_size)}"
-                f" ({told_by}) side by side, so that height and width are"
+                f"{path}: is {_describe_size(height, width)};"
+                f" expected frames of {_describe_size(*frame_size)}"
+                f" ({origin}) side by side, so that height and width are"
                 f" {frame_size[0]} and a multiple of {frame_size[1]}"
             )
         super().__init__(path, frame_size, width // frame_size[1])
@@ -144,12 +162,15 @@ class StackedPicture(Video):
         picture = self._cache.read(self.path)
         return [picture[:, n * self.width : (n + 1) * self.width] for n in numbers]
 
-    def _read_all(self, first: int) -> Iterator[np.ndarray]:
+    def _read_from(self, first: int) -> Iterator[np.ndarray]:
         yield from self._read(list(range(first, len(self))))
 
 
-class FrameFolder(Video):
-    """A folder of one picture a frame, in the order of their names; hidden files do not count."""
+class FrameFolder(SeekableVideo):
+    """A folder with a picture for each frame, in the order of their names.
+
+    Hidden files are ignored.
+    """
 
     def __init__(self, path: Path) -> None:
         self._files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
@@ -158,7 +179,7 @@ class FrameFolder(Video):
                 suffixes = ", ".join(PICTURE_SUFFIXES)
                 raise InputError(f"{file}: expected only pictures ({suffixes}) in this folder")
         if not self._files:
-            raise InputError(f"{path}: is empty; expected pictures, one a frame")
+            raise InputError(f"{path}: is empty; expected a picture for each frame")
         height, width = read_picture(self._files[0]).shape[:2]
         super().__init__(path, (height, width), len(self._files))
 
@@ -168,12 +189,12 @@ class FrameFolder(Video):
     def _read(self, numbers: list[int]) -> list[np.ndarray]:
         return [read_picture(self._files[number]) for number in numbers]
 
-    def _read_all(self, first: int) -> Iterator[np.ndarray]:
+    def _read_from(self, first: int) -> Iterator[np.ndarray]:
         return map(read_picture, self._files[first:])
 
 
-class PreparedFrames(Video):
-    """A video of a prepared dataset, of which each frame is a record."""
+class PreparedFrames(SeekableVideo):
+    """A video of a prepared dataset, with a record for each frame."""
 
     def __init__(self, entry: PreparedVideo) -> None:
         super().__init__(Path(entry.name), (entry.height, entry.width), entry.num_frames, entry.fps)
@@ -183,26 +204,26 @@ class PreparedFrames(Video):
         return f"{self._entry}, frame {number}"
 
     def _read(self, numbers: list[int]) -> list[np.ndarray]:
-        return [*prepared.read_frames(self._entry, numbers)]
+        return [*read_prepared_frames(self._entry, numbers)]
 
-    def _read_all(self, first: int) -> Iterator[np.ndarray]:
-        return prepared.read_frames(self._entry, range(first, len(self)))
+    def _read_from(self, first: int) -> Iterator[np.ndarray]:
+        return read_prepared_frames(self._entry, range(first, len(self)))
 
 
-class VideoFile(Video):
-    """A file that holds a video, or an animated picture."""
+class VideoFile(SeekableVideo):
+    """A video file or an animated picture."""
 
     def __init__(self, path: Path) -> None:
         info = probe_video(path)
-        self._index = index_frames(path)  # made once, and small: two numbers a frame
-        # Counted, since the number in a container may be wrong or missing.
+        self._index = index_frames(path)  # small: two numbers for each frame
+        # Count the frames, since the number in the container may be wrong or missing.
         count = count_frames(path, self._index)
         super().__init__(path, (info.height, info.width), count, info.fps)
 
     def _read(self, numbers: list[int]) -> list[np.ndarray]:
         return read_frames(self.path, numbers, self._index)
 
-    def _read_all(self, first: int) -> Iterator[np.ndarray]:
+    def _read_from(self, first: int) -> Iterator[np.ndarray]:
         return iterate_frames(self.path, first, self._index)
 
 
@@ -212,27 +233,28 @@ def open_video(
     *,
     any_size: bool = False,
     cache: PictureCache | None = None,
-) -> Video:
+) -> SeekableVideo:
     """Open a video of any form.
 
     Args:
       location: a folder of frames, a picture of frames side by side, a video file, or a video of a
         prepared dataset.
-      frame_shape: (height, width, channels) of a frame; None lets frames be of any size, and takes
-        those that are side by side in a picture for squares.
-      any_size: let a folder or a file have frames of another size than `frame_shape`.
-      cache: where decoded pictures are kept, to be shared by all videos that are open at a time;
-        without it the video keeps its own.
+      frame_shape: (height, width, channels) of a frame. With None, frames of any size are accepted,
+        and a picture of frames side by side is cut into squares.
+      any_size: accept folders and files whose frames differ from `frame_shape` in size. (A picture
+        of frames side by side is cut by `frame_shape` in any case.)
+      cache: the cache for decoded pictures; videos that are open at the same time should share one.
+        By default the video gets a cache of its own.
 
     Raises:
-      InputError: it cannot be read, holds no frame, or has frames of the wrong size.
+      InputError: the video cannot be read, holds no frame, or has frames of the wrong size.
     """
     frame_size = None if frame_shape is None else frame_shape[:2]
     video = _open(location, frame_size, PictureCache() if cache is None else cache)
     if frame_size and not any_size and (video.height, video.width) != frame_size:
         raise InputError(
-            f"{location}: frames are {_size(video.height, video.width)}, but"
-            f" config.dataset.frame_shape expects {_size(*frame_size)};"
+            f"{location}: frames are {_describe_size(video.height, video.width)}, but"
+            f" config.dataset.frame_shape expects {_describe_size(*frame_size)};"
             " change that field or resize the files"
         )
     return video
@@ -240,7 +262,7 @@ def open_video(
 
 def _open(
     location: str | Path | PreparedVideo, frame_size: tuple[int, int] | None, cache: PictureCache
-) -> Video:
+) -> SeekableVideo:
     if isinstance(location, PreparedVideo):
         return PreparedFrames(location)
     path = Path(location)
@@ -253,5 +275,5 @@ def _open(
     return StackedPicture(path, frame_size, cache)
 
 
-def _size(height: int, width: int) -> str:
+def _describe_size(height: int, width: int) -> str:
     return f"{height} high and {width} wide"

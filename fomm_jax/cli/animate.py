@@ -25,7 +25,7 @@ from fomm_jax.evaluation.films import FilmOutputs
 from fomm_jax.rendering.animate_files import animate_files
 from fomm_jax.rendering.job import AnimationJob, Pipes
 from fomm_jax.rendering.paths import PIPE
-from input_pipeline.test_videos import open_test_pairs
+from input_pipeline.evaluation_videos import open_test_pairs
 
 logger = logging.getLogger(__name__)
 

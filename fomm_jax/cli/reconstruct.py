@@ -7,7 +7,7 @@ from fomm_jax.evaluation.evaluators import make_evaluator
 from fomm_jax.evaluation.films import FilmOutputs
 from fomm_jax.evaluation.reconstruct import reconstruct
 from fomm_jax.reporting.events import read_curves
-from input_pipeline.test_videos import open_test_videos
+from input_pipeline.evaluation_videos import open_test_videos
 
 
 def run() -> None:

@@ -1,1 +1,1 @@
-"""The paper's datasets, and any folder of videos, as TFDS builders."""
+"""Datasets as TFDS builders: one file for each dataset of the paper, and one for any folder."""

@@ -1,6 +1,6 @@
 """The TFDS builder that all datasets share.
 
-TensorFlow is not needed, neither to prepare nor to read.
+Neither preparing nor reading a dataset needs TensorFlow.
 """
 
 import abc
@@ -13,20 +13,21 @@ from typing import Any
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 
-from input_pipeline.datasets.clips import Selection
-from input_pipeline.datasets.shards import features, staged, summarize
-from input_pipeline.manifest import Encoding, write_manifest
+from input_pipeline.clips.clip import Selection
+from input_pipeline.datasets.clip_writers import record_features
+from input_pipeline.datasets.shards import summarize, write_shards
+from input_pipeline.manifest import Encoding, write_dataset_manifest
 
 
 @dataclasses.dataclass
 class ClipsConfig(tfds.core.BuilderConfig):
-    """A form in which a dataset is prepared."""
+    """A form in which a dataset can be prepared."""
 
     encoding: Encoding = dataclasses.field(default_factory=Encoding)
 
 
 def make_config(encoding: Encoding) -> ClipsConfig:
-    """Name a form after what it is, such as `256x256_png` or `256x256_stretched_jpeg95`."""
+    """Return the config of an encoding, named like `256x256_png` or `256x256_stretched_jpeg95`."""
     stretched = "_stretched" if encoding.fit == "stretch" else ""
     quality = encoding.quality if encoding.format == "jpeg" else ""
     return ClipsConfig(
@@ -36,16 +37,18 @@ def make_config(encoding: Encoding) -> ClipsConfig:
 
 
 class ClipsBuilder(FileReaderBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """Videos as ArrayRecord files, with a record for each frame.
+    """Videos as ArrayRecord files with a record for each frame.
 
-    The frames of a video follow one another, in the order of `manifest.json`, which lies beside
-    them. A record a video would be read as a whole for the sake of two frames
-    (docs/input_pipeline.md has the figures).
+    The frames of a video follow one another, and the videos follow the order of `manifest.json`,
+    which lies beside the files. With a record for each video instead, a whole video would be read
+    for the sake of two frames (docs/input_pipeline.md has measurements).
 
     Args:
-      select: finds the clips in the folder of the raw files, in place of `select_clips`.
-      num_workers: processes that cut and encode.
-      kwargs: of TFDS: `data_dir`, and as `config` one of `BUILDER_CONFIGS` or of `make_config`.
+      select: a function that selects the clips from the folder of raw files, in place of
+        `select_clips`.
+      num_workers: the number of processes that cut and encode.
+      kwargs: arguments of TFDS: `data_dir`, and as `config` one of `BUILDER_CONFIGS` or the result
+        of `make_config`.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -67,35 +70,35 @@ class ClipsBuilder(FileReaderBuilder, skip_registration=True):  # type: ignore[c
     @staticmethod
     @abc.abstractmethod
     def select_clips(folder: Path) -> Selection:
-        """Find the clips of either split in the folder of the raw files.
+        """Select the clips for training and testing from the folder of the raw files.
 
         Raises:
-          InputError: the folder does not hold what is expected of it.
+          InputError: the folder does not hold the expected files.
         """
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
             builder=self,
             description=self.__doc__,
-            features=features(self.builder_config.encoding),
-            disable_shuffling=True,  # the manifest tells where a video is
+            features=record_features(self.builder_config.encoding),
+            disable_shuffling=True,  # the manifest gives the place of each video
         )
 
     def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
-        # `data_path` is a temporary folder by now, which gets its name when this has returned.
+        # TFDS lets `data_path` be a temporary folder here, and renames it afterwards.
         folder = Path(self.data_path)
         encoding = self.builder_config.encoding
         selection = self._select(Path(dl_manager.manual_dir))
-        with staged(selection, encoding, folder.parent, self._num_workers) as shards:
+        with write_shards(selection, encoding, folder.parent, self._num_workers) as shards:
             splits = []
-            for split, all_written in shards.items():
-                written = [shard for shard in all_written if shard.kept]
+            for split, split_shards in shards.items():
+                used = [shard for shard in split_shards if shard.clips]
                 template = self._get_filename_template(split)
-                targets = template.sharded_filepaths(len(written))
-                for shard, target in zip(written, targets, strict=True):
+                targets = template.sharded_filepaths(len(used))
+                for shard, target in zip(used, targets, strict=True):
                     shard.path.rename(target)
-                lengths = [sum(clip.frames for clip in shard.kept) for shard in written]
-                num_bytes = sum(clip.bytes for shard in written for clip in shard.kept)
+                lengths = [sum(clip.frames for clip in shard.clips) for shard in used]
+                num_bytes = sum(clip.bytes for shard in used for clip in shard.clips)
                 splits.append(tfds.core.SplitInfo(split, lengths, num_bytes, template))
             self.info.set_splits(tfds.core.splits.SplitDict(splits))
-            write_manifest(folder, summarize(self.name, encoding, selection, shards))
+            write_dataset_manifest(folder, summarize(self.name, encoding, selection, shards))

@@ -1,41 +1,37 @@
-"""A dataset as a folder of mp4 files, any frame of which is read soon: key frames are many."""
+"""Writes a dataset as a folder of mp4 files in which every frame is close to a key frame."""
 
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
-from input_pipeline.datasets.clips import Selection
-from input_pipeline.datasets.shards import staged, summarize
-from input_pipeline.manifest import Encoding, write_manifest
+from input_pipeline.clips.clip import Selection
+from input_pipeline.datasets.shards import summarize, write_shards
+from input_pipeline.folders import new_folder
+from input_pipeline.manifest import Encoding, write_dataset_manifest
 
 
 def write_mp4_folder(
     dataset: str, selection: Selection, encoding: Encoding, folder: Path, num_workers: int
 ) -> None:
-    """Write `train/`, `test/` and `manifest.json` into a new folder, all or nothing.
+    """Write `train/`, `test/` and `manifest.json` into a new folder, all of them or nothing.
 
     Args:
-      dataset: its name, for the manifest.
+      dataset: the name of the dataset for the manifest.
       selection: the clips.
-      encoding: of the frames.
-      folder: appears when everything is in it.
-      num_workers: processes that cut and encode.
+      encoding: how the frames are stored.
+      folder: the folder to write; it appears when it is complete.
+      num_workers: the number of processes that cut and encode.
 
     Raises:
-      InputError: as `shards.staged`.
+      InputError: the folder cannot be written, two clips have the same name, or no clip of a split
+        can be used.
     """
-    with staged(selection, encoding, folder.parent, num_workers) as shards:
-        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            for split, written in shards.items():
-                (partial / split).mkdir()
-                for shard in written:
-                    for clip in shard.kept:
-                        os.link(shard.path / clip.name, partial / split / clip.name)
-            write_manifest(partial, summarize(dataset, encoding, selection, shards))
-            partial.chmod(0o755)  # mkdtemp's folder is closed to others
-            partial.rename(folder)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
+    with (
+        write_shards(selection, encoding, folder.parent, num_workers) as shards,
+        new_folder(folder) as partial,
+    ):
+        for split, split_shards in shards.items():
+            (partial / split).mkdir()
+            for shard in split_shards:
+                for clip in shard.clips:
+                    os.link(shard.path / clip.name, partial / split / clip.name)
+        write_dataset_manifest(partial, summarize(dataset, encoding, selection, shards))

@@ -1,1 +1,1 @@
-"""Draw videos of moving figures: data for a first training, with known joints."""
+"""Drawn videos of moving figures: data for a first training, with known joints."""

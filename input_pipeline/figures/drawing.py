@@ -1,8 +1,8 @@
-"""Figures of random looks, drawn in any pose; their joints are known.
+"""Draws figures of random looks in any pose; the places of their joints are known.
 
-A figure is made of capsules: a body, a head, two arms and two legs of two segments each. Their
-edges are anti-aliased by the distance to them. A pattern lies in the coordinates of its part, so
-that it turns with it.
+A figure consists of capsules: a body, a head, and two arms and two legs of two segments each. The
+distance of a pixel to the edge of a capsule gives its coverage, which makes edges smooth. Patterns
+are drawn in the coordinates of their parts, so that they turn with them.
 """
 
 import colorsys
@@ -31,27 +31,27 @@ PLAIN, STRIPES, RINGS, CHECKS, DOTS = range(5)
 
 @dataclasses.dataclass(frozen=True)
 class Coat:
-    """Colour and pattern of a part."""
+    """The colour and the pattern of a part."""
 
-    pattern: int
+    pattern: int  # PLAIN, STRIPES, RINGS, CHECKS or DOTS
     color: Color
-    other: Color  # of the pattern
-    frequency: float  # of the pattern, in periods a body's length
+    other: Color  # the colour of the pattern
+    frequency: float  # of the pattern, in periods along the length of a body
 
 
 @dataclasses.dataclass(frozen=True)
 class Appearance:
-    """What a figure looks like in any pose; lengths are in units of `scale`."""
+    """The looks of a figure in any pose; lengths and radii are in units of `scale`."""
 
-    scale: float  # the body's length in units of the frame's side
+    scale: float  # the length of the body in units of the frame's side
     shoulders: float  # radius of the body at the neck
-    hips: float  # … and at the hip
-    arm_length: float  # of either segment
+    hips: float  # radius of the body at the hip
+    arm_length: float  # of each of the two segments
     arm_radius: float
-    leg_length: float
+    leg_length: float  # of each of the two segments
     leg_radius: float
     head_radius: float
-    head_length: float  # by which the head is longer than wide
+    head_length: float  # the excess of the head's length over its width
     body: Coat
     head: Coat
     arms: tuple[Coat, Coat]
@@ -59,7 +59,7 @@ class Appearance:
 
 
 def random_appearance(rng: np.random.Generator) -> Appearance:
-    """Make a figure's looks: colours about a hue of its own, half of its parts in patterns."""
+    """Draw random looks: colours around one hue, and patterns on half of the parts."""
     hue = rng.uniform()
 
     def color(hue_offset: float, value: float) -> Color:
@@ -93,7 +93,11 @@ def random_appearance(rng: np.random.Generator) -> Appearance:
 
 
 def random_background(size: int, rng: np.random.Generator) -> np.ndarray:
-    """Paint a background (size, size, 3) in [0, 1]: soft patches, often with faint stripes."""
+    """Draw a random background: soft patches, often with faint stripes.
+
+    Returns:
+      (size, size, 3) float in [0, 1].
+    """
     noise = rng.uniform(-1, 1, size=(5, 5, 3)) * 20 + rng.uniform(-1, 1, size=(5, 5, 1)) * 22
     base = rng.uniform(150, 215) + rng.uniform(-25, 25, size=3)
     grid = np.clip(base + noise, 0, 255).astype(np.uint8)
@@ -106,7 +110,11 @@ def random_background(size: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def find_joints(appearance: Appearance, pose: Pose) -> np.ndarray:
-    """The places (len(JOINTS), 2) of the figure's joints, (x, y) in units of the frame's side."""
+    """Compute the places of a figure's joints.
+
+    Returns:
+      (len(JOINTS), 2) in the order of `JOINTS`: (x, y) in units of the frame's side, y down.
+    """
     scale = appearance.scale
     hip = np.array(pose.hip) + np.array([0, 0.3 * scale])
     up = math.pi + pose.lean
@@ -127,7 +135,16 @@ def find_joints(appearance: Appearance, pose: Pose) -> np.ndarray:
 
 
 def draw_frame(appearance: Appearance, background: np.ndarray, pose: Pose) -> np.ndarray:
-    """Draw the figure over a background (h, h, 3) in [0, 1]: (h, h, 3) uint8."""
+    """Draw a figure over a background.
+
+    Args:
+      appearance: the looks of the figure.
+      background: (h, h, 3) in [0, 1].
+      pose: the pose of the figure.
+
+    Returns:
+      (h, h, 3) uint8.
+    """
     scale = appearance.scale
     place = dict(zip(JOINTS, find_joints(appearance, pose), strict=True))
     picture = background.copy()
@@ -158,7 +175,7 @@ def draw_frame(appearance: Appearance, background: np.ndarray, pose: Pose) -> np
 
 
 def _direction(angle: float) -> np.ndarray:
-    """The unit vector (x, y) at an angle from straight down, counted towards the right."""
+    """Return the unit vector (x, y) at an angle from straight down, turned to the right."""
     return np.array([math.sin(angle), math.cos(angle)])
 
 
@@ -170,14 +187,14 @@ def _paint_capsule(
     coat: Coat,
     scale: float,
 ) -> None:
-    """Paint onto `picture` all that is within a radius of a line, which may change along it.
+    """Paint all points within a radius of a line; the radius changes linearly along the line.
 
     Args:
-      picture: (h, h, 3) in [0, 1].
-      start, end: (x, y) in units of the frame's side.
-      radii: at start and end, in units of `scale`.
-      coat: what is painted.
-      scale: in units of the frame's side.
+      picture: (h, h, 3) in [0, 1]; it is changed.
+      start, end: the ends of the line, (x, y) in units of the frame's side.
+      radii: the radius at the start and at the end, in units of `scale`.
+      coat: the colour and the pattern.
+      scale: the length of the figure's body in units of the frame's side.
     """
     size = len(picture)
     reach = scale * max(radii) + 1 / size
@@ -198,7 +215,12 @@ def _paint_capsule(
 
 
 def _pattern(coat: Coat, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """The share in [0, 1] of the pattern's colour at (u, v), along and across a part."""
+    """Return the share of the pattern's colour, in [0, 1], at points of a part.
+
+    Args:
+      coat: the pattern and its frequency.
+      u, v: the points' coordinates along and across the part, of any equal shape.
+    """
     along, across = (np.sin(math.tau * coat.frequency * value) for value in (u, v))
     wave = {
         PLAIN: -np.ones_like(u),

@@ -1,4 +1,4 @@
-"""How drawn figures move: every angle and position follows a sinusoid."""
+"""The motion of drawn figures: every angle and every position follows a sinusoid."""
 
 import dataclasses
 import math
@@ -12,29 +12,30 @@ class Swing:
 
     center: float
     amplitude: float
-    rate: float  # turns in a video
-    phase: float
+    rate: float  # periods in a video
+    phase: float  # radians
 
     def at(self, time: float) -> float:
-        """Return the value at `time` from 0 to 1."""
+        """Return the value at a time from 0 (the start of the video) to 1 (its end)."""
         return self.center + self.amplitude * math.sin(math.tau * self.rate * time + self.phase)
 
 
 @dataclasses.dataclass(frozen=True)
 class Pose:
-    """Where a figure is and how it is bent, whatever it looks like; angles in radians."""
+    """The place of a figure and the angles of its joints in radians; its looks do not matter."""
 
-    hip: tuple[float, float]  # (x, y) in units of the frame's side, y downwards
-    lean: float  # of the body from upright, positive to the left
-    nod: float  # of the head from the body
-    # (left, right) of (upper from straight down, lower from the upper), arms from the lean
+    hip: tuple[float, float]  # (x, y) in units of the frame's side; y points down
+    lean: float  # angle of the body from upright, positive to the left
+    nod: float  # angle of the head from the body
+    # ((left upper, left lower), (right upper, right lower)): upper segments from straight down,
+    # lower segments from their upper segment. The lean turns the arms too, and half of it the legs.
     arms: tuple[tuple[float, float], tuple[float, float]]
     legs: tuple[tuple[float, float], tuple[float, float]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Motion:
-    """A pose over time."""
+class FigureMotion:
+    """A pose as a function of time: a `Swing` for each of its numbers."""
 
     x: Swing
     y: Swing
@@ -44,15 +45,15 @@ class Motion:
     legs: tuple[tuple[Swing, Swing], tuple[Swing, Swing]]
 
     def at(self, time: float) -> Pose:
-        """Return the pose at `time` from 0 to 1."""
+        """Return the pose at a time from 0 (the start of the video) to 1 (its end)."""
 
         def limbs(
             sides: tuple[tuple[Swing, Swing], tuple[Swing, Swing]],
         ) -> tuple[tuple[float, float], tuple[float, float]]:
-            (left, left_lower), (right, right_lower) = sides
+            (left_upper, left_lower), (right_upper, right_lower) = sides
             return (
-                (left.at(time), left_lower.at(time)),
-                (right.at(time), right_lower.at(time)),
+                (left_upper.at(time), left_lower.at(time)),
+                (right_upper.at(time), right_lower.at(time)),
             )
 
         return Pose(
@@ -64,8 +65,8 @@ class Motion:
         )
 
 
-def random_motion(rng: np.random.Generator) -> Motion:
-    """Make a figure's habits: it strides, sways, nods and waves at a pace of its own."""
+def random_motion(rng: np.random.Generator) -> FigureMotion:
+    """Draw a random motion: the figure strides, sways, nods and waves at a pace of its own."""
     pace = rng.uniform(1.0, 2.0)
     stride = rng.uniform(0, math.tau)
 
@@ -79,7 +80,7 @@ def random_motion(rng: np.random.Generator) -> Motion:
         upper = Swing(side * 0.3, rng.uniform(0.2, 0.5), pace, phase)
         return upper, swing(-side * 0.15, 0.35, pace)
 
-    return Motion(
+    return FigureMotion(
         x=swing(0.5, 0.14, rng.uniform(0.4, 0.9)),
         y=swing(0.52, 0.04, pace),
         lean=swing(0.0, 0.25, pace / 2),

@@ -1,15 +1,12 @@
-"""Draw videos of moving figures: to try training without any data, and to know the truth.
+"""Draws a dataset of moving figures: to try training without any data, and to know the truth.
 
-Each video shows one figure with a head, a body, two arms and two legs, whose joints swing over a
-background that stands still. A fifth of the videos goes to DIR/test, the rest to DIR/train; each is
-a picture of its frames side by side. Since the figures are drawn, their joints are known, and so is
-what figure A looks like in the motion of figure B.
+Each video shows one figure with a head, a body, two arms and two legs. Its joints swing before a
+background that stands still. Since the figures are drawn, their joints are known, and so are the
+frames that would show figure A in the motion of figure B.
 """
 
 import dataclasses
 import math
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -23,18 +20,20 @@ from input_pipeline.figures.drawing import (
     random_appearance,
     random_background,
 )
-from input_pipeline.figures.motion import Motion, random_motion
+from input_pipeline.figures.motion import FigureMotion, random_motion
+from input_pipeline.folders import new_folder
 
-TEST_SHARE = 0.2
+TEST_SHARE = 0.2  # of the videos
+MINIMA = {"size": 16, "num_videos": 2, "num_frames": 2, "seed": 0}  # arguments of `write_dataset`
 
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """A figure in front of its background, and its motion."""
+    """A figure, its background and its motion."""
 
     appearance: Appearance
     background: np.ndarray  # (h, h, 3) in [0, 1]
-    motion: Motion
+    motion: FigureMotion
 
     def frames(self, num_frames: int) -> np.ndarray:
         """Draw the scene: (t, h, h, 3) uint8."""
@@ -45,36 +44,41 @@ class Scene:
 
 
 def random_scene(size: int, seed: int, number: int) -> Scene:
-    """The scene of a video of a data set, (size, size) in pixels."""
+    """Make the scene of one video of a dataset.
+
+    Args:
+      size: the height and width of the frames in pixels.
+      seed: the seed of the dataset.
+      number: the number of the video.
+    """
     rng = np.random.default_rng([seed, number])
     return Scene(random_appearance(rng), random_background(size, rng), random_motion(rng))
 
 
 def write_dataset(output: Path, size: int, num_videos: int, num_frames: int, seed: int) -> None:
-    """Draw the videos into the folders train/ and test/ of `output`, all or nothing.
+    """Draw videos into the folders train/ and test/ of a new folder, all of them or nothing.
 
-    The same arguments give the same pictures, and a video does not depend on how many there are.
+    The same arguments give the same pictures, and a video does not depend on `num_videos`.
+
+    Args:
+      output: the folder to make. A fifth of the videos goes into its folder test/, the others into
+        train/; each is a picture of the frames side by side.
+      size: the height and width of the frames in pixels, at least 16.
+      num_videos: the number of videos, at least 2.
+      num_frames: the number of frames in each video, at least 2.
+      seed: the seed of all figures, at least 0.
 
     Raises:
-      InputError: `output` exists and is no empty folder, it cannot be written, or a number is too
-        small.
+      InputError: `output` exists and is not an empty folder, or cannot be written, or a number is
+        too small.
     """
-    for option, value, least in (
-        ("size", size, 16),
-        ("videos", num_videos, 2),
-        ("frames", num_frames, 2),
-        ("seed", seed, 0),
-    ):
-        if value < least:
-            raise InputError(f"--{option} is {value}; expected at least {least}")
+    numbers = {"size": size, "num_videos": num_videos, "num_frames": num_frames, "seed": seed}
+    for argument, value in numbers.items():
+        if value < MINIMA[argument]:
+            raise InputError(f"{argument} is {value}; expected at least {MINIMA[argument]}")
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
-        raise InputError(f"--output: {output} exists already; remove it or name another folder")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
-    except OSError as error:
-        raise InputError(f"--output: {output} cannot be written ({error.strerror})") from error
-    try:
+        raise InputError(f"{output}: exists already; remove it or name another folder")
+    with new_folder(output) as partial:
         for part in ("train", "test"):
             (partial / part).mkdir()
         num_test = math.ceil(TEST_SHARE * num_videos)
@@ -82,8 +86,3 @@ def write_dataset(output: Path, size: int, num_videos: int, num_frames: int, see
             part = "test" if number < num_test else "train"
             frames = random_scene(size, seed, number).frames(num_frames)
             write_picture(partial / part / f"{number:04d}.png", np.concatenate(frames, axis=1))
-        partial.chmod(0o755)  # mkdtemp's folder is closed to others
-        partial.rename(output)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise

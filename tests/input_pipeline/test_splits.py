@@ -1,14 +1,12 @@
-"""Splits of a dataset and pairs of its test videos."""
+"""Splits of a dataset into training and test videos."""
 
 import dataclasses
 
-import numpy as np
 import pytest
 
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
 from input_pipeline.splits import group_by_id, split_videos
-from input_pipeline.test_videos import animation_pairs
 
 
 def touch(folder, *names):
@@ -37,8 +35,8 @@ def test_folders_decide_and_are_sorted(tmp_path):
 
 
 def test_random_split_is_that_of_scikit_learn(ten_videos):
-    # sklearn.model_selection.train_test_split(sorted names, test_size=0.2, random_state=0),
-    # whose permutation of 10 is the well-known 2 8 4 9 1 6 7 3 0 5.
+    # sklearn.model_selection.train_test_split(sorted names, test_size=0.2, random_state=0) permutes
+    # ten names to 2 8 4 9 1 6 7 3 0 5.
     train, test = split_videos(ten_videos)
     assert names(test) == ["c.png", "i.png"]
     assert names(train) == [f"{letter}.png" for letter in "ejbghdaf"]
@@ -95,83 +93,3 @@ def test_unusable_folders_are_refused_in_one_line(tmp_path):
     assert "has train/ but no test/" in refused(half)
     touch(tmp_path / "half" / "test")
     assert "test: is empty" in refused(half)
-
-
-def test_random_pairs_are_those_of_the_original(tmp_path):
-    touch(tmp_path / "train", "x.png")
-    touch(tmp_path / "test", "a.png", "b.png", "c.png", "d.png")
-    dataset = DatasetConfig(root_dir=str(tmp_path))
-    pairs = animation_pairs(dataset, num_pairs=3)
-    # The first 3 of RandomState(0).permutation(9), cells of a 3 by 3 grid: 7, 2, 1. A cell is
-    # (driving, source), row by row.
-    assert [(pair.driving.name, pair.source.name) for pair in pairs] == [
-        ("c.png", "b.png"),
-        ("a.png", "c.png"),
-        ("a.png", "b.png"),
-    ]
-    everything = animation_pairs(dataset, num_pairs=50, seed=3)
-    assert len(set(everything)) == len(everything) == 16
-    assert everything != animation_pairs(dataset, num_pairs=50, seed=4)
-
-
-@pytest.fixture
-def listed(tmp_path):
-    touch(tmp_path / "train", "x.png")
-    touch(tmp_path / "test", "a.png", "b#1.mp4", "c.png")
-
-    def with_list(text):
-        (tmp_path / "pairs.csv").write_bytes(text)
-        return DatasetConfig(root_dir=str(tmp_path), pairs_list=str(tmp_path / "pairs.csv"))
-
-    return with_list
-
-
-def test_listed_pairs_are_taken_in_order(listed):
-    dataset = listed(
-        b"distance,source,driving\r\n1,c.png,a.png\r\n2,b#1.mp4,c.png\r\n0,a.png,a.png\r\n"
-    )
-    pairs = animation_pairs(dataset, num_pairs=2)
-    assert [(pair.source.name, pair.driving.name) for pair in pairs] == [
-        ("c.png", "a.png"),
-        ("b#1.mp4", "c.png"),
-    ]
-
-
-def test_the_byte_order_mark_of_spreadsheets_is_no_matter(listed):
-    dataset = listed("\ufeffsource,driving\na.png,c.png\n".encode())
-    assert len(animation_pairs(dataset, num_pairs=9)) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        (b"source,driving\na.png,c.png\na.png,x.png\n", "pairs.csv, line 3: the driving 'x.png'"),
-        (b"source,driving\na.png\n", "pairs.csv, line 2: the driving None"),
-        (b"from,to\na.png,c.png\n", "columns source and driving"),
-        (b"", "columns source and driving"),
-        (b"source,driving\n", "lists no pair"),
-        (b"source,driving\n\xff\xfe\x00,a\n", "expected a CSV file"),
-    ],
-)
-def test_unusable_pairs_lists_are_refused_in_one_line(listed, text, told):
-    with pytest.raises(InputError) as caught:
-        animation_pairs(listed(text), num_pairs=9)
-    assert told in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_missing_pairs_list_is_refused(listed, tmp_path):
-    dataset = dataclasses.replace(listed(b""), pairs_list=str(tmp_path / "none.csv"))
-    with pytest.raises(InputError, match=r"pairs_list: cannot read .*none\.csv"):
-        animation_pairs(dataset, num_pairs=1)
-
-
-def test_random_pairs_equal_the_formula_of_the_original(tmp_path):
-    touch(tmp_path / "train", "x.png")
-    test = touch(tmp_path / "test", *(f"{number}.png" for number in range(7))).root_dir
-    np.random.seed(5)  # noqa: NPY002
-    cells = np.random.choice(36, 6, replace=False)  # noqa: NPY002
-    pairs = animation_pairs(DatasetConfig(root_dir=str(tmp_path)), num_pairs=6, seed=5)
-    for cell, pair in zip(cells, pairs, strict=True):
-        assert str(pair.driving) == f"{test}/{cell // 6}.png"
-        assert str(pair.source) == f"{test}/{cell % 6}.png"

@@ -1,4 +1,4 @@
-"""Pair sampling and the geometric augmentation of the host."""
+"""The choice of a pair's two frames, and the geometric augmentation on the host."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from input_pipeline.transforms import augment, crop_frames, resize_frames, sampl
 
 
 def ramp(height: int, width: int) -> np.ndarray:
-    """Two equal frames whose channels tell the row and the column."""
+    """Return two equal frames whose channels give the row, the column and their sum."""
     rows, columns = np.mgrid[:height, :width]
     return np.stack([np.stack([rows, columns, rows + columns], axis=-1).astype(np.uint8)] * 2)
 
@@ -20,7 +20,7 @@ def test_sample_pair_is_sorted_and_has_the_distribution_of_two_draws():
     assert (pairs[:, 0] <= pairs[:, 1]).all()
     counts = np.zeros((4, 4))
     np.add.at(counts, tuple(pairs.T), 1)
-    # Of 16 ordered draws, 2 give a pair of unequal numbers and 1 a pair of equal ones.
+    # Of the 16 ordered draws, two give the same pair of unequal numbers, one a pair of equal ones.
     expected = np.triu(np.full((4, 4), 2 / 16), 1) + np.eye(4) / 16
     cells = np.triu_indices(4)
     assert stats.chisquare(counts[cells], 8000 * expected[cells]).pvalue > 1e-3
@@ -42,7 +42,7 @@ def test_rotation_is_counter_clockwise():
     np.testing.assert_array_equal(turned, np.rot90(frames, axes=(1, 2)))
 
 
-def test_rotation_draws_over_the_whole_range_and_turns_both_frames_alike():
+def test_rotation_draws_from_the_whole_range_and_turns_both_frames_alike():
     config = AugmentationConfig(rotation_degrees=(-90.0, 90.0))
     rng = np.random.default_rng(1)
     samples = [augment(ramp(9, 9), config, rng) for _ in range(20)]
@@ -54,8 +54,8 @@ def test_rotation_draws_over_the_whole_range_and_turns_both_frames_alike():
     ("interpolation", "row"), [("nearest", [0, 0, 80, 80]), ("bilinear", [0, 15, 45, 45])]
 )
 def test_resize_enlarges(interpolation, row):
-    # Bilinear samples lie at -1/4, 1/4, 3/4 and 5/4 of the columns 0 and 80, where the picture is
-    # continued by zeros: 0, 20, 60 and 60. The same along the height leaves 3/4 of it.
+    # The columns are 0 and 80, continued by zeros on both sides. Samples at -1/4, 1/4, 3/4 and 5/4
+    # give 0, 20, 60 and 60. The same along the height leaves 3/4 of these values.
     frames = np.zeros((2, 1, 2, 3), np.uint8)
     frames[:, :, 1] = 80
     config = AugmentationConfig(
@@ -74,7 +74,7 @@ def test_resize_shrinks_with_anti_aliasing_and_rounds_sizes_down():
     np.testing.assert_allclose(small[:, 2:-2, 2:-2], 127.5, atol=10)
 
 
-def test_resize_draws_over_the_range():
+def test_resize_draws_from_the_range():
     config = AugmentationConfig(resize_ratio=(0.5, 1.5))
     rng = np.random.default_rng(0)
     heights = [augment(ramp(40, 20), config, rng).shape[1] for _ in range(60)]
@@ -92,7 +92,7 @@ def test_crop_is_uniform_along_both_axes():
         assert stats.chisquare(counts).pvalue > 1e-3
 
 
-def test_crop_has_room_along_one_axis_only():
+def test_crop_moves_along_the_axis_that_has_room():
     rng = np.random.default_rng(0)
     crops = [crop_frames(ramp(5, 12), (5, 8), rng) for _ in range(50)]
     assert {int(crop[0, 0, 0, 1]) for crop in crops} == {0, 1, 2, 3, 4}
@@ -101,7 +101,7 @@ def test_crop_has_room_along_one_axis_only():
         np.testing.assert_array_equal(crop, ramp(5, 12)[:, :, left : left + 8])
 
 
-def test_crop_pads_by_the_edge_with_the_odd_pixel_at_the_end():
+def test_crop_pads_by_the_edge_and_puts_the_odd_pixel_last():
     crop = crop_frames(ramp(2, 3), (5, 4), np.random.default_rng(0))
     np.testing.assert_array_equal(crop[0, :, 0, 0], [0, 0, 1, 1, 1])
     np.testing.assert_array_equal(crop[0, 0, :, 1], [0, 1, 2, 2])

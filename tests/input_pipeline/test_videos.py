@@ -1,4 +1,4 @@
-"""Videos of every form on disk."""
+"""Videos in each of their forms on disk."""
 
 import itertools
 import pickle
@@ -26,8 +26,8 @@ def stacked(frames):
     return Image.fromarray(np.concatenate(list(frames), axis=1))
 
 
-def refused(path, shape=SHAPE, **options):
-    """The message with which a video is refused, on opening it or on reading its frames."""
+def refusal(path, shape=SHAPE, **options):
+    """Return the message with which opening a video or reading its frames fails."""
     with pytest.raises(InputError) as caught:
         list(open_video(path, shape, **options))
     assert "\n" not in str(caught.value)
@@ -63,7 +63,7 @@ def test_one_frame_makes_a_video(tmp_path, frames):
     assert len(open_video(tmp_path / "a.png", SHAPE)) == 1
 
 
-def test_folder_is_read_in_the_order_of_the_names(tmp_path, frames):
+def test_a_folder_is_read_in_the_order_of_the_names(tmp_path, frames):
     for number in (3, 0, 4, 1, 2):
         Image.fromarray(frames[number]).save(tmp_path / f"{number:03}.png")
     (tmp_path / ".DS_Store").touch()
@@ -105,16 +105,16 @@ def test_frames_are_read_one_at_a_time(tmp_path, frames):
 def test_frames_of_unequal_size_are_refused(tmp_path, frames):
     Image.fromarray(frames[0]).save(tmp_path / "0.png")
     Image.fromarray(frames[0, :-1]).save(tmp_path / "1.png")
-    message = refused(tmp_path)
+    message = refusal(tmp_path)
     assert "1.png: is 15 high and 12 wide, but the video's first frame is 16 high" in message
     video = open_video(tmp_path, SHAPE)
     with pytest.raises(InputError, match=r"1\.png: is 15 high"):
         video.frames([0, 1])
 
 
-def test_other_sizes_are_refused_with_the_way_out(tmp_path, frames):
+def test_other_sizes_are_refused_and_the_message_says_what_to_do(tmp_path, frames):
     Image.fromarray(frames[0]).save(tmp_path / "0.png")
-    message = refused(tmp_path, (8, 8, 3))
+    message = refusal(tmp_path, (8, 8, 3))
     assert "frames are 16 high and 12 wide" in message
     assert "config.dataset.frame_shape expects 8 high and 8 wide" in message
     assert open_video(tmp_path, (8, 8, 3), any_size=True).frames([0]).shape == (1, 16, 12, 3)
@@ -124,22 +124,22 @@ def test_pictures_that_cannot_be_cut_into_frames_are_refused(tmp_path, frames):
     stacked(frames).save(tmp_path / "a.png")
     for shape in ((16, 13, 3), (15, 12, 3)):
         for any_size in (False, True):
-            message = refused(tmp_path / "a.png", shape, any_size=any_size)
+            message = refusal(tmp_path / "a.png", shape, any_size=any_size)
             assert "is 16 high and 60 wide; expected frames of" in message
             assert "config.dataset.frame_shape" in message
 
 
 def test_files_that_are_no_videos_are_refused(tmp_path, frames):
     (tmp_path / "empty").mkdir()
-    assert "is empty; expected pictures" in refused(tmp_path / "empty")
+    assert "is empty; expected a picture for each frame" in refusal(tmp_path / "empty")
     (tmp_path / "stray").mkdir()
     Image.fromarray(frames[0]).save(tmp_path / "stray" / "0.png")
     (tmp_path / "stray" / "notes.txt").touch()
-    assert "notes.txt: expected only pictures" in refused(tmp_path / "stray")
-    assert "no such file" in refused(tmp_path / "nothing.png")
+    assert "notes.txt: expected only pictures" in refusal(tmp_path / "stray")
+    assert "no such file" in refusal(tmp_path / "nothing.png")
     for name in ("text.png", "text.mp4", "text.gif"):
         (tmp_path / name).write_text("text")
-        assert "cannot be read" in refused(tmp_path / name)
+        assert "cannot be read" in refusal(tmp_path / name)
 
 
 def test_files_cut_short_are_refused(tmp_path, frames):
@@ -150,17 +150,17 @@ def test_files_cut_short_are_refused(tmp_path, frames):
     for name in ("a.png", "a.mp4"):
         whole = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(whole[: len(whole) // 2])
-        refused(tmp_path / name)
+        refusal(tmp_path / name)
 
 
-def test_cache_keeps_the_pictures_used_last_up_to_its_size(tmp_path, frames):
+def test_cache_holds_the_most_recently_used_pictures(tmp_path, frames):
     paths = [tmp_path / f"{letter}.png" for letter in "abc"]
     for path in paths:
         stacked(frames).save(path)
     one_picture = frames.nbytes
     cache = PictureCache(2 * one_picture)
     a, b, _ = (cache.read(path) for path in (*paths[:2], paths[0]))
-    cache.read(paths[2])  # sends b away, which was used before a
+    cache.read(paths[2])  # drops b, which was used less recently than a
     assert cache.read(paths[0]) is a
     assert cache.read(paths[1]) is not b
     small = PictureCache(1)
@@ -169,7 +169,7 @@ def test_cache_keeps_the_pictures_used_last_up_to_its_size(tmp_path, frames):
 
 
 @needs_data
-def test_actions_has_the_number_of_frames_that_its_readme_tells():
+def test_actions_has_the_number_of_frames_that_its_readme_gives():
     videos = [open_video(path, (64, 64, 3)) for path in sorted((DATA / "actions/test").iterdir())]
     assert len(videos) == 15
     assert sum(map(len, videos)) == 1181

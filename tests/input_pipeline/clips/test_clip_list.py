@@ -1,4 +1,4 @@
-"""Lists of clips that users write."""
+"""Lists of clips that users write, and the clips that they stand for."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,8 @@ import pytest
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
-from input_pipeline.datasets.clip_list import read_clip_list
-from input_pipeline.datasets.clips import Clip
+from input_pipeline.clips.clip import Clip
+from input_pipeline.clips.clip_list import read_clip_list
 from input_pipeline.datasets.video_folder import VideoFolder
 
 HEADER = "video,start,end,left,top,right,bottom,name\n"
@@ -73,7 +73,10 @@ def test_videos_of_every_form_and_in_subfolders_may_be_listed(tmp_path, folder):
         ("a.mp4,,,0,20,80,10,", ", column bottom: is '10'; expected at least one pixel more"),
         ("a.mp4,,,3.2,0,3.9,40,", ", column right: is '3.9'; expected at least one pixel more"),
         ("a.mp4,,,0,,80,10,", ", column top: is ''; expected pixels"),
-        ("b.mp4,,,,,,,first", ", column name: the clip would be called first, as that of line 2"),
+        (
+            "b.mp4,,,,,,,first",
+            ", column name: the clip would be called first, like the clip of line 2",
+        ),
         ("b.mp4,,,,,,,x/y", ", column name: is 'x/y'; expected the name of a file"),
         ("../a.mp4,,,,,,,", ", column video: is '../a.mp4'; expected the path of a video below"),
         (",,,,,,,", ", column video: is ''; expected the path of a video below"),

@@ -1,4 +1,4 @@
-"""Following heads: on boxes that are given, and on films."""
+"""Tracks of heads: on given boxes, and on films."""
 
 import importlib.util
 import itertools
@@ -11,57 +11,62 @@ from hypothesis import strategies as st
 from fomm_jax.errors import InputError
 from fomm_jax.media.faces import HeadDetector
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
-from input_pipeline.datasets.face_tracks import (
-    Look,
+from input_pipeline.clips.face_tracks import (
+    Detection,
     Track,
     TrackSettings,
+    detect_heads,
     face_clips,
-    follow,
-    look_at,
+    follow_heads,
     square_box,
 )
 from input_pipeline.videos import open_video
 
 LEFT, RIGHT = (0, 0, 100, 100), (300, 0, 400, 100)
-MIN_IOU, MAX_LOST = 0.25, 12
+MIN_IOU, MAX_GAP = 0.25, 12
 
 
-def tracks(looks, num_frames):
-    found = follow(looks, num_frames, MIN_IOU, MAX_LOST)
-    return sorted(found, key=lambda track: (track.start, track.box))
+def sorted_tracks(detections, num_frames):
+    tracks = follow_heads(detections, num_frames, MIN_IOU, MAX_GAP)
+    return sorted(tracks, key=lambda track: (track.start, track.box))
 
 
 def moved(box, x):
     return (box[0] + x, box[1], box[2] + x, box[3])
 
 
-def test_two_heads_are_two_tracks_with_boxes_round_all_their_places():
-    looks = [Look(5 * i, [moved(LEFT, 4 * i), RIGHT]) for i in range(6)]
-    assert tracks(looks, 30) == [Track(0, 30, (0, 0, 120, 100)), Track(0, 30, RIGHT)]
+def test_two_heads_are_two_tracks_with_boxes_around_all_their_places():
+    detections = [Detection(5 * i, [moved(LEFT, 4 * i), RIGHT]) for i in range(6)]
+    assert sorted_tracks(detections, 30) == [Track(0, 30, (0, 0, 120, 100)), Track(0, 30, RIGHT)]
 
 
 def test_a_head_that_was_lost_for_long_begins_a_new_track():
-    seen = {0, 5, 10, 40, 45}
-    looks = [Look(i, [LEFT] if i in seen else []) for i in range(0, 50, 5)]
-    assert tracks(looks, 50) == [Track(0, 11, LEFT), Track(40, 50, LEFT)]
+    visible = {0, 5, 10, 40, 45}
+    detections = [Detection(i, [LEFT] if i in visible else []) for i in range(0, 50, 5)]
+    assert sorted_tracks(detections, 50) == [Track(0, 11, LEFT), Track(40, 50, LEFT)]
 
 
 def test_a_head_that_was_missed_once_stays_on_its_track():
-    looks = [Look(i, [] if i == 10 else [LEFT]) for i in range(0, 30, 5)]
-    assert tracks(looks, 30) == [Track(0, 30, LEFT)]
+    detections = [Detection(i, [] if i == 10 else [LEFT]) for i in range(0, 30, 5)]
+    assert sorted_tracks(detections, 30) == [Track(0, 30, LEFT)]
 
 
 def test_a_head_that_left_its_place_begins_a_new_track():
-    looks = [Look(5 * i, [moved(LEFT, 20 * i)]) for i in range(8)]
-    found = tracks(looks, 40)
-    assert len(found) > 1
-    assert all(track.box[2] - track.box[0] <= 160 for track in found)
-    assert all(before.end <= after.start for before, after in itertools.pairwise(found))
+    detections = [Detection(5 * i, [moved(LEFT, 20 * i)]) for i in range(8)]
+    tracks = sorted_tracks(detections, 40)
+    assert len(tracks) > 1
+    assert all(track.box[2] - track.box[0] <= 160 for track in tracks)
+    assert all(before.end <= after.start for before, after in itertools.pairwise(tracks))
 
 
 def test_a_cut_ends_all_tracks():
-    looks = [Look(0, [LEFT]), Look(5, [LEFT]), Look(8, [LEFT], is_cut=True), Look(10, [LEFT])]
-    assert tracks(looks, 15) == [Track(0, 8, LEFT), Track(8, 15, LEFT)]
+    detections = [
+        Detection(0, [LEFT]),
+        Detection(5, [LEFT]),
+        Detection(8, [LEFT], is_cut=True),
+        Detection(10, [LEFT]),
+    ]
+    assert sorted_tracks(detections, 15) == [Track(0, 8, LEFT), Track(8, 15, LEFT)]
 
 
 @given(
@@ -91,23 +96,26 @@ boxes = st.tuples(*[st.floats(0, 200)] * 2, *[st.floats(10, 150)] * 2).map(
 
 
 @given(st.lists(st.tuples(st.lists(boxes, max_size=3), st.booleans()), max_size=12))
-def test_every_head_is_in_a_track_and_no_track_goes_over_a_cut(seen):
-    looks = [Look(5 * i, heads, is_cut and i > 0) for i, (heads, is_cut) in enumerate(seen)]
-    found = tracks(looks, 5 * len(looks))
-    cuts = [look.frame for look in looks if look.is_cut]
-    for track in found:
-        assert 0 <= track.start < track.end <= 5 * len(looks)
+def test_every_head_is_in_a_track_and_no_track_goes_over_a_cut(heads_and_cuts):
+    detections = [
+        Detection(5 * i, heads, is_cut and i > 0)
+        for i, (heads, is_cut) in enumerate(heads_and_cuts)
+    ]
+    tracks = sorted_tracks(detections, 5 * len(detections))
+    cuts = [detection.frame for detection in detections if detection.is_cut]
+    for track in tracks:
+        assert 0 <= track.start < track.end <= 5 * len(detections)
         assert not any(track.start < cut < track.end for cut in cuts)
-    for look in looks:
-        for head in look.heads:
+    for detection in detections:
+        for head in detection.heads:
             assert any(
-                track.start <= look.frame < track.end
+                track.start <= detection.frame < track.end
                 and all(track.box[i] <= head[i] and head[i + 2] <= track.box[i + 2] for i in (0, 1))
-                for track in found
+                for track in tracks
             )
 
 
-def test_scenes_begin_with_a_look_and_motion_does_not_begin_one(tmp_path):
+def test_every_scene_begins_with_a_detection_and_motion_begins_no_scene(tmp_path):
     rng = np.random.default_rng(0)
     scenes = [np.kron(rng.integers(0, 256, (8, 8, 3)), np.ones((16, 16, 1))) for _ in range(2)]
     with VideoWriter(tmp_path / "a.mp4", FilmFormat(128, 128, fps=25)) as writer:
@@ -115,8 +123,8 @@ def test_scenes_begin_with_a_look_and_motion_does_not_begin_one(tmp_path):
             scene = scenes[number >= 13].astype(np.uint8)
             writer.write(np.roll(scene, number, axis=1))
     video = open_video(tmp_path / "a.mp4", None)
-    looks = [*look_at(video, lambda frame: [], 5)]
-    assert [(look.frame, look.is_cut) for look in looks] == [
+    detections = [*detect_heads(video, lambda frame: [], 5)]
+    assert [(detection.frame, detection.is_cut) for detection in detections] == [
         (0, False),
         (5, False),
         (10, False),
@@ -125,7 +133,7 @@ def test_scenes_begin_with_a_look_and_motion_does_not_begin_one(tmp_path):
     ]
 
 
-def test_missing_dlib_is_one_line(monkeypatch):
+def test_missing_dlib_is_reported_in_one_line(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"^faces are found by .*`pip install fomm_jax\[eval"):
         HeadDetector(100)
@@ -149,17 +157,17 @@ def test_a_speaker_is_one_clip_of_the_whole_film(data, name):
 
 
 def test_a_small_moving_head_is_framed_as_a_whole(data):
-    """The eyes and the chin of the woman, as read off the first frame of the film."""
+    """Check the box against the eyes and the chin, read off the first frame of the film."""
     clip = face_clips(data / "media" / "clip_720x1364_30fps_audio.mp4", TrackSettings())[0]
     left, top, right, bottom = np.array(clip.box) * (720, 1364, 720, 1364)
     assert right - left == pytest.approx(bottom - top)
-    assert 350 < right - left < 600  # her head is about 290 high, and moves
+    assert 350 < right - left < 600  # her head is about 290 pixels high, and moves
     assert left < 300 < 530 < right
     assert top < 290 < 560 < bottom
 
 
 def test_two_people_side_by_side_are_two_clips(data, tmp_path):
-    """A film made of two: from second 3 to second 4 of 5 a grey wall rises before one of them."""
+    """Show two films side by side; between seconds 3 and 4 of 5 a grey wall covers one of them."""
     names = ("id19#clip0.mp4", "id20#clip0.mp4")
     pair = [open_video(data / "faces" / "test" / name, None) for name in names]
     with VideoWriter(tmp_path / "two.mp4", FilmFormat(256, 512, fps=25)) as writer:

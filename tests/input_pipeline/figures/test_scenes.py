@@ -1,4 +1,4 @@
-"""The drawn data set."""
+"""The drawn dataset: the command, the motion of the figures, and their joints."""
 
 import dataclasses
 import subprocess
@@ -8,23 +8,18 @@ import numpy as np
 import pytest
 
 from fomm_jax.errors import InputError
+from input_pipeline.figures import __main__ as command
 from input_pipeline.figures.drawing import JOINTS, draw_frame, find_joints
 from input_pipeline.figures.scenes import Scene, random_scene, write_dataset
 from input_pipeline.videos import open_video
 
 
 def draw(output, *options):
-    command = [
-        sys.executable,
-        "-m",
-        "input_pipeline.figures.scenes",
-        f"--output={output}",
-        *options,
-    ]
+    command = [sys.executable, "-m", "input_pipeline.figures", f"--output={output}", *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-def test_command_draws_a_data_set_and_says_where(tmp_path):
+def test_the_command_draws_a_dataset_and_says_where(tmp_path):
     options = ("--videos=6", "--frames=5", "--size=32")
     drawn = draw(tmp_path / "data", *options)
     assert drawn.returncode == 0, drawn.stderr
@@ -54,7 +49,7 @@ def test_figures_move_smoothly_over_a_still_background(number):
     from_first = np.abs(frames - frames[0]).mean((1, 2, 3))
     assert moved.min() > 0.2
     assert moved.max() < 0.8 * from_first.max()
-    # The background shows on the rim, where at most a hand comes.
+    # The rim shows the background; at most a hand reaches it.
     rim = np.ones((size, size), bool)
     rim[2:-2, 2:-2] = False
     changed = (frames != frames[0]).any((0, 3))
@@ -64,7 +59,7 @@ def test_figures_move_smoothly_over_a_still_background(number):
 
 @pytest.mark.parametrize("number", range(4))
 def test_joints_lie_in_the_parts_that_they_join(number):
-    """Paint each part in a colour of its own, and look at what is there."""
+    """Paint each part in a colour of its own, and check the colour at each joint."""
     size, scene = 128, random_scene(128, 3, number)
     colors = dict(zip(("body", "head", "arms", "legs"), np.eye(4)[:, :3], strict=True))
 
@@ -94,10 +89,10 @@ def test_joints_lie_in_the_parts_that_they_join(number):
             "right foot": "legs",
         }.items():
             x, y = np.floor(places[joint] * size).astype(int)
-            seen = frame[y, x] / 255
-            # The arms, drawn after it, may hide all but themselves, and the head hides everything.
+            color = frame[y, x] / 255
+            # Arms are drawn after the legs and the body and may hide them; the head may hide all.
             hiding = {"head": [], "arms": ["head"], "legs": ["body", "arms", "head"]}[part]
-            assert any(np.allclose(seen, colors[name]) for name in [part, *hiding]), joint
+            assert any(np.allclose(color, colors[name]) for name in [part, *hiding]), joint
 
 
 def test_another_figures_motion_changes_the_pose_and_nothing_else():
@@ -107,12 +102,12 @@ def test_another_figures_motion_changes_the_pose_and_nothing_else():
     np.testing.assert_array_equal(
         answer.frames(4)[1], draw_frame(figure.appearance, figure.background, pose)
     )
-    # The figures' bodies differ; the angles are the mover's.
-    ours, theirs = (find_joints(scene.appearance, pose) for scene in (figure, mover))
-    assert np.abs(ours - theirs).max() > 0.01
+    # The bodies of the two figures differ, but their angles are equal.
+    joints_of_both = [find_joints(scene.appearance, pose) for scene in (figure, mover)]
+    assert np.abs(joints_of_both[0] - joints_of_both[1]).max() > 0.01
     for start, end in (("hip", "neck"), ("left elbow", "left hand"), ("right thigh", "right knee")):
         lines = [
-            joints[JOINTS.index(end)] - joints[JOINTS.index(start)] for joints in (ours, theirs)
+            joints[JOINTS.index(end)] - joints[JOINTS.index(start)] for joints in joints_of_both
         ]
         angles = [np.arctan2(*line) for line in lines]
         assert angles[0] == pytest.approx(angles[1])
@@ -120,7 +115,7 @@ def test_another_figures_motion_changes_the_pose_and_nothing_else():
     np.testing.assert_array_equal(own.frames(3), figure.frames(3))
 
 
-def test_nothing_is_left_of_a_data_set_that_cannot_be_written(tmp_path, monkeypatch):
+def test_nothing_is_left_of_a_dataset_that_cannot_be_written(tmp_path, monkeypatch):
     def fail(*_):
         raise InputError("disk full")
 
@@ -132,12 +127,18 @@ def test_nothing_is_left_of_a_data_set_that_cannot_be_written(tmp_path, monkeypa
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"--output: .*file/data cannot be written"):
+    with pytest.raises(InputError, match=r"file/data: cannot be written"):
         write_dataset(tmp_path / "file" / "data", size=32, num_videos=2, num_frames=2, seed=0)
 
 
-@pytest.mark.parametrize("option", ["size", "num_videos", "num_frames", "seed"])
-def test_numbers_that_are_too_small_are_refused(tmp_path, option):
-    numbers = {"size": 32, "num_videos": 2, "num_frames": 2, "seed": 0} | {option: -1}
-    with pytest.raises(InputError, match=f"--{option.removeprefix('num_')} is -1"):
+@pytest.mark.parametrize("argument", ["size", "num_videos", "num_frames", "seed"])
+def test_numbers_that_are_too_small_are_refused(tmp_path, argument, monkeypatch, capsys):
+    numbers = {"size": 32, "num_videos": 2, "num_frames": 2, "seed": 0} | {argument: -1}
+    with pytest.raises(InputError, match=f"^{argument} is -1; expected at least"):
         write_dataset(tmp_path / "data", **numbers)
+    flag = f"--{argument.removeprefix('num_')}"
+    monkeypatch.setattr(sys, "argv", ["figures", f"--output={tmp_path / 'data'}", f"{flag}=-1"])
+    with pytest.raises(SystemExit) as caught:
+        command.main()
+    assert caught.value.code == 2
+    assert f"{flag} is -1; expected at least" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Test videos as they are opened for reconstruction and animation."""
+"""The test videos, opened for reconstruction and animation."""
 
 import tracemalloc
 
@@ -8,8 +8,8 @@ import pytest
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import write_picture
-from input_pipeline import test_videos
-from input_pipeline.test_videos import open_test_pairs, open_test_videos
+from input_pipeline import evaluation_videos
+from input_pipeline.evaluation_videos import open_test_pairs, open_test_videos
 from input_pipeline.videos import PictureCache
 
 NUM_VIDEOS, SIZE, NUM_FRAMES = 8, 32, 40
@@ -18,7 +18,7 @@ VIDEO_BYTES = NUM_FRAMES * SIZE * SIZE * 3
 
 @pytest.fixture
 def dataset(tmp_path):
-    """Videos of one grey each, by which they are told apart."""
+    """Videos of one grey level each, which is the number of the video."""
     for part in ("train", "test"):
         for number in range(NUM_VIDEOS):
             picture = np.full((SIZE, NUM_FRAMES * SIZE, 3), number, np.uint8)
@@ -34,15 +34,15 @@ def dataset(tmp_path):
     ],
     ids=["videos", "pairs"],
 )
-def test_opened_videos_keep_no_more_than_one_cache_holds(dataset, monkeypatch, open_all):
-    monkeypatch.setattr(test_videos, "PictureCache", lambda: PictureCache(2 * VIDEO_BYTES))
-    open_all(dataset)  # what is loaded once does not count
+def test_opened_videos_share_one_cache(dataset, monkeypatch, open_all):
+    monkeypatch.setattr(evaluation_videos, "PictureCache", lambda: PictureCache(2 * VIDEO_BYTES))
+    open_all(dataset)  # memory that is taken only once does not count
     tracemalloc.start()
     opened = open_all(dataset)
-    kept, _ = tracemalloc.get_traced_memory()
+    num_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(opened) == NUM_VIDEOS
-    assert VIDEO_BYTES < kept < 3 * VIDEO_BYTES
+    assert VIDEO_BYTES < num_bytes < 3 * VIDEO_BYTES
 
 
 @pytest.mark.parametrize(("limit", "num_opened"), [(None, NUM_VIDEOS), (3, 3), (99, NUM_VIDEOS)])

@@ -1,0 +1,118 @@
+"""Prepared datasets are read: the frames, the batches, and damaged files."""
+
+import os
+
+import numpy as np
+import pytest
+from numbered_videos import read_batches
+from raw_videos import SIDE, read_all
+
+from fomm_jax.config.schema import DatasetConfig
+from fomm_jax.errors import InputError
+from input_pipeline.evaluation_videos import open_test_videos
+from input_pipeline.loader import training_batches
+from input_pipeline.prepared import list_prepared_videos
+from input_pipeline.videos import open_video
+
+
+def read_frames(location):
+    return read_all(location, (SIDE, SIDE, 3))
+
+
+def test_every_frame_comes_back_as_it_was(raw, prepared_png):
+    for split, videos in zip(
+        ("train", "test"), list_prepared_videos(str(prepared_png)), strict=True
+    ):
+        usable = sorted(path for path in (raw / split).iterdir() if "#" in path.name)
+        assert [video.name for video in videos] == [path.name for path in usable]
+        for path, video in zip(usable, videos, strict=True):
+            np.testing.assert_array_equal(read_frames(video), read_frames(path))
+            again = open_video(video, (SIDE, SIDE, 3)).frames([2, 0, 2])
+            np.testing.assert_array_equal(again, read_frames(path)[[2, 0, 2]])
+
+
+@pytest.mark.parametrize("id_sampling", [False, True])
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_batches_of_raw_and_of_prepared_files_are_equal(
+    raw, prepared_png, id_sampling, num_workers
+):
+    usable = raw.parent / "usable"  # the same files without those that are refused
+    for path in raw.rglob("*#*.png"):
+        link = usable / path.relative_to(raw)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            os.link(path, link)
+
+    def first_batches(root, num_workers):
+        dataset = DatasetConfig(
+            root_dir=str(root),
+            frame_shape=(SIDE, SIDE, 3),
+            id_sampling=id_sampling,
+            num_workers=num_workers,
+        )
+        loader = training_batches(dataset, batch_size=4, num_repeats=3, seed=5)
+        batches = read_batches(loader, 12)
+        loader.close()
+        return batches
+
+    np.testing.assert_array_equal(
+        first_batches(prepared_png, num_workers), first_batches(usable, 0)
+    )
+
+
+def test_evaluation_reads_prepared_videos(raw, prepared_png):
+    dataset = DatasetConfig(root_dir=str(prepared_png), frame_shape=(SIDE, SIDE, 3))
+    videos = open_test_videos(dataset, limit=1)
+    assert [video.name for video in videos] == ["id0#00.png"]
+    np.testing.assert_array_equal(np.stack(list(videos[0])), read_frames(raw / "test/id0#00.png"))
+
+
+def test_frames_of_another_size_than_the_config_are_refused(prepared_png):
+    with pytest.raises(InputError, match=r"16 high and 16 wide.*frame_shape expects 32 high"):
+        open_video(list_prepared_videos(str(prepared_png))[0][0], (32, 32, 3))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_text("{"), "is damaged"),
+        (lambda path: path.write_text('{"layout": 99}'), "has layout 99; expected 1"),
+        (lambda path: path.unlink(), "cannot be read"),
+    ],
+)
+def test_damaged_manifest_is_refused(prepared_png, tmp_path, damage, message):
+    for path in prepared_png.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    damage(tmp_path / "manifest.json")
+    with pytest.raises(InputError, match=message) as caught:
+        list_prepared_videos(str(tmp_path))
+    assert str(tmp_path / "manifest.json") in str(caught.value)
+
+
+def test_truncated_records_are_refused_by_name(prepared_png, tmp_path):
+    """Cut the file at 50 random places: each video reads correctly, or the message names it."""
+    for path in prepared_png.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (records,) = tmp_path.glob("*-test.*")
+    whole = records.read_bytes()
+    _, expected = list_prepared_videos(str(prepared_png))
+    messages = []
+    for cut in np.random.default_rng(0).integers(0, len(whole), size=50):
+        root = tmp_path / f"cut_{cut}"  # a new name, since open files are cached by folder
+        root.mkdir()
+        for path in tmp_path.iterdir():
+            if path.is_file() and path != records:
+                os.link(path, root / path.name)
+        (root / records.name).write_bytes(whole[:cut])
+        _, videos = list_prepared_videos(str(root))
+        for video, intact in zip(videos, expected, strict=True):
+            try:
+                frames = read_frames(video)
+            except InputError as error:
+                messages.append(str(error).removeprefix(str(video)))
+            else:
+                np.testing.assert_array_equal(frames, read_frames(intact))
+    assert len(messages) >= 50
+    for message in messages:
+        assert message.startswith(", frame ")
+        assert "\n" not in message
