@@ -1,6 +1,8 @@
 """Prepared datasets are read: the frames, the batches, and damaged files."""
 
+import hashlib
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,10 @@ from input_pipeline.evaluation_videos import open_test_videos
 from input_pipeline.loader import training_batches
 from input_pipeline.prepared import list_prepared_videos
 from input_pipeline.videos import open_video
+
+# Written by commit 8e01a1b, before the modules moved into folders: `--dataset=voxceleb --size=16
+# --fit=stretch`, from videos of noise.
+EARLIER = Path(__file__).parents[1] / "data" / "prepared"
 
 
 def read_frames(location):
@@ -29,6 +35,20 @@ def test_every_frame_comes_back_as_it_was(raw, prepared_png):
             np.testing.assert_array_equal(read_frames(video), read_frames(path))
             again = open_video(video, (SIDE, SIDE, 3)).frames([2, 0, 2])
             np.testing.assert_array_equal(again, read_frames(path)[[2, 0, 2]])
+
+
+def test_a_dataset_of_an_earlier_version_is_read():
+    digests = {
+        video.name: hashlib.sha256(read_frames(video).tobytes()).hexdigest()[:16]
+        for videos in list_prepared_videos(str(EARLIER))
+        for video in videos
+    }
+    assert digests == {  # from commit 8e01a1b
+        "id2#long#000020#000030.mp4": "1a1f7c4d7e6fc1bc",
+        "id2#long#000040#000052.mp4": "ce5b201f38062d29",
+        "id1#other#000005#000020.mp4": "cbf6e1854da79eed",
+        "id1#other#000020#000030.mp4": "6fe60a05bb0e0e45",
+    }
 
 
 @pytest.mark.parametrize("id_sampling", [False, True])

@@ -40,9 +40,8 @@ def test_folder_without_both_parts_is_refused(tmp_path, name):
 @pytest.mark.parametrize("name", ["bair", "fashion", "mgif", "nemo", "taichi", "voxceleb"])
 def test_a_builder_of_tfds_says_how_to_get_the_files(tmp_path, name):
     builder = DATASETS[name](data_dir=tmp_path)
-    assert (
-        builder.name == name
-    )  # as in the path of a folder of mp4 files, which is written without TFDS
+    # Folders of mp4 files, which are written without TFDS, use the same name in their path.
+    assert builder.name == name
     assert Path(builder.data_path) == tmp_path / name / "256x256_png" / "1.0.0"
     assert "https://" in builder.MANUAL_DOWNLOAD_INSTRUCTIONS
     assert builder.info.description.split()[0] in builder.__doc__
