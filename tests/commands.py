@@ -3,16 +3,19 @@
 import sys
 from unittest import mock
 
-import grain  # noqa: F401  # its flags would be forgotten by flagsaver if they came later
+import grain  # noqa: F401  # flagsaver would forget its flags if it were imported later
 from absl.testing import flagsaver
 
 import main
 
+# A configuration whose batch has a pair for each of the eight devices of the tests.
+TINY = ("--config=configs/tiny.py", "--config.train.batch_size=8", "--config.train.num_repeats=2")
+
 
 def run_main(*arguments):
-    """Run the command in this process and return its exit status."""
+    """Run main.py in this process and return its exit status."""
     argv = ["main.py", *arguments]
-    # The flags of a config's fields are made from sys.argv, whatever is parsed.
+    # ml_collections makes the flags of a config's fields from sys.argv, whatever is parsed.
     with flagsaver.flagsaver(), mock.patch.object(sys, "argv", argv):
         try:
             main.main(main.parse_flags(argv))

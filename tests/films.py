@@ -84,3 +84,11 @@ def write_noise(path, marking, *, num_frames=5, sound_from=None):
         for _ in range(num_frames):
             writer.write(rng.integers(0, 256, (32, 48, 3), dtype=np.uint8))
     return path
+
+
+def write_silent_film(path, height, width, num_frames=7, fps=12.5):
+    """Write a silent film of coloured noise."""
+    rng = np.random.default_rng(0)
+    with VideoWriter(path, FilmFormat(height, width, fps=fps)) as writer:
+        for _ in range(num_frames):
+            writer.write(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))

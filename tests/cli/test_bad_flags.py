@@ -1,0 +1,150 @@
+"""main.py refuses bad flags and configurations in one line."""
+
+import subprocess
+import sys
+
+import pytest
+
+# ml_collections reads the file of --config in a way that importlib gives up.
+pytestmark = pytest.mark.filterwarnings(r"ignore:the load_module\(\) method:DeprecationWarning")
+
+FILES = (
+    "--mode=animate",
+    "--source=DIR/good.png",
+    "--driving=DIR/good.mp4",
+    "--output=DIR/out.mp4",
+)
+
+# Arguments, and what the line on stderr says. DIR stands for the folder of bad files.
+BAD_FLAGS = {
+    "unknown field": (
+        ["--mode=train", "--config.train.num_step=3"],
+        "main.py: config.train.num_step: no such field; the nearest known one is"
+        " config.train.num_steps",
+    ),
+    "unknown field far down": (
+        ["--mode=train", "--config.model.generator.dense_motion.block_expansions=1"],
+        "main.py: config.model.generator.dense_motion.block_expansions: no such field; the nearest"
+        " known one is config.model.generator.dense_motion.block_expansion",
+    ),
+    "unknown section": (
+        ["--mode=train", "--noconfig.modle.discriminator.sn"],
+        "main.py: config.modle.discriminator.sn: no such field; the nearest known one is"
+        " config.model.discriminator.sn",
+    ),
+    "field of a field": (
+        ["--mode=train", "--config.train.scales[0]=1"],
+        "main.py: config.train.scales[0]: no such field; the nearest known one is"
+        " config.train.scales",
+    ),
+    "value of a wrong type": (
+        ["--mode=train", "--config.train.num_steps=three"],
+        "--config.train.num_steps=three: invalid literal for int()",
+    ),
+    "no such config": (
+        ["--mode=train", "--config=configs/none.py"],
+        "--config: [Errno 2] No such file or directory: 'configs/none.py'",
+    ),
+    "YAML file in the place of a config": (
+        ["--mode=train", "--config=DIR/model.yaml"],
+        "main.py: --config: DIR/model.yaml is no Python file; for a configuration of the original"
+        " use --config=configs/from_yaml.py:DIR/model.yaml",
+    ),
+    "config that takes no argument": (
+        ["--mode=train", "--config=configs/tiny.py:abc"],
+        "--config=configs/tiny.py:abc: Error whilst parsing config file: TypeError: get_config()"
+        " takes 0 positional arguments but 1 was given",
+    ),
+    "config that is no Python": (
+        ["--mode=train", "--config=DIR/syntax.py"],
+        "main.py: DIR/syntax.py, line 2: SyntaxError: ",
+    ),
+    "config that fails": (
+        ["--mode=train", "--config=DIR/fails.py"],
+        "main.py: DIR/fails.py, line 2: KeyError: 'missing'",
+    ),
+    "unknown field in a config": (
+        ["--mode=train", "--config=DIR/typo.py"],
+        "main.py: config.train.num_step: no such field; the nearest known one is"
+        " config.train.num_steps",
+    ),
+    "no such YAML file": (
+        ["--mode=train", "--config=configs/from_yaml.py:DIR/none.yaml"],
+        "DIR/none.yaml",
+    ),
+    "unknown mode": (["--mode=dream"], "dream"),
+    "no mode": ([], "--mode: expected one of train"),
+    "unknown flag": (["--mode=train", "--workdri=W"], "workdri"),
+    "picture without film": (
+        ["--mode=animate", "--source=DIR/a.png"],
+        "main.py: --source, --driving (or --motion), --output: expected all three, or none of them",
+    ),
+    "marks where nothing is generated": (
+        ["--mode=train", "--nomark"],
+        "main.py: --mark: expected with --mode=animate, reconstruct, demo or app",
+    ),
+    "certificate without a key": (
+        [*FILES, "--c2pa_certificate=DIR/none.pem"],
+        "main.py: --c2pa_certificate, --c2pa_key: expected both or neither",
+    ),
+    "signature without marks": (
+        [*FILES, "--nomark", "--c2pa_certificate=DIR/none.pem", "--c2pa_key=DIR/none.pem"],
+        "main.py: --nomark, --c2pa_certificate: expected one of them",
+    ),
+    "nothing to verify": (["--mode=verify"], "main.py: --input: expected the film or picture"),
+    "input to train with": (
+        ["--mode=train", "--input=DIR/a.png"],
+        "main.py: --input: expected with --mode=verify",
+    ),
+    "picture to train with": (
+        ["--mode=train", "--source=DIR/a.png"],
+        "main.py: --source, --driving, --output: expected with --mode=animate",
+    ),
+    "crop without a picture": (
+        ["--mode=animate", "--crop=none"],
+        "main.py: --crop: expected with --mode=animate, --source, --driving and --output",
+    ),
+    "crop that is none": (
+        [*FILES, "--crop=1,2"],
+        "main.py: --crop=1,2: expected auto, face, centre, none or x,y,width,height",
+    ),
+    "best frame that is none": (
+        [*FILES, "--best_frame=-1"],
+        "main.py: --best_frame=-1: expected auto, face or the number of a frame",
+    ),
+    "relative and absolute": (
+        [*FILES, "--relative", "--absolute"],
+        "main.py: --relative, --absolute: expected one of them",
+    ),
+    "best frame of absolute motion": (
+        [*FILES, "--absolute", "--best_frame=auto"],
+        "main.py: --best_frame, --adapt_scale: expected with relative motion alone",
+    ),
+    "frame rate of a film": (
+        [*FILES, "--fps=50"],
+        "main.py: --pipe_size, --fps: expected with --driving=- alone",
+    ),
+    "pipe of an unknown size": (
+        ["--mode=animate", "--source=DIR/good.png", "--driving=-", "--output=DIR/out.mp4"],
+        "main.py: --pipe_size=: expected WIDTHxHEIGHT of the raw frames that are read",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "expected"), BAD_FLAGS.values(), ids=BAD_FLAGS)
+def test_bad_flags_end_in_one_line(arguments, expected, bad_files, refuse):
+    line = refuse([argument.replace("DIR", str(bad_files)) for argument in arguments])
+    assert expected.replace("DIR", str(bad_files)) in line
+
+
+def test_command_in_a_process_of_its_own_has_the_same_line_and_status(tmp_path):
+    finished = subprocess.run(
+        [sys.executable, "main.py", "--mode=train", f"--workdir={tmp_path}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert finished.returncode == 2
+    assert finished.stderr.splitlines() == [
+        "main.py: --config: expected a file with get_config(), such as configs/tiny.py"
+    ]
