@@ -1,4 +1,4 @@
-"""The page of --mode=app, driven in a browser without a window."""
+"""The page of --mode=app, operated in a browser without a window."""
 
 import re
 import shutil
@@ -55,7 +55,7 @@ def page(url):
         )
         page.goto(url)
         yield page
-        assert not elsewhere, "the page asks for nothing but this server's files"
+        assert not elsewhere, "the page requests nothing from other servers"
         browser.close()
 
 
@@ -82,7 +82,7 @@ def test_an_example_is_animated_and_saved(page, tmp_path):
 
 
 @needs_browser
-def test_errors_are_shown_in_words(page, tmp_path):
+def test_errors_are_shown_on_the_page(page, tmp_path):
     animate(page)
     page.get_by_text("Choose a picture first.").wait_for()
     write_picture(tmp_path / "picture.png", np.full((80, 60, 3), 99, np.uint8))

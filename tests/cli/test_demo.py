@@ -1,4 +1,4 @@
-"""The model that the project carries, and what --mode=demo makes with it."""
+"""The model that comes with the project, and the film of --mode=demo."""
 
 import importlib.resources
 
@@ -33,13 +33,13 @@ def test_demo_shows_animations_nearer_to_the_answer_than_the_unmoved_source(tmp_
     frames = np.stack([*iterate_frames(tmp_path / "demo" / "demo.mp4")]) / 255
     assert len(frames) == demo.NUM_FRAMES
     source, driving, animation, answer = np.split(frames, len(demo.COLUMNS), axis=2)
-    off = [np.abs(column - answer)[1:].mean() for column in (animation, source, driving)]
-    assert off[0] < 0.8 * off[1] < off[2]
+    errors = [np.abs(column - answer)[1:].mean() for column in (animation, source, driving)]
+    assert errors[0] < 0.8 * errors[1] < errors[2]
     sheet = read_picture(tmp_path / "demo" / "demo.png")
     first = sheet[: sheet.shape[0] // demo.NUM_PAIRS // len(demo.COLUMNS)] / 255
     shown = first[:, : first.shape[1] // demo.SHEET_FRAMES]
     film = source[0][: len(shown)]
-    assert np.abs(shown - film).mean() < 0.05  # but for the film's compression
+    assert np.abs(shown - film).mean() < 0.05  # the film is compressed
 
 
 def test_keypoints_follow_the_joints(animator):

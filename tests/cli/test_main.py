@@ -32,7 +32,7 @@ TINY_YAML = pathlib.Path(__file__).parents[1] / "data" / "tiny.yaml"
 
 @pytest.fixture(scope="module")
 def workdir(figures, tmp_path_factory):
-    """A run of 2 steps, a second one to step 4, and a third one with nothing left to do."""
+    """A workdir after a run to step 2, one to step 4, and one that had nothing left to do."""
     folder = tmp_path_factory.mktemp("run")
     command = *TINY, f"--config.dataset.root_dir={figures}", f"--workdir={folder}", "--mode=train"
     checkpoints = []
@@ -69,12 +69,12 @@ def test_reconstruction(figures, workdir, tmp_path, capsys):
     assert (report["videos"], report["frames"]) == (2, 2 * NUM_FRAMES)
     assert f"L1 {report['l1']:.4f} over 10 frames of 2 videos" in capsys.readouterr().out
     for video in ("0000", "0001"):
-        # What the saved pictures are off by, but for their truncation to 8 bits.
+        # The error of the saved pictures, which are truncated to 8 bits.
         real = read_picture(figures / "test" / f"{video}.png")
         made = read_picture(folder / "png" / f"{video}.png")
-        off = np.abs(made / 255 - real / 255).mean()
+        error = np.abs(made / 255 - real / 255).mean()
         (row,) = (row for row in report["per_video"] if row["video"].startswith(video))
-        assert row["l1"] == pytest.approx(off, abs=1 / 255)
+        assert row["l1"] == pytest.approx(error, abs=1 / 255)
         film = list(iterate_frames(folder / f"{video}.mp4"))
         assert len(film) == NUM_FRAMES
         assert film[0].shape[1] >= 3 * SIZE  # source, driving frame, result
@@ -171,7 +171,7 @@ def test_animation_of_several_files_by_a_checkpoint_alone(workdir, tmp_path, cap
 
 @pytest.mark.slow
 def test_ffmpeg_at_both_ends(workdir, tmp_path):
-    """The line of docs/animation.md, in processes of their own."""
+    """The command of docs/animation.md works in processes of its own."""
     write_picture(tmp_path / "a.png", np.full((SIZE, SIZE, 3), 50, np.uint8))
     write_silent_film(tmp_path / "driving.mp4", 40, 60)
     ffmpeg = f"{shlex.quote(imageio_ffmpeg.get_ffmpeg_exe())} -loglevel error"

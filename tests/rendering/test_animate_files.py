@@ -62,7 +62,7 @@ def test_several_side_by_side(tmp_path):
             assert right[2:-2, 2:-2].mean() == pytest.approx(level + 60 * i, abs=6)
 
 
-def test_pasted_back_the_film_has_the_size_of_the_picture(tmp_path):
+def test_a_pasted_film_has_the_size_of_the_picture(tmp_path):
     source = write_grey(tmp_path / "a.png", 50, shape=(60, 40))
     driving = write_levels(tmp_path / "c.mp4", [0, 100])
     options = AnimationOptions(paste_back=True, crop=(10, 20, 20, 20))
@@ -74,7 +74,7 @@ def test_pasted_back_the_film_has_the_size_of_the_picture(tmp_path):
     assert np.abs(second - 50).max() <= 3
 
 
-def test_pictures_and_videos_have_crops_of_their_own(tmp_path):
+def test_pictures_and_videos_are_cropped_separately(tmp_path):
     picture = np.repeat(np.array([10, 60], np.uint8), 20)[None, :, None].repeat(40, 0).repeat(3, 2)
     write_picture(tmp_path / "a.png", picture)
     with VideoWriter(tmp_path / "c.mp4", FilmFormat(40, 80, fps=25)) as writer:

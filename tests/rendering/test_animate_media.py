@@ -1,5 +1,4 @@
-"""The command on real photos and films, with a small untrained model; test_animate_files.py has
-the same on films of its own."""
+"""main.py on real photos and films, with a small untrained model."""
 
 import numpy as np
 import pytest
@@ -54,7 +53,7 @@ def test_a_portrait_by_a_film_in_portrait_format(weights, media, tmp_path):
     assert (info.height, info.width, info.fps, info.num_frames) == (1280, 720, 30, 160)
     assert sound_packets(output) == sound_packets(driving)
     last = list(iterate_frames(output))[-1].astype(int)
-    assert np.abs(last[600:] - picture[600:]).mean() < 2  # below the face, nothing moves
+    assert np.abs(last[600:] - picture[600:]).mean() < 2  # nothing moves below the face
     assert np.abs(last[200:420, 250:450] - picture[200:420, 250:450]).mean() > 10
     animate(
         weights,
@@ -80,13 +79,13 @@ def test_all_pictures_by_a_speaker(weights, media, tmp_path):
         "--crop=none",
         "--adapt_scale",
     )
-    found = {}
+    sizes = {}
     for path in (tmp_path / "films").iterdir():
         info = probe_video(path)
-        found[path.name.split("-source_")[1]] = info.height, info.width
+        sizes[path.name.split("-source_")[1]] = info.height, info.width
         assert (info.fps, info.num_frames) == (25, 175)
         assert sound_packets(path) == sound_packets(driving)
-    assert found == {  # the aspect is kept; sizes are even
+    assert sizes == {  # the aspect is kept; sizes are even
         "photo_725x725.mp4": (32, 32),
         "portrait_1092x1280.mp4": (32, 28),
         "portrait_720x1280.mp4": (32, 18),

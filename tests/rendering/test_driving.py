@@ -1,4 +1,4 @@
-"""Driving videos: which frames, how fast, with which sound, and what happens at damage."""
+"""Driving videos: their frames, rate and sound, and what happens to damaged ones."""
 
 import io
 import subprocess
@@ -27,7 +27,7 @@ def test_a_film_with_sound(tmp_path):
     assert driving.times is None
     assert driving.sound_from == path
     assert not driving.is_live
-    for _ in range(2):  # anew each time
+    for _ in range(2):  # each call starts the video again
         frames = [frame[:, 8:40] for frame in iterate_frames(path)]
         np.testing.assert_array_equal(list(driving.frames()), frames)
 
@@ -37,7 +37,7 @@ def test_a_film_without_sound(tmp_path):
     assert open_driving(str(tmp_path / "a.mp4"), "none", SIZE).sound_from is None
 
 
-def test_phones_turn_their_films(tmp_path):
+def test_a_film_that_a_phone_has_turned_is_upright(tmp_path):
     write_film(tmp_path / "flat.mp4", codec=None, size=(32, 64))
     program = [imageio_ffmpeg.get_ffmpeg_exe(), "-display_rotation", "90"]
     files = ["-i", str(tmp_path / "flat.mp4"), "-c", "copy", str(tmp_path / "upright.mp4")]
@@ -47,7 +47,7 @@ def test_phones_turn_their_films(tmp_path):
     np.testing.assert_array_equal(next(driving.frames()), np.rot90(flat)[32:])
 
 
-def test_a_damaged_end_is_told_once(tmp_path, capsys):
+def test_a_damaged_end_is_reported_once(tmp_path, capsys):
     path = tmp_path / "a.mp4"
     write_film(path, codec=None, options={"movflags": "faststart"})
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -60,7 +60,7 @@ def test_a_damaged_end_is_told_once(tmp_path, capsys):
     assert line.endswith(f"after frame {count}; the animation ends there")
 
 
-def test_what_is_no_film_is_refused(tmp_path):
+def test_files_that_are_not_films_are_refused(tmp_path):
     def message(name):
         with pytest.raises(InputError) as error:
             open_driving(str(tmp_path / name), "auto", SIZE)

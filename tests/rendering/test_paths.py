@@ -1,4 +1,4 @@
-"""Names of outputs."""
+"""Names of the films."""
 
 import pytest
 
@@ -44,5 +44,5 @@ def test_several_need_a_folder(output):
 def test_one_file_for_two_pairs_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"b-a\.mp4: would be .* x/a\.png .* y/a\.jpg and b\.mp4"):
         output_paths(["x/a.png", "y/a.jpg"], ["b.mp4"], str(tmp_path))
-    paths = output_paths(["x/a.png", "x/a.png"], ["b.mp4"], str(tmp_path))  # the same one, twice
+    paths = output_paths(["x/a.png", "x/a.png"], ["b.mp4"], str(tmp_path))  # the same picture twice
     assert list(paths) == [("x/a.png", "b.mp4")]

@@ -1,4 +1,4 @@
-"""What a frame of the result shows."""
+"""The frames of a film: the animation alone, in the whole picture, or beside its inputs."""
 
 import numpy as np
 import pytest
@@ -27,12 +27,12 @@ def draw(driving=DRIVING, **options):
     return drawn
 
 
-def test_the_animation_alone_is_what_was_cropped():
+def test_the_animation_alone_has_the_shape_of_the_crop():
     assert draw().shape == (16, 32, 3)
     assert draw().min() == 255
 
 
-def test_pasted_back_the_rest_is_the_source():
+def test_pasted_back_everything_else_is_the_source():
     drawn = draw(paste_back=True)
     np.testing.assert_array_equal(drawn[:20], PICTURE[:20])
     np.testing.assert_array_equal(drawn[40:], PICTURE[40:])
@@ -43,7 +43,7 @@ def test_side_by_side():
     left, _, middle, _, right = np.split(draw(side_by_side=True), [32, 36, 68, 72], axis=1)
     np.testing.assert_array_equal(left, FRAME)
     np.testing.assert_array_equal(right, WHITE)
-    assert middle[16, 16] == pytest.approx((255, 0, 40), abs=1)  # the first of gist_rainbow
+    assert middle[16, 16] == pytest.approx((255, 0, 40), abs=1)  # the first colour of gist_rainbow
     assert (middle == 51).all(axis=-1).sum() == pytest.approx(32 * 32 - np.pi * 9, abs=5)
     black = draw(driving=None, side_by_side=True)[:, 36:68]
     np.testing.assert_array_equal(black, np.where(middle == 51, 0, middle))
