@@ -1,4 +1,4 @@
-"""The pairs of test videos for animation: whose picture is animated by whose motion."""
+"""Chooses pairs of test videos for animation: a source video and a driving video."""
 
 from collections.abc import Sequence
 from pathlib import Path

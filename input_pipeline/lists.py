@@ -25,7 +25,7 @@ class Row:
         return f"{self.path}, line {self.line}, column {column}"
 
     def error(self, column: str, expected: str) -> InputError:
-        """Return the error that the cell in a column is not what was expected."""
+        """Return an error that names a cell, its content, and what was expected instead."""
         cell = self.cells[column][:MAX_SHOWN]
         return InputError(f"{self.place(column)}: is {cell!r}; expected {expected}")
 

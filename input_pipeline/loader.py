@@ -77,7 +77,7 @@ class TrainingBatches(grain.DatasetIterator[Batch]):
         """
         self.start_prefetch()
         assert self._prefetching is not None
-        pairs = next(self._prefetching)  # a DrawnPair whose fields have a batch dimension
+        pairs = next(self._prefetching)  # a DrawnPair; its fields have a batch dimension
         self._bad_videos.add(pairs.problems.tolist())
         self._next_batch += 1
         return Batch(source=pairs.source, driving=pairs.driving)

@@ -1,4 +1,4 @@
-"""The manifest of a prepared dataset: what it holds, what was left out, and why."""
+"""The manifest of a prepared dataset: its videos, the clips that were left out, and the reasons."""
 
 import dataclasses
 import json

@@ -1,1 +1,1 @@
-"""Clips: which seconds of which raw videos, and which part of the frame, make a dataset."""
+"""Clips: the parts of raw videos, cut in time and in the frame, that make a dataset."""

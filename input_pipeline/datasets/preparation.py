@@ -82,7 +82,7 @@ def prepare_dataset(
     )
     folder = Path(builder.data_path)
     if not _exists(folder):
-        # TFDS prints messages about downloads, of which there are none.
+        # TFDS prints messages about downloads, although nothing is downloaded.
         with contextlib.redirect_stdout(io.StringIO()):
             builder.download_and_prepare(
                 download_dir=folder.parent / STAGING,  # TFDS insists on a folder for downloads

@@ -132,7 +132,7 @@ def _ignore_interrupts() -> None:
 def _shard_name(clips: Sequence[Clip], encoding: Encoding) -> str:
     """Derive a name from the clips, the state of their files, and the encoding.
 
-    A shard of this name holds exactly what would be written now.
+    If there is a shard of this name already, it is exactly the one that would be written now.
     """
     states = []
     for clip in clips:

@@ -16,7 +16,9 @@ FLAGS = {"size": "--size", "num_videos": "--videos", "num_frames": "--frames", "
 
 def main() -> None:
     """Run the command; see the head of this file."""
-    parser = argparse.ArgumentParser(description="Draw videos of moving figures.")
+    parser = argparse.ArgumentParser(
+        prog="python -m input_pipeline.figures", description="Draw videos of moving figures."
+    )
     add = parser.add_argument
     add("--output", type=Path, required=True, help="the folder to make")
     add("--size", type=int, default=64, help="the height and width of the frames in pixels")
