@@ -1,12 +1,23 @@
 """The setting of all tests: eight simulated devices, no implicit conversions, ../shared."""
 
+import gc
 import os
 import pathlib
 
-# Before JAX is imported, which reads them once.
-os.environ["XLA_FLAGS"] = (
-    f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
-)
+# XLA compiles the programs of most tests for longer than they run. These flags make a training step
+# compile four times faster and run two to three times slower. Flags that are set outside come last
+# and win, so that XLA_FLAGS=--xla_backend_optimization_level=3 tests the programs that users run.
+# JAX reads them once, when it is imported; commands that the tests start inherit them.
+os.environ["XLA_FLAGS"] = f"""
+    --xla_force_host_platform_device_count=8
+    --xla_backend_optimization_level=0
+    --xla_llvm_disable_expensive_passes=true
+    --xla_cpu_use_fusion_emitters=false
+    --xla_cpu_parallel_codegen_split_count=1
+    {os.environ.get("XLA_FLAGS", "")}
+"""
+# The compilation cache keeps all programs, not only those that compile for a second or longer.
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
@@ -15,7 +26,10 @@ from absl import flags
 from jaxtyping import install_import_hook
 from shape_checks import CHECKED_PACKAGES
 
-from fomm_jax import console
+# Before anything imports these packages.
+install_import_hook(CHECKED_PACKAGES, "shape_checks.check_shapes")
+
+from fomm_jax import console  # noqa: E402
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -23,9 +37,6 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 flags.FLAGS.mark_as_parsed()
 # Tests read with `capsys` what a command would show.
 console.show_messages()
-
-# Before anything imports these packages.
-install_import_hook(CHECKED_PACKAGES, "shape_checks.check_shapes")
 
 SHARED = pathlib.Path(__file__).parents[2] / "shared"
 
@@ -45,9 +56,9 @@ def x64():
         yield
 
 
-@pytest.fixture(scope="module")
-def quick_compilation():
-    """XLA optimises little: where programs take longer to compile than to run."""
-    jax.config.update("jax_disable_most_optimizations", True)
+@pytest.fixture(scope="module", autouse=True)
+def release_programs():
+    """Free the compiled programs of each file: those of the whole suite take gigabytes."""
     yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()
+    gc.collect()

@@ -1,5 +1,6 @@
 """Animations in files: run by programs that do not know this package, with the same frames."""
 
+import os
 import subprocess
 import sys
 
@@ -61,7 +62,8 @@ def test_a_program_without_this_package_gives_the_same_frames(animator, source, 
     assert list(artefact.parent.iterdir()) == [artefact]
     np.savez(tmp_path / "pictures.npz", source=source, driving=driving)
     command = [sys.executable, "-c", PROGRAM, artefact, "pictures.npz", "frames.npy"]
-    subprocess.run(command, check=True, cwd=tmp_path, env={"JAX_PLATFORMS": "cpu"})
+    environment = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": os.environ["XLA_FLAGS"]}
+    subprocess.run(command, check=True, cwd=tmp_path, env=environment)
     found = np.load(tmp_path / "frames.npy")
     assert_same_frames(found, animator.animate(source[0], driving))
 

@@ -19,7 +19,6 @@ from fomm_jax.media.video_reader import iterate_frames, probe_video
 from fomm_jax.provenance import c2pa
 
 pytestmark = [
-    pytest.mark.usefixtures("quick_compilation"),
     # ml_collections reads the file of --config in a way that importlib gives up.
     pytest.mark.filterwarnings(r"ignore:the load_module\(\) method:DeprecationWarning"),
 ]

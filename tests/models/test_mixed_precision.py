@@ -42,7 +42,7 @@ def steps():
         vgg = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), narrow_vgg())
         step = make_train_step(config, optimizers)
         arguments = state, Batch(source, driving), jax.random.key(1), vgg
-        traced = jax.jit(step, compiler_options=recordings.QUICK_COMPILATION).trace(*arguments)
+        traced = jax.jit(step).trace(*arguments)
         found[dtype] = traced.jaxpr, traced.lower().compile()(*arguments)
     return found
 

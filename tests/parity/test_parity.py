@@ -34,12 +34,20 @@ IN_REPOSITORY = [folder.name for folder in reference.IN_REPOSITORY.iterdir()]
 NAMES = [*IN_REPOSITORY, *SHARED_NAMES]
 # Float64 decides. The others in float32 as well are minutes of compiling: `make slow`.
 QUICK_IN_FLOAT32 = ["tiny_adversarial"]
+# Wider models of the same kinds as tiny_first_order and tiny_zero_order: `make slow` trains them.
+SLOW_IN_FLOAT64 = ["first_order", "zero_order"]
 
 STEPS, RESUMED_STEPS = DECISIVE_STEPS, DECISIVE_RESUMED_STEPS
 # A gradient that is 0 but for rounding: of a bias in front of a normalisation.
 ZERO_GRADIENT = 1e-10  # of the largest in the same network
 
-all_recordings = pytest.mark.parametrize("name", NAMES)
+
+def mark_slow(names, slow):
+    return [pytest.param(name, marks=[pytest.mark.slow] if name in slow else []) for name in names]
+
+
+all_recordings = pytest.mark.parametrize("name", mark_slow(NAMES, SLOW_IN_FLOAT64))
+shared_recordings = pytest.mark.parametrize("name", mark_slow(SHARED_NAMES, SLOW_IN_FLOAT64))
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +106,7 @@ def steps_from_recorded_state(name):
     return trajectory
 
 
-@all_recordings
+@pytest.mark.parametrize("name", NAMES)
 def test_evaluation(name):
     recorded = find(name).below("eval/")
     found = recordings.evaluate(find(name))
@@ -108,13 +116,7 @@ def test_evaluation(name):
         np.testing.assert_allclose(found[key], expected, rtol=0, atol=1e-4 * scale, err_msg=key)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[] if name in QUICK_IN_FLOAT32 else pytest.mark.slow)
-        for name in NAMES
-    ],
-)
+@pytest.mark.parametrize("name", mark_slow(NAMES, {*NAMES} - {*QUICK_IN_FLOAT32}))
 def test_first_step_in_float32(name):
     step = float32_step(name)
     recorded = find(name).below("float32/step_0/")
@@ -155,7 +157,7 @@ def test_gradients_in_float64(name):
             )
 
 
-@pytest.mark.parametrize("name", SHARED_NAMES)
+@shared_recordings
 def test_gradients_against_those_in_float32(name):
     """Rounding moves pixels across the kinks of rectifiers, warps and absolute values.
 
@@ -184,7 +186,7 @@ def test_trajectory_of_losses_in_float64(name):
         check_losses(name, i, step)
 
 
-@pytest.mark.parametrize("name", SHARED_NAMES)
+@shared_recordings
 def test_training_goes_on_from_a_checkpoint_with_optimizers(name):
     for i, step in enumerate(float64_steps(name).resumed):
         check_losses(name, i, step, "resumed_float64")

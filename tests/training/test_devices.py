@@ -19,14 +19,12 @@ from fomm_jax.weights.train_state import make_optimizers
 PAIRS = 8
 
 
-@pytest.fixture(scope="module", params=[1, 4], ids=["replicated", "fsdp 4"])
-def steps(request):
-    """State and losses after one step: on one device, and spread over all."""
+@pytest.fixture(scope="module")
+def alone():
+    """The step, what it is computed from, and its results on one device."""
     recording = reference.Recording(reference.IN_REPOSITORY / "tiny_adversarial")
     config = recording.config
     source, driving = np.random.default_rng(0).integers(0, 256, (2, PAIRS, 32, 32, 3), np.uint8)
-    batch = Batch(source, driving)
-    assert jax.device_count() == 8
     with jax.enable_x64(True):
         optimizers = make_optimizers(config.train, 10)
         state = recordings.Trainer(recording).initial
@@ -34,15 +32,21 @@ def steps(request):
         state = dataclasses.replace(state, optimizers=fresh)
         vgg, key = jax.tree.map(jnp.asarray, narrow_vgg()), jax.random.key(1)
         step = make_train_step(config, optimizers)
-        alone = jax.jit(step, compiler_options=recordings.QUICK_COMPILATION)(state, batch, key, vgg)
+        arguments = state, Batch(source, driving), key, vgg
+        return step, arguments, jax.device_get(jax.jit(step)(*arguments))
 
+
+@pytest.fixture(scope="module", params=[1, 4], ids=["replicated", "fsdp 4"])
+def steps(request, alone):
+    """State, losses and outputs after one step: on one device, and spread over all."""
+    step, (state, batch, key, vgg), results = alone
+    assert jax.device_count() == 8
+    with jax.enable_x64(True):
         mesh = sharding.make_mesh(request.param)
         everywhere = sharding.replicated(mesh)
         of_state = sharding.divided(mesh, state, min_size=100)
         spread_step = jax.jit(
-            step,
-            out_shardings=(of_state, everywhere, sharding.split_by_batch(mesh)),
-            compiler_options=recordings.QUICK_COMPILATION,
+            step, out_shardings=(of_state, everywhere, sharding.split_by_batch(mesh))
         )
         placed = jax.device_put((state, key, vgg), (of_state, everywhere, everywhere))
         spread = spread_step(placed[0], sharding.to_global(batch, mesh), *placed[1:])
@@ -55,7 +59,7 @@ def steps(request):
         assert np.mean(np.equal(shares, 1 / request.param)) > 0.9
         assert len(spread[2].generated.prediction.addressable_shards) == 8
         assert spread[2].generated.prediction.addressable_shards[0].data.shape[0] == PAIRS // 8
-        return jax.device_get((alone, spread))
+        return results, jax.device_get(spread)
 
 
 def test_losses_are_the_same(steps):

@@ -27,7 +27,10 @@ def tiny():
         fresh = {name: optimizers[name].init(state.params[name]) for name in optimizers}
         source, driving = np.random.default_rng(0).uniform(size=(2, 4, 32, 32, 3))
         transform = sample_transform(
-            jax.random.key(0), 4, recording.config.train.transform, jnp.float64
+            jax.random.key(0),
+            4,
+            jnp.float64,
+            **dataclasses.asdict(recording.config.train.transform),
         )
         return (
             recording.config,
@@ -46,9 +49,7 @@ def parts(tiny):
     """The pairs of either half of the batch, and what they give one after the other."""
     config, state, vgg, seen = tiny
     with jax.enable_x64(True):
-        gradients_of = jax.jit(
-            make_gradients(config), compiler_options=recordings.QUICK_COMPILATION
-        )
+        gradients_of = jax.jit(make_gradients(config))
         statistics, found = state.statistics, []
         for part in range(2):
             chosen = jax.tree.map(lambda array, part=part: array[part::2], seen)
@@ -61,10 +62,7 @@ def parts(tiny):
 def test_parts_give_the_mean_of_their_gradients(x64, tiny, parts):
     config, before, vgg, seen = tiny
     config = with_settings(config, accumulate=2)
-    update = jax.jit(
-        make_update(config, make_optimizers(config.train, 10)),
-        compiler_options=recordings.QUICK_COMPILATION,
-    )
+    update = jax.jit(make_update(config, make_optimizers(config.train, 10)))
     after, scalars, outputs = update(before, *seen, vgg)
 
     for part, (_, (_, _, part_outputs)) in enumerate(parts):
@@ -91,7 +89,7 @@ def test_parts_give_the_mean_of_their_gradients(x64, tiny, parts):
 def test_rematerialisation_keeps_convolutions_alone_and_changes_no_gradient(x64, tiny, parts):
     arguments, expected = parts[0]
     gradients_of = make_gradients(with_settings(tiny[0], remat=True))
-    traced = jax.jit(gradients_of, compiler_options=recordings.QUICK_COMPILATION).trace(*arguments)
+    traced = jax.jit(gradients_of).trace(*arguments)
     equations = traced.jaxpr.eqns
     (backward,) = (equation for equation in equations if equation.params.get("differentiated"))
     convolved = collections.Counter(

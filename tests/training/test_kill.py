@@ -29,10 +29,8 @@ def start(tmp_path_factory):
     """Start `main.py` on drawn figures; its programs are compiled once."""
     data = tmp_path_factory.mktemp("figures") / "data"
     write_dataset(data, size=32, num_videos=10, num_frames=4, seed=0)
-    environment = os.environ | {
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": "--xla_backend_optimization_level=0",  # to compile faster
-    }
+    one_device = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=1"
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": one_device}
     compiled = tmp_path_factory.mktemp("compiled")
 
     def begin(workdir, num_steps):

@@ -31,7 +31,6 @@ from input_pipeline.figures.scenes import write_dataset
 from input_pipeline.loader import TrainingBatches, training_batches
 
 pytestmark = [
-    pytest.mark.usefixtures("quick_compilation"),
     # Orbax, asked for arrays without shardings, says that it takes those of the file.
     pytest.mark.filterwarnings("ignore:Sharding info not provided:UserWarning"),
 ]

@@ -24,8 +24,7 @@ def start(workdir, data, num_steps, devices, *options):
     environment = os.environ | {
         "JAX_PLATFORMS": "cpu",
         "JAX_ENABLE_X64": "1",
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"
-        " --xla_backend_optimization_level=0",
+        "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}",
     }
     command = [sys.executable, "main.py", "--config=configs/tiny.py", "--mode=train"]
     command += [f"--workdir={workdir}", f"--config.dataset.root_dir={data}"]
