@@ -6,7 +6,6 @@ import pytest
 from commands import run_main
 
 pytestmark = [
-    pytest.mark.usefixtures("quick_compilation"),
     # ml_collections reads the file of --config in a way that importlib gives up.
     pytest.mark.filterwarnings(r"ignore:the load_module\(\) method:DeprecationWarning"),
 ]
