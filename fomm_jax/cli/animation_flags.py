@@ -3,11 +3,12 @@
 import contextlib
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 
 from absl import flags
 
 from fomm_jax.errors import InputError
-from fomm_jax.media.raw_frames import RawFormat, parse_raw_format
+from fomm_jax.media.raw_frames import RawFormat
 from fomm_jax.rendering.options import AnimationOptions, Crop
 
 CROP = flags.DEFINE_string(
@@ -156,6 +157,31 @@ def read_raw_format(*, reads_pipe: bool) -> RawFormat | None:
             raise InputError("--pipe_size, --fps: expected with --driving=- alone")
         return None
     return parse_raw_format(PIPE_SIZE.value, FPS.value)
+
+
+def parse_raw_format(size: str | None, fps: str) -> RawFormat:
+    """Return the format that the values of `--pipe_size` and `--fps` describe.
+
+    Args:
+      size: WIDTHxHEIGHT.
+      fps: a number, or a ratio such as 30000/1001.
+
+    Raises:
+      InputError: a value is not of this form.
+    """
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", size or "")
+    if match is None:
+        raise InputError(
+            f"--pipe_size={size or ''}: expected WIDTHxHEIGHT of the raw frames that are read, such"
+            " as 640x480"
+        )
+    try:
+        rate = Fraction(fps)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise InputError(f"--fps={fps}: expected a number above 0, such as 25 or 30000/1001")
+    return RawFormat(int(match[2]), int(match[1]), float(rate))
 
 
 @contextlib.contextmanager

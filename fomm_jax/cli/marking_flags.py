@@ -5,7 +5,7 @@ import pathlib
 
 from absl import flags
 
-from fomm_jax.errors import InputError
+from fomm_jax.errors import InputError, naming
 from fomm_jax.provenance.c2pa import load_credentials
 from fomm_jax.provenance.mark import Marking
 
@@ -53,7 +53,9 @@ def read_marking(checkpoint: str | None) -> Marking | None:
             raise InputError("--nomark, --c2pa_certificate: expected one of them")
         logger.info("--nomark: outputs will not say that a generative model made them")
         return None
+    with naming("--c2pa_certificate, --c2pa_key"):
+        credentials = load_credentials(certificate, key) if certificate and key else None
     return Marking(
         model="demo model" if checkpoint is None else pathlib.Path(checkpoint).resolve().name,
-        credentials=load_credentials(certificate, key) if certificate and key else None,
+        credentials=credentials,
     )

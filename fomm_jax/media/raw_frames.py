@@ -1,62 +1,40 @@
-"""Frames without a container, from and to a pipe: RGB24, as FFmpeg's `-f rawvideo -pix_fmt rgb24`.
+"""Raw frames, from and to a pipe, as FFmpeg's `-f rawvideo -pix_fmt rgb24` reads and writes them.
 
-Each frame is height * width * 3 bytes, row after row; nothing is between them.
+Each frame is height * width * 3 bytes, row after row. Nothing comes between frames.
 """
 
 import dataclasses
+import logging
 import os
-import re
-import sys
 from collections.abc import Iterator
-from fractions import Fraction
 from types import TracebackType
 from typing import BinaryIO, Self
 
 import numpy as np
-from tqdm import tqdm
 
 from fomm_jax.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class RawFormat:
-    """What is to be known of raw frames, since they do not tell."""
+    """The format of raw frames, which they do not carry themselves."""
 
     height: int  # in pixels
     width: int
     fps: float = 25.0  # frames a second
 
 
-def parse_raw_format(size: str | None, fps: str) -> RawFormat:
-    """Read the values of `--pipe_size=WIDTHxHEIGHT` and `--fps=N` or `--fps=N/M`.
-
-    Raises:
-      InputError: they are none.
-    """
-    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", size or "")
-    if match is None:
-        raise InputError(
-            f"--pipe_size={size or ''}: expected WIDTHxHEIGHT of the raw frames that are read, such"
-            " as 640x480"
-        )
-    try:
-        rate = Fraction(fps)
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
-    if rate <= 0:
-        raise InputError(f"--fps={fps}: expected a number above 0, such as 25 or 30000/1001")
-    return RawFormat(int(match[2]), int(match[1]), float(rate))
-
-
-def read_raw_frames(stream: BinaryIO, form: RawFormat, name: str) -> Iterator[np.ndarray]:
+def read_raw_frames(stream: BinaryIO, raw_format: RawFormat, name: str) -> Iterator[np.ndarray]:
     """Yield frames as they come, until the stream ends.
 
-    A last frame that is not whole is left out, and a line on stderr tells so.
+    A last frame that is not whole is left out, with a warning.
 
     Args:
-      stream: to read from.
-      form: of the frames.
-      name: of the stream, for messages.
+      stream: the stream to read from.
+      raw_format: the format of its frames.
+      name: the name of the stream, for messages.
 
     Yields:
       (height, width, 3) uint8, read-only.
@@ -64,23 +42,29 @@ def read_raw_frames(stream: BinaryIO, form: RawFormat, name: str) -> Iterator[np
     Raises:
       InputError: the stream ends before a whole frame.
     """
-    num_bytes = form.height * form.width * 3
+    height, width = raw_format.height, raw_format.width
+    num_bytes = height * width * 3
     num_frames = 0
     while len(data := _read(stream, num_bytes)) == num_bytes:
         num_frames += 1
-        yield np.frombuffer(data, np.uint8).reshape(form.height, form.width, 3)
+        yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
     if num_frames == 0:
         raise InputError(
             f"{name}: ended after {len(data)} bytes, expected {num_bytes} for a frame of"
-            f" {form.width}x{form.height} in RGB24"
+            f" {width}x{height} in RGB24"
         )
     if data:
-        note = f"{name}: ended within frame {num_frames + 1}, which is left out"
-        tqdm.write(f"warning: {note}; is --pipe_size right?", file=sys.stderr)
+        logger.warning(
+            "%s: ended within frame %d, which is left out; was %dx%d the right size?",
+            name,
+            num_frames + 1,
+            width,
+            height,
+        )
 
 
 def _read(stream: BinaryIO, num_bytes: int) -> bytes:
-    """Read that much, or what there is until the end; a pipe may hand it out in parts."""
+    """Read `num_bytes`, or all up to the end if there are fewer; a pipe may give them in parts."""
     parts = []
     while num_bytes and (part := stream.read(num_bytes)):
         parts.append(part)
@@ -89,22 +73,20 @@ def _read(stream: BinaryIO, num_bytes: int) -> bytes:
 
 
 class RawWriter:
-    """Write frames to a pipe, each as soon as it is there.
-
-    A context manager, as `VideoWriter` is.
+    """Writes frames to a pipe, each at once; a context manager, as `VideoWriter` is.
 
     Args:
-      stream: to write to.
+      stream: the stream to write to.
 
     Raises:
-      BrokenPipeError: nobody reads any more.
+      BrokenPipeError: the reader at the other end is gone.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
 
     def __enter__(self) -> Self:
-        """Do nothing."""
+        """Return the writer, for the `with` statement."""
         return self
 
     def __exit__(
@@ -113,7 +95,7 @@ class RawWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Keep Python from writing to a pipe that is closed when it ends."""
+        """Redirect a broken pipe to nowhere: Python, at its end, would write to it once more."""
         if isinstance(error, BrokenPipeError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())

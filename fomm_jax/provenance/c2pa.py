@@ -1,7 +1,7 @@
-"""C2PA manifests: who made a file of what, signed, so that a change shows. The one user of c2pa.
+"""C2PA manifests: a signed statement of who made a file and of what, which reveals later changes.
 
-The package c2pa-python is optional. Nothing is asked of the network: no time stamps, no manifests
-kept elsewhere, no revoked certificates.
+This is the only module that uses the package c2pa-python, which is optional. It never uses the
+network: it fetches no time stamps, remote manifests or lists of revoked certificates.
 """
 
 import dataclasses
@@ -18,12 +18,12 @@ from typing import Any, BinaryIO
 import imageio.v3 as iio
 import numpy as np
 
-from fomm_jax.errors import InputError, naming
+from fomm_jax.errors import InputError
 from fomm_jax.files import reading, replacing
 from fomm_jax.provenance.mark import SOFTWARE, Credentials, Marking, SourceType, find_source_type
 
 _SETTINGS = {
-    "builder": {"thumbnail": {"enabled": False}},  # of the ingredients, which may be private
+    "builder": {"thumbnail": {"enabled": False}},  # the ingredients may be private
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
 }
 _UNKNOWN_FORMAT = "application/octet-stream"
@@ -39,34 +39,34 @@ _TYPES = {
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """What the newest C2PA manifest of a file tells."""
+    """The contents of a file's newest C2PA manifest, and the result of checking it."""
 
     signer: str | None = None
     source_types: tuple[str, ...] = ()  # terms of the IPTC's vocabulary
     ingredients: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()  # failed checks, in the codes of C2PA
+    problems: tuple[str, ...] = ()  # the codes that C2PA gives to failed checks
 
     @property
     def is_trusted(self) -> bool:
-        """Whether the signer is one that the package knows."""
+        """Whether c2pa-python has the signer's certificate in its list of trusted ones."""
         return "signingCredential.untrusted" not in self.problems
 
     @property
     def is_valid(self) -> bool:
-        """Whether the signature holds and the file is as it was signed, by whomever."""
+        """Whether the signature is valid and the file unchanged, whoever signed it."""
         return not set(self.problems) - {"signingCredential.untrusted"}
 
     @property
     def is_changed(self) -> bool:
-        """Whether file or manifest were changed since."""
+        """Whether the file or the manifest was changed after it was signed."""
         return any(problem.endswith(".mismatch") for problem in self.problems)
 
 
 def is_installed() -> bool:
-    """Whether manifests can be written and checked."""
+    """Tell whether c2pa-python is there, so that manifests can be written and checked."""
     try:
         import c2pa  # noqa: F401
-    except (ImportError, RuntimeError):  # the latter where its compiled library does not load
+    except (ImportError, RuntimeError):  # RuntimeError if its compiled library does not load
         return False
     return True
 
@@ -74,26 +74,23 @@ def is_installed() -> bool:
 def load_credentials(
     certificate: str | os.PathLike[str], key: str | os.PathLike[str]
 ) -> Credentials:
-    """Read what manifests are to be signed with, and try it.
+    """Read a certificate and its key, and try to sign with them.
 
     Args:
-      certificate: of the signer, and those above it, PEM. C2PA asks for the key usage "digital
-        signature" and an extended one such as "email protection".
-      key: private, without a password, PEM.
+      certificate: the PEM file of the signer's certificate, followed by the certificates that vouch
+        for it. C2PA requires the key usage "digital signature" and an extended key usage such as
+        "email protection".
+      key: the PEM file of the private key, without a password.
 
     Raises:
       InputError: c2pa-python is not installed, a file cannot be used, or C2PA refuses the pair.
     """
     if not is_installed():
         raise InputError(
-            "--c2pa_certificate: signing needs the package c2pa-python; expected an installation"
-            " with the extra c2pa"
+            "signing needs the package c2pa-python; expected an installation with the extra c2pa"
         )
-    credentials = Credentials(
-        _read_text(certificate, "--c2pa_certificate"),
-        text := _read_text(key, "--c2pa_key"),
-        _algorithm(text, key),
-    )
+    certificate_text, key_text = _read_pem(certificate), _read_pem(key)
+    credentials = Credentials(certificate_text, key_text, _choose_algorithm(key_text, key))
     _check_dates(credentials, certificate)
     pixel = np.zeros((1, 1), np.uint8)
     picture = iio.imwrite("<bytes>", pixel, plugin="pillow", extension=".png", is_batch=False)
@@ -102,29 +99,31 @@ def load_credentials(
             _sign(file, signed, "image/png", Marking("", credentials=credentials))
         except InputError as error:
             raise InputError(
-                f"--c2pa_certificate={certificate}, --c2pa_key={key}: cannot sign ({error});"
-                " expected the key of the certificate, and a certificate for signing with the key"
-                " usages that C2PA asks for"
+                f"{certificate}, {key}: cannot sign ({error}); expected the key of the certificate,"
+                " and a certificate for signing with the key usages that C2PA requires"
             ) from error
     return credentials
 
 
-def _read_text(path: str | os.PathLike[str], flag: str) -> str:
-    with naming(flag), reading(path, "expected PEM"):
+def _read_pem(path: str | os.PathLike[str]) -> str:
+    with reading(path, "expected PEM"):
         return Path(path).read_text(encoding="utf-8")
 
 
-def _algorithm(key: str, path: str | os.PathLike[str]) -> str:
-    """How C2PA signs with a key of this kind (C2PA specification, 13.2)."""
+def _choose_algorithm(key: str, path: str | os.PathLike[str]) -> str:
+    """Return the name of C2PA's algorithm for a kind of key (C2PA specification, 13.2).
+
+    Args:
+      key: the private key, PEM.
+      path: the file that the key comes from, for messages.
+    """
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
         private = load_pem_private_key(key.encode(), password=None)
-    except (ValueError, TypeError) as error:  # TypeError: it asks for a password
-        raise InputError(
-            f"--c2pa_key={path}: is no private key in PEM without a password"
-        ) from error
+    except (ValueError, TypeError) as error:  # TypeError if the key has a password
+        raise InputError(f"{path}: is not a private key in PEM without a password") from error
     match private:
         case ec.EllipticCurvePrivateKey(curve=ec.SECP256R1()):
             return "es256"
@@ -136,9 +135,7 @@ def _algorithm(key: str, path: str | os.PathLike[str]) -> str:
             return "ps256"
         case ed25519.Ed25519PrivateKey():
             return "ed25519"
-    raise InputError(
-        f"--c2pa_key={path}: expected a key on the curve P-256, P-384 or P-521, RSA, or Ed25519"
-    )
+    raise InputError(f"{path}: expected a key on the curve P-256, P-384 or P-521, RSA, or Ed25519")
 
 
 def _check_dates(credentials: Credentials, path: str | os.PathLike[str]) -> None:
@@ -147,25 +144,25 @@ def _check_dates(credentials: Credentials, path: str | os.PathLike[str]) -> None
     try:
         first = x509.load_pem_x509_certificates(credentials.certificate.encode())[0]
     except ValueError as error:
-        raise InputError(f"--c2pa_certificate={path}: holds no certificate in PEM") from error
+        raise InputError(f"{path}: holds no certificate in PEM") from error
     begin, end = first.not_valid_before_utc, first.not_valid_after_utc
     if not begin <= datetime.datetime.now(datetime.UTC) <= end:
         raise InputError(
-            f"--c2pa_certificate={path}: is valid from {begin:%Y-%m-%d} to {end:%Y-%m-%d};"
-            " expected one that is valid today"
+            f"{path}: is valid from {begin:%Y-%m-%d} to {end:%Y-%m-%d}; expected a certificate that"
+            " is valid today"
         )
 
 
 def sign_file(path: str | os.PathLike[str], suffix: str, marking: Marking) -> None:
-    """Put a signed manifest into a whole file.
+    """Put a signed manifest into a file that is complete.
 
     Args:
-      path: of the file, which stays as it was where this fails.
-      suffix: that its name has in the end, which tells what it is.
-      marking: with credentials.
+      path: the file. If signing fails, it stays as it was.
+      suffix: the suffix of the file's final name, which tells its format.
+      marking: what the manifest states, and the credentials to sign it with.
 
     Raises:
-      InputError: it cannot be signed or written.
+      InputError: the file cannot be signed or written.
     """
     with (
         replacing(path) as unfinished,
@@ -207,20 +204,23 @@ def _sign(file: BinaryIO, signed: BinaryIO, kind: str, marking: Marking) -> None
 
 
 def _definition(marking: Marking, ingredients: list[str]) -> dict[str, Any]:
-    """The manifest: which action made the file, by what program, of which ingredients."""
+    """Return the manifest as c2pa-python's builder takes it.
 
-    def action(name: str, of: list[str], **fields: Any) -> dict[str, Any]:
-        return {"action": name, "parameters": {"ingredientIds": of}, **fields}
+    It names the action that made the file, the software, and the ingredients.
+    """
 
-    how = {
+    def action(name: str, used: list[str], **fields: Any) -> dict[str, Any]:
+        return {"action": name, "parameters": {"ingredientIds": used}, **fields}
+
+    origin = {
         "digitalSourceType": marking.source_type.uri,
         "softwareAgent": {"name": marking.maker},
     }
     if marking.source_type is SourceType.EDITED and "source" in ingredients:
         others = [name for name in ingredients if name != "source"]
-        actions = [action("c2pa.opened", ["source"]), action("c2pa.edited", others, **how)]
+        actions = [action("c2pa.opened", ["source"]), action("c2pa.edited", others, **origin)]
     else:
-        actions = [action("c2pa.created", ingredients, **how)]
+        actions = [action("c2pa.created", ingredients, **origin)]
     return {
         "claim_generator_info": [{"name": SOFTWARE}],
         "assertions": [{"label": "c2pa.actions", "data": {"actions": actions}}],
@@ -232,7 +232,7 @@ def _add_ingredient(builder: Any, name: str, path: str, relation: str) -> None:
 
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-        # The hash tells whoever has the file that it is this one, and others nothing.
+        # The hash identifies the file to whoever has it, and tells others nothing.
         ingredient = {
             "title": name,
             "description": f"SHA-256 of the file: {digest}",
@@ -242,13 +242,17 @@ def _add_ingredient(builder: Any, name: str, path: str, relation: str) -> None:
         kind = mimetypes.guess_type(path)[0] or _UNKNOWN_FORMAT
         file.seek(0)
         try:
-            builder.add_ingredient(ingredient, kind, file)  # a manifest of its own comes along
-        except c2pa.C2paError:  # damaged, as driving videos may be
+            builder.add_ingredient(ingredient, kind, file)  # with its own manifest, if it has one
+        except c2pa.C2paError:  # the file is damaged, which is allowed for driving videos
             builder.add_ingredient(ingredient, _UNKNOWN_FORMAT, io.BytesIO())
 
 
 def read_manifest(path: str | os.PathLike[str]) -> Manifest | None:
-    """Read and check the manifest of a file; None where it has none, or can have none."""
+    """Read and check the manifest of a file.
+
+    Returns:
+      The manifest; None if the file has none, or its format cannot hold one.
+    """
     import c2pa
 
     try:

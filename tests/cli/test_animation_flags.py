@@ -2,8 +2,9 @@
 
 import pytest
 
-from fomm_jax.cli.animation_flags import naming_flags, parse_crop
+from fomm_jax.cli.animation_flags import naming_flags, parse_crop, parse_raw_format
 from fomm_jax.errors import InputError
+from fomm_jax.media.raw_frames import RawFormat
 
 
 def test_values_of_the_crop_flags():
@@ -19,6 +20,24 @@ def test_other_values_are_refused(text):
         InputError, match=f"^--crop_driving={text}: expected auto, face, centre, none or x"
     ):
         parse_crop(text, "--crop_driving")
+
+
+def test_values_of_the_pipe_flags():
+    assert parse_raw_format("640x480", "25") == RawFormat(480, 640, 25.0)
+    assert parse_raw_format("4x6", "30000/1001").fps == 30000 / 1001
+    assert parse_raw_format("4x6", "12.5").fps == 12.5
+
+
+@pytest.mark.parametrize("size", [None, "", "640", "640x", "0x480", "640X480", "-4x6", "4x6x3"])
+def test_other_sizes_are_refused(size):
+    with pytest.raises(InputError, match=f"^--pipe_size={size or ''}: expected WIDTHxHEIGHT"):
+        parse_raw_format(size, "25")
+
+
+@pytest.mark.parametrize("fps", ["", "0", "-1", "abc", "1/0", "nan"])
+def test_other_rates_are_refused(fps):
+    with pytest.raises(InputError, match=f"^--fps={fps}: expected a number above 0"):
+        parse_raw_format("4x6", fps)
 
 
 @pytest.mark.parametrize(
