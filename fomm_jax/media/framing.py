@@ -1,7 +1,7 @@
-"""Where in a picture of any size the model's frame lies, and the way there and back.
+"""Cutting the model's frame out of a picture of any size, and pasting it back.
 
-The model sees frames of one size. A `Framing` says which part of a picture is resized to it, always
-with the aspect kept, and which part of that is what the user wants to see.
+The model sees frames of one size. A `Framing` is the part of a picture that is resized to this
+size, always with its aspect ratio kept, and the part of that which the user wants to see.
 """
 
 import dataclasses
@@ -11,31 +11,31 @@ from PIL import Image
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
-# Pillow widens it where it reduces, and it does not ring.
+# Anti-aliased, since Pillow widens the filter when it shrinks a picture, and free of ringing.
 _FILTER = Image.Resampling.BILINEAR
 
-_FEATHER = 0.12  # width of the soft border of a pasted part, in shares of its shorter side
+_FEATHER = 0.12  # width of a pasted part's soft border, as a share of its shorter side
 
 
 @dataclasses.dataclass(frozen=True)
 class Framing:
-    """The model's frame in a picture, in pixels of the picture."""
+    """The place of the model's frame in a picture, in pixels of the picture."""
 
-    frame: Box  # of the model's aspect; beyond the picture its edge is repeated
-    shown: tuple[int, int, int, int]  # inside both frame and picture: what the result shows
+    frame: Box  # has the model's aspect ratio; may reach beyond the picture, whose edge is repeated
+    shown: tuple[int, int, int, int]  # the part that the result shows, inside frame and picture
 
 
 def frame_box(box: Box, picture: tuple[int, int], size: tuple[int, int]) -> Framing:
-    """Frame all of a box, and show it alone.
+    """Frame a whole box, and show nothing else.
 
     Args:
-      box: in pixels, which overlaps the picture by a pixel at least.
-      picture: height and width of the picture.
-      size: height and width of the model's frame.
+      box: the box, in pixels. It overlaps the picture by at least a pixel.
+      picture: the height and width of the picture.
+      size: the height and width of the model's frame.
 
     Returns:
-      The smallest frame that holds the part of the box inside of the picture. Where it fits into
-      the picture it lies in it, else it reaches beyond on both sides alike.
+      The smallest frame that holds the part of the box inside the picture. It lies inside the
+      picture if it fits, and otherwise reaches beyond it equally far on both sides.
     """
     height, width = picture
     shown = (
@@ -52,16 +52,16 @@ def frame_box(box: Box, picture: tuple[int, int], size: tuple[int, int]) -> Fram
 
 
 def frame_inside(box: Box, picture: tuple[int, int], size: tuple[int, int]) -> Framing:
-    """Frame a box, and show as much about it as the model's aspect takes.
+    """Frame a box, and show everything around it that comes into the frame.
 
     Args:
-      box: in pixels; it may lie partly outside of the picture.
-      picture: height and width of the picture.
-      size: height and width of the model's frame.
+      box: the box, in pixels. It may lie partly outside the picture.
+      picture: the height and width of the picture.
+      size: the height and width of the model's frame.
 
     Returns:
-      The smallest frame that holds the box, moved into the picture, and smaller only where it does
-      not fit in. All of it is shown.
+      The smallest frame that holds the box, moved into the picture, and made smaller only if it
+      does not fit. The whole frame is shown.
     """
     height, width = picture
     aspect = size[1] / size[0]
@@ -75,39 +75,39 @@ def frame_inside(box: Box, picture: tuple[int, int], size: tuple[int, int]) -> F
 
 
 def frame_centre(picture: tuple[int, int], size: tuple[int, int]) -> Framing:
-    """Frame the middle, as much of it as the model's aspect takes.
+    """Frame the largest part of the picture's middle that has the model's aspect ratio.
 
     Args:
-      picture: height and width of the picture.
-      size: height and width of the model's frame.
+      picture: the height and width of the picture.
+      size: the height and width of the model's frame.
     """
     height, width = picture
     return frame_inside((0, 0, width, height), picture, size)
 
 
 def _place(centre: float, length: float, available: int) -> float:
-    """Where to begin so that a length lies about the centre, and inside if it fits in."""
+    """Return where a length starts that is centred, or moved inside if it fits."""
     if length > available:
         return (available - length) / 2
     return min(max(centre - length / 2, 0), available - length)
 
 
 def cut_frame(picture: np.ndarray, framing: Framing, size: tuple[int, int]) -> np.ndarray:
-    """Cut the model's frame out of a picture.
+    """Cut the model's frame out of a picture, and resize it with anti-aliasing.
 
     Args:
       picture: (h, w, 3) uint8.
-      framing: where in the picture.
-      size: height and width of the result.
+      framing: the place of the frame in the picture.
+      size: the height and width of the result.
 
     Returns:
-      (*size, 3) uint8, resized with anti-aliasing; `picture` itself where nothing is to be done.
+      (*size, 3) uint8; `picture` itself if the frame is the whole picture in this size.
     """
     height, width = picture.shape[:2]
     left, top, right, bottom = framing.frame
     if framing.frame == (0, 0, width, height) and (height, width) == size:
         return picture
-    # A pixel's share of rounding is no reason to copy a picture.
+    # The tolerance keeps rounding errors from causing a copy of the picture.
     before_x, after_x, before_y, after_y = (
         max(0, int(np.ceil(beyond - 1e-6)))
         for beyond in (-left, right - width, -top, bottom - height)
@@ -127,25 +127,25 @@ def cut_frame(picture: np.ndarray, framing: Framing, size: tuple[int, int]) -> n
 
 
 def shown_size(framing: Framing, size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of what is shown, at the scale of the model's frame.
+    """Return the height and width of the shown part, at the scale of the model's frame.
 
     Args:
-      framing: of the source.
-      size: height and width of the model's frame.
+      framing: the framing of the source.
+      size: the height and width of the model's frame.
     """
     left, top, right, bottom = _shown_of_frame(framing, size)
     return max(1, round(bottom - top)), max(1, round(right - left))
 
 
 def cut_shown(frame: np.ndarray, framing: Framing) -> np.ndarray:
-    """Cut what is shown out of a frame of the model.
+    """Cut the shown part out of a frame of the model.
 
     Args:
       frame: (h, w, 3) uint8.
-      framing: of the source.
+      framing: the framing of the source.
 
     Returns:
-      (*shown_size, 3) uint8; `frame` itself where all of it is shown.
+      (*shown_size, 3) uint8; `frame` itself if all of it is shown.
     """
     return _resize_shown(frame, framing, shown_size(framing, frame.shape[:2]))
 
@@ -154,13 +154,13 @@ def _resize_shown(frame: np.ndarray, framing: Framing, size: tuple[int, int]) ->
     height, width = frame.shape[:2]
     left, top, right, bottom = _shown_of_frame(framing, (height, width))
     if size == (height, width) and right - left > width - 1 and bottom - top > height - 1:
-        return frame  # what is left of a pixel came from rounding `shown`
+        return frame  # the difference, less than a pixel, comes from rounding `shown`
     box = (max(left, 0), max(top, 0), min(right, width), min(bottom, height))
     return np.array(Image.fromarray(frame).resize(size[::-1], _FILTER, box=box))
 
 
 def _shown_of_frame(framing: Framing, size: tuple[int, int]) -> Box:
-    """What is shown, in pixels of the model's frame."""
+    """Return the shown part in pixels of the model's frame."""
     left, top, right, bottom = framing.frame
     x, y = size[1] / (right - left), size[0] / (bottom - top)
     shown = framing.shown
@@ -173,14 +173,14 @@ def _shown_of_frame(framing: Framing, size: tuple[int, int]) -> Box:
 
 
 class PasteBack:
-    """Puts frames of the model back to where they were cut out, with a soft border.
+    """Pastes frames of the model back into the picture, with a soft border.
 
-    Where the shown part reaches the border of the picture there is nothing to blend with, and its
-    border is hard.
+    The border is hard where the shown part reaches the edge of the picture, since there is nothing
+    to blend with.
 
     Args:
       picture: (h, w, 3) uint8.
-      framing: of the picture.
+      framing: the framing of the picture.
     """
 
     def __init__(self, picture: np.ndarray, framing: Framing) -> None:
@@ -195,7 +195,7 @@ class PasteBack:
         self._weight = (rows[:, None] * columns)[..., None]  # (h, w, 1) of the pasted part
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
-        """Return the whole picture (h, w, 3) uint8 with a frame of the model in its place."""
+        """Return the whole picture, (h, w, 3) uint8, with a frame of the model pasted in."""
         size = (self._weight.shape[0], self._weight.shape[1])
         part = _resize_shown(frame, self._framing, size).astype(np.float32)
         pasted = self._picture.copy()
@@ -205,7 +205,7 @@ class PasteBack:
 
 
 def _ramp(length: int, feather: float, soft_start: bool, soft_end: bool) -> np.ndarray:
-    """Weights (length,) in [0, 1]: a smooth step up over the feather, and one down."""
+    """Return weights, (length,) in [0, 1], that rise and fall smoothly over the feather."""
     distance = np.full(length, np.inf)
     position = np.arange(length) + 0.5
     if soft_start:
@@ -217,24 +217,17 @@ def _ramp(length: int, feather: float, soft_start: bool, soft_end: bool) -> np.n
 
 
 def fit_frame(frame: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Crop a frame about its centre to the aspect ratio, then resize it with anti-aliasing.
+    """Crop a frame around its centre to the aspect ratio, then resize it with anti-aliasing.
 
     Args:
       frame: (h, w, 3) uint8.
-      height: of the result, in pixels.
-      width: of the result, in pixels.
+      height: the height of the result, in pixels.
+      width: the width of the result, in pixels.
 
     Returns:
-      (height, width, 3) uint8; `frame` itself where it has that size.
+      (height, width, 3) uint8; `frame` itself if it has this size.
     """
-    h, w = frame.shape[:2]
-    if (h, w) == (height, width):
+    size = height, width
+    if frame.shape[:2] == size:
         return frame
-    crop_h, crop_w = min(h, w * height / width), min(w, h * width / height)
-    top, left = (h - crop_h) / 2, (w - crop_w) / 2
-    image = Image.fromarray(frame).resize(
-        (width, height),
-        Image.Resampling.BILINEAR,  # Pillow widens it where it reduces, and it does not ring
-        box=(left, top, left + crop_w, top + crop_h),
-    )
-    return np.array(image)
+    return cut_frame(frame, frame_centre(frame.shape[:2], size), size)

@@ -1,4 +1,4 @@
-"""Marks read back out of files, whoever wrote them."""
+"""Reading the marks of generated media, whichever program wrote them."""
 
 import dataclasses
 import os
@@ -13,28 +13,29 @@ from fomm_jax.provenance.containers import read_gif_xmp, read_mp4_xmp
 from fomm_jax.provenance.mark import SourceType, find_source_type
 from fomm_jax.provenance.xmp import XmpMark, read_xmp
 
-# Of a file. In every format manifests come early, and begin so (ISO 19566-5; C2PA, 11.1).
+# A manifest begins with these bytes, in every format within the first bytes of a file (ISO 19566-5;
+# C2PA specification, 11.1).
 _MANIFEST_START, _MANIFEST_WITHIN = b"jumdc2pa", 2**20
 
-_IN_WORDS = {
-    SourceType.CREATED: "all that is seen was made by a generative AI model",
-    SourceType.EDITED: "a picture, a part of which was made by a generative AI model",
-    SourceType.COMPOSITE: "what a generative AI model made, beside what none did",
+_DESCRIPTIONS = {
+    SourceType.CREATED: "a generative AI model made everything that is seen",
+    SourceType.EDITED: "a generative AI model made a part of the picture",
+    SourceType.COMPOSITE: "parts made by a generative AI model are beside parts that were not",
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Marks:
-    """What a file tells of how it was made."""
+    """The marks in a file, which tell how it was made."""
 
     xmp: XmpMark
     comment: str | None
     has_manifest: bool  # of C2PA
-    manifest: Manifest | None  # where c2pa-python is installed
+    manifest: Manifest | None  # None without c2pa-python, too
 
     @property
-    def found(self) -> dict[str, str]:
-        """The terms of the IPTC's Digital Source Type, by where they were found."""
+    def terms(self) -> dict[str, str]:
+        """The terms of the IPTC's Digital Source Type, by the places where they stand."""
         terms = {
             "comment": find_source_type(self.comment or ""),
             "XMP": self.xmp.source_type,
@@ -46,16 +47,16 @@ class Marks:
 
     @property
     def source_type(self) -> SourceType | None:
-        """What it says that a generative model made; None where it does not say so."""
-        made = {term.value: term for term in SourceType}
-        return next((made[term] for term in self.found.values() if term in made), None)
+        """What a generative model made, according to the marks; None if they name no model."""
+        generated = {term.value: term for term in SourceType}
+        return next((generated[term] for term in self.terms.values() if term in generated), None)
 
 
 def read_marks(path: str | os.PathLike[str]) -> Marks:
-    """Read what a picture or film tells of how it was made.
+    """Read the marks of a picture or film.
 
     Raises:
-      InputError: the file is missing, or neither picture nor film.
+      InputError: the file is missing, or is neither a picture nor a film.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: there is no such file, expected a picture or film")
@@ -72,13 +73,14 @@ def read_marks(path: str | os.PathLike[str]) -> Marks:
 
 
 def _read_picture(path: str | os.PathLike[str]) -> tuple[bytes | None, str | None]:
-    """XMP packet and comment."""
+    """Return the XMP packet and the comment of a picture."""
     with open_picture(path) as image:
         packet = read_gif_xmp(path) if image.format == "GIF" else image.info.get("xmp")
         return packet, _text(image.info.get("comment") or image.info.get("Comment"))
 
 
 def _read_film(path: str | os.PathLike[str]) -> tuple[bytes | None, str | None]:
+    """Return the XMP packet and the comment of a film."""
     try:
         with open_container(path) as (container, _):
             tags = {name.lower(): text for name, text in container.metadata.items()}
@@ -89,20 +91,20 @@ def _read_film(path: str | os.PathLike[str]) -> tuple[bytes | None, str | None]:
 
 
 def _text(comment: bytes | str | None) -> str | None:
-    """What can be printed of a comment, which need not be UTF-8."""
+    """Return a comment, which need not be UTF-8, as text that can be printed."""
     if isinstance(comment, str):
         comment = comment.encode("utf-8", "surrogateescape")
     return comment if comment is None else comment.decode("utf-8", "replace")
 
 
 def describe(path: str | os.PathLike[str], marks: Marks) -> list[str]:
-    """Tell in words what was found in a file, line by line."""
-    term = marks.source_type
-    if term is None:
-        lines = [f"{path}: no mark found; that proves nothing, since marks can be taken off"]
+    """Describe the marks of a file in words, line by line."""
+    source_type = marks.source_type
+    if source_type is None:
+        lines = [f"{path}: no mark found; that proves nothing, since marks can be removed"]
     else:
-        lines = [f"{path}: marked as generated: {_IN_WORDS[term]}"]
-    lines += [f"  {place}: {found}" for place, found in marks.found.items()]
+        lines = [f"{path}: marked as generated: {_DESCRIPTIONS[source_type]}"]
+    lines += [f"  {place}: {term}" for place, term in marks.terms.items()]
     if marks.xmp.maker:
         lines.append(f"  made with: {marks.xmp.maker}")
     elif marks.comment:
@@ -118,10 +120,10 @@ def _describe_manifest(marks: Marks) -> list[str]:
         return ["there is a manifest, which c2pa-python (extra c2pa) can check"]
     signer = f"signed by {manifest.signer or 'somebody who is not named'}"
     if not manifest.is_valid:
-        found = (
+        problem = (
             "file or manifest was changed" if manifest.is_changed else "the manifest is not valid"
         )
-        return [f"{signer}; since then {found} ({', '.join(manifest.problems)})"]
+        return [f"{signer}; since then {problem} ({', '.join(manifest.problems)})"]
     lines = [f"{signer}; the file has not changed since"]
     if not manifest.is_trusted:
         lines.append("the certificate is on no list of trusted ones, so the signer may be anybody")

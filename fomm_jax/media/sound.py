@@ -1,4 +1,4 @@
-"""The sound of one video, for another."""
+"""Copying the sound of one video to another."""
 
 import contextlib
 import os
@@ -13,11 +13,11 @@ from av.container import InputContainer, OutputContainer
 
 from fomm_jax.media.decoding import DAMAGE, open_container
 
-# Codecs that are copied as they are: MP4 holds them, and today's players and browsers know them.
+# Codecs that are copied bit for bit: MP4 holds them, and today's players and browsers know them.
 _COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "opus", "flac")
 
-# Seconds before the first frame that are copied too: decoders need some packets to begin with. The
-# file marks them as not to be heard.
+# Seconds before the first frame that are copied too, since decoders need some packets to start. The
+# file marks these packets as inaudible.
 _PREROLL = Fraction(1, 10)
 
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
@@ -28,23 +28,23 @@ def has_sound(path: str | os.PathLike) -> bool:
     """Tell whether a video has a sound track that can be decoded.
 
     Raises:
-      InputError: the file is missing, or no video.
+      InputError: the file is missing, or is not a video.
     """
     with open_container(path) as (container, _):
         return _best_track(container) is not None
 
 
 class SoundCopy:
-    """The sound track of a video on its way into an MP4 file.
+    """Copies the sound track of a video into an MP4 file.
 
-    Time 0 is the first frame of either. What MP4 and its players know is copied bit for bit,
-    anything else is encoded as AAC. Where the sound is damaged it ends.
+    Time 0 is the first frame of both. Codecs that MP4 and its players know are copied bit for bit;
+    other sound is encoded as AAC. Damaged sound ends at the damage.
     """
 
     def __init__(
         self, container: InputContainer, start: Fraction, track: AudioStream, to: OutputContainer
     ) -> None:
-        """Add a stream to the output; see `copy_sound`."""
+        """Add a stream to the output; use `copy_sound` in place of this."""
         self._output = to
         self._start = start
         packets = _packets(container, track)
@@ -61,7 +61,7 @@ class SoundCopy:
         self._last_pts: int | None = None
 
     def mux_until(self, end: Fraction) -> None:
-        """Write what is heard before `end`, in seconds."""
+        """Write the sound before `end`, in seconds."""
         while (packet := self._waiting or next(self._packets, None)) is not None:
             self._waiting = packet
             tick = packet.time_base or Fraction(1)
@@ -72,7 +72,7 @@ class SoundCopy:
             self._waiting = None
             if start < -_PREROLL:
                 continue
-            # Times that go back or stand still come from damage, and MP4 cannot hold them.
+            # Times that do not ascend come from damage, and MP4 cannot hold them.
             if self._last_pts is None or pts > self._last_pts:
                 self._last_pts = packet.pts = packet.dts = pts
                 packet.stream = self._stream
@@ -81,10 +81,13 @@ class SoundCopy:
 
 @contextlib.contextmanager
 def copy_sound(path: str | os.PathLike, output: OutputContainer) -> Iterator[SoundCopy | None]:
-    """Add the sound track of a video to an MP4 that is being written; None where it has none.
+    """Add the sound track of a video to an MP4 file that is being written.
+
+    Yields:
+      The copy; None if the video has no sound.
 
     Raises:
-      InputError: the file is missing, or no video.
+      InputError: the file is missing, or is not a video.
     """
     with open_container(path) as (container, video):
         track = _best_track(container)

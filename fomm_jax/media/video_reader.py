@@ -29,25 +29,25 @@ from fomm_jax.media.decoding import (
 )
 from fomm_jax.media.decoding import VIDEO_SUFFIXES as VIDEO_SUFFIXES  # offered here too
 
-# Codecs of which each packet shows one frame and key frames can be jumped to.
+# Codecs in which each packet shows one frame, and decoding can start at any key frame.
 _PACKET_IS_FRAME = ("h264", "hevc", "vp9", "av1", "mjpeg")
 
 
 @dataclasses.dataclass(frozen=True)
 class VideoInfo:
-    """What a video is like."""
+    """The size, length and rate of a video."""
 
     height: int  # of the upright frame, in pixels
     width: int
-    num_frames: int | None  # as the container has it, edits apart; `count_frames` is exact
+    num_frames: int | None  # by the container, which ignores edits; `count_frames` is exact
     fps: float  # frames a second, on average
 
 
 def probe_video(path: str | os.PathLike) -> VideoInfo:
-    """Describe a video; decode its first frame.
+    """Describe a video by its header and its first frame.
 
     Raises:
-      InputError: the file is missing, no video, or without a frame that can be decoded.
+      InputError: the file is missing, is not a video, or has no frame that can be decoded.
     """
     with contextlib.closing(iterate_frames(path)) as frames:
         height, width, _ = next(frames).shape
@@ -55,7 +55,7 @@ def probe_video(path: str | os.PathLike) -> VideoInfo:
         if container.format.name != "gif":
             rate = stream.average_rate or stream.guessed_rate or 25  # as FFmpeg assumes
             return VideoInfo(height, width, stream.frames or None, float(rate))
-        # Here each frame says how long it stays, and FFmpeg's estimate sees the first ones alone.
+        # Each frame of a GIF has a duration. FFmpeg estimates the rate by the first few alone.
         ticks = [packet.duration or 0 for packet in container.demux(stream) if packet.size]
         fps = len(ticks) / (sum(ticks) * float(stream.time_base or 1))
         return VideoInfo(height, width, len(ticks), fps)
@@ -63,22 +63,25 @@ def probe_video(path: str | os.PathLike) -> VideoInfo:
 
 @dataclasses.dataclass(frozen=True)
 class FrameIndex:
-    """Where a video can be entered, in units of its stream's time."""
+    """The times of a video's frames, in units of the stream, and where decoding can start."""
 
-    times: np.ndarray  # (t,) int64, of the frames in the order shown
-    key_times: np.ndarray  # (k,) int64, of those that can be jumped to
+    times: np.ndarray  # (t,) int64, of all frames in the order in which they are shown
+    key_times: np.ndarray  # (k,) int64, of the frames at which decoding can start
 
     def entry(self, number: int) -> int:
-        """The time to jump to in order to decode a frame."""
+        """Return the time to jump to in order to decode a frame."""
         key = np.searchsorted(self.key_times, self.times[number], side="right") - 1
         return int(self.key_times[max(key, 0)])
 
 
 def index_frames(path: str | os.PathLike) -> FrameIndex | None:
-    """Go over a video without decoding it; None where its packets do not tell the frames exactly.
+    """Index a video by its packets, without decoding it.
+
+    Returns:
+      The index; None if the packets do not tell exactly which frames there are.
 
     Raises:
-      InputError: as `iterate_frames`.
+      InputError: as in `iterate_frames`.
     """
     with open_whole_container(path) as (container, stream):
         return _index(container, stream)
@@ -90,27 +93,27 @@ def iterate_frames(
     """Yield the frames in the order in which they are shown; memory does not grow.
 
     Args:
-      path: a video; the content decides on the format, not the suffix.
-      first: number of the frame to begin with, one that the video has.
-      index: of the video; spares decoding all that is before `first`.
+      path: a video. The content decides on the format, not the suffix.
+      first: the number of the frame to begin with, which the video must have.
+      index: the index of the video, which spares decoding everything before `first`.
 
     Yields:
-      (h, w, 3) uint8 RGB, turned upright as a phone marks it.
+      (h, w, 3) uint8 RGB, turned upright as phones note it.
 
     Raises:
-      InputError: the file is missing, no video, or without a frame that can be decoded; or, after
-        the frames before the damage, it is damaged or cut short, so far as FFmpeg notices it.
+      InputError: the file is missing, is not a video, or has no frame that can be decoded. Raised
+        after the frames before the damage if the video is damaged or cut short and FFmpeg notices.
     """
-    reformatter = VideoReformatter()  # one for all frames: to make one costs more than to use it
+    reformatter = VideoReformatter()  # one for all frames: making one costs more than using it
     for frame in _decode_all(path, first, index):
         yield _upright_rgb(frame, reformatter)
 
 
 def count_frames(path: str | os.PathLike, index: FrameIndex | None = None) -> int:
-    """Count the frames that `iterate_frames` yields, by decoding them where there is no index.
+    """Count the frames that `iterate_frames` yields, by decoding them if there is no index.
 
     Raises:
-      InputError: as `iterate_frames`.
+      InputError: as in `iterate_frames`.
     """
     return sum(1 for _ in _decode_all(path, 0, None)) if index is None else len(index.times)
 
@@ -118,42 +121,42 @@ def count_frames(path: str | os.PathLike, index: FrameIndex | None = None) -> in
 def read_frames(
     path: str | os.PathLike, indices: Sequence[int], index: FrameIndex | None = None
 ) -> list[np.ndarray]:
-    """Read the frames at `indices` alone, each as `iterate_frames` yields it.
+    """Read the frames at `indices`, each as `iterate_frames` yields it.
 
     Args:
       path: a video.
-      indices: from 0, in any order, also repeated.
-      index: of the video; without it everything up to the last of these is decoded.
+      indices: numbers of frames, from 0, in any order; they may repeat.
+      index: the index of the video. Without it, everything up to the last frame is decoded.
 
     Returns:
-      For each of `indices` an array (h, w, 3) uint8.
+      An array (h, w, 3) uint8 for each of `indices`.
 
     Raises:
-      InputError: as `iterate_frames`, or the video has no such frame, or is cut short anywhere.
+      InputError: as in `iterate_frames`, or the video has no such frame, or is cut short anywhere.
     """
-    wanted = sorted(set(indices))
-    if not wanted:
+    numbers = sorted(set(indices))
+    if not numbers:
         return []
-    found = {} if index is None else _decode_by_seeking(path, wanted, index)
-    if len(found) < len(wanted):
-        with open_whole_container(path):  # a cut that comes later would not be told
-            frames = itertools.islice(iterate_frames(path), wanted[-1] + 1)
-            found = {i: frame for i, frame in enumerate(frames) if i in wanted}
-    if missing := [i for i in wanted if i not in found]:
+    frames = {} if index is None else _decode_by_seeking(path, numbers, index)
+    if len(frames) < len(numbers):
+        with open_whole_container(path):  # refuses a cut that comes after these frames, too
+            start = itertools.islice(iterate_frames(path), numbers[-1] + 1)
+            frames = {i: frame for i, frame in enumerate(start) if i in numbers}
+    if missing := [i for i in numbers if i not in frames]:
         count = count_frames(path, index)
         raise InputError(f"{path}: has no frame {missing[0]}, only {count} from 0 on")
-    return [found[i] for i in indices]
+    return [frames[i] for i in indices]
 
 
 def frame_times(path: str | os.PathLike) -> np.ndarray | None:
-    """Tell when each frame is shown, where that is not at a constant rate.
+    """Return when each frame is shown, unless that is at a constant rate.
 
-    Phones and screen recorders leave out frames or space them as the light has it, and a frame of
-    a GIF lasts as long as it says.
+    Phones and screen recorders drop frames or adapt their spacing to the light, and each frame of a
+    GIF has a duration of its own.
 
     Returns:
-      (t,) float64 in seconds from the first frame; None where no frame is off the average rate by
-      more than a quarter of its time, or the file does not tell.
+      (t,) float64, in seconds from the first frame; None if no frame deviates from the average rate
+      by more than a quarter of a frame's time, or the file does not contain the times.
     """
     with open_container(path) as (container, stream):
         try:
@@ -189,32 +192,36 @@ def _decode_all(
         except DAMAGE as error:
             damage = error
             with contextlib.suppress(*DAMAGE):
-                for frame in stream.decode(None):  # those that wait in the decoder for their turn
+                for frame in stream.decode(None):  # frames that the decoder was holding back
                     num_frames += 1
                     if num_frames > first:
                         yield frame
     if num_frames == 0:
         raise InputError(f"{path}: has no frame that can be decoded") from damage
     if damage or is_short:
-        what = "cut short" if is_short else "damaged"
-        raise InputError(f"{path}: is {what} after frame {num_frames}") from damage
+        fault = "cut short" if is_short else "damaged"
+        raise InputError(f"{path}: is {fault} after frame {num_frames}") from damage
 
 
 def _jump(
     container: InputContainer, stream: VideoStream, first: int, index: FrameIndex | None
 ) -> tuple[int, Iterator[VideoFrame]]:
-    """Find a way to a frame: the number of the first one that comes, and these."""
+    """Start decoding at or before a frame.
+
+    Returns:
+      The number of the first frame that comes, and the frames.
+    """
     if index is None or first == 0:
         return 0, decode(container, stream)
     entry = index.entry(first)
-    with contextlib.suppress(*DAMAGE):  # a whole decode will tell
+    with contextlib.suppress(*DAMAGE):  # decoding from the start will report it
         container.seek(entry, stream=stream)
         frames = decode(container, stream)
         for frame in frames:
             if frame.pts == entry:
                 return int(np.searchsorted(index.times, entry)), itertools.chain([frame], frames)
             if frame.pts is None or frame.pts > entry:
-                break  # where pictures are refreshed bit by bit, the first ones do not come
+                break  # videos that refresh pictures bit by bit do not yield the first frames
     container.seek(int(index.key_times[0]), stream=stream)
     return 0, decode(container, stream)
 
@@ -225,25 +232,25 @@ def _upright_rgb(frame: VideoFrame, reformatter: VideoReformatter) -> np.ndarray
 
 
 def _index(container: InputContainer, stream: VideoStream) -> FrameIndex | None:
-    codec = stream.codec_context.codec.canonical_name  # AV1's decoders have names of their own
-    # AVI tells no times of display; its order is that of display where all frames are key frames.
+    codec = stream.codec_context.codec.canonical_name  # decoders of AV1 have names of their own
+    # AVI stores no times of display. Its order is that of display if all frames are key frames.
     codecs = ("mjpeg",) if container.format.name == "avi" else _PACKET_IS_FRAME
     if codec not in codecs:
         return None
     times, key_times = [], []
     try:
         for packet in packets(container, stream):
-            if packet.size == 0:  # the last one, which stands for the end
+            if packet.size == 0:  # the last one, which marks the end
                 break
             if packet.pts is None:
                 return None
             if packet.is_keyframe:
                 key_times.append(packet.pts)
-            if not packet.is_discard:  # marked where an edit left it out
+            if not packet.is_discard:  # set if an edit left the frame out
                 times.append(packet.pts)
     except DAMAGE:
         return None
-    # Frames before the first key frame may be undecodable, where another program cut the video.
+    # Frames before the first key frame may be undecodable, if another program cut the video.
     if not times or not key_times or min(times) < min(key_times) or len(set(times)) < len(times):
         return None
     return FrameIndex(np.sort(np.array(times)), np.sort(np.array(key_times)))
@@ -252,19 +259,19 @@ def _index(container: InputContainer, stream: VideoStream) -> FrameIndex | None:
 def _decode_by_seeking(
     path: str | os.PathLike, indices: list[int], index: FrameIndex
 ) -> dict[int, np.ndarray]:
-    """Decode from the key frame before each of the sorted `indices`; leave out what fails."""
-    found: dict[int, np.ndarray] = {}
+    """Decode from the key frame before each of the sorted `indices`; leave out frames that fail."""
+    decoded: dict[int, np.ndarray] = {}
     if not 0 <= indices[0] <= indices[-1] < len(index.times):
-        return found
+        return decoded
     reformatter = VideoReformatter()
     with (
         open_whole_container(path) as (container, stream),
-        contextlib.suppress(*DAMAGE),  # a whole decode will tell
+        contextlib.suppress(*DAMAGE),  # decoding from the start will report it
     ):
         for entry, group in itertools.groupby(indices, index.entry):
             numbers = {int(index.times[i]): i for i in group}
             container.seek(entry, stream=stream)
             for frame in decode_times(container, stream, numbers):
                 if frame.pts in numbers:
-                    found[numbers[frame.pts]] = _upright_rgb(frame, reformatter)
-    return found
+                    decoded[numbers[frame.pts]] = _upright_rgb(frame, reformatter)
+    return decoded

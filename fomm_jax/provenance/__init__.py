@@ -1,1 +1,1 @@
-"""Marks that say a film or picture was generated."""
+"""Marks in films and pictures that say that a model generated them."""

@@ -1,4 +1,4 @@
-"""XMP and comments in films whose frames are written already: MP4 and GIF."""
+"""Where MP4 and GIF files hold XMP and comments."""
 
 import os
 from collections.abc import Iterator
@@ -8,25 +8,25 @@ from typing import BinaryIO
 from fomm_jax.provenance.mark import Marking
 from fomm_jax.provenance.xmp import MAX_BYTES, write_xmp
 
-# XMP Specification Part 3: the identifier of XMP among the uuid boxes of ISO base media files.
+# XMP Specification Part 3: the uuid box of ISO base media files with this identifier holds XMP.
 _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
-# XMP Specification Part 3: the packet is no chain of blocks of up to 255 bytes as GIF has it. For
-# readers that take it for one, these bytes lead from wherever they end up to the end of it.
+# XMP Specification Part 3: the packet is not split into GIF's blocks of up to 255 bytes. The bytes
+# that follow it are for readers that expect blocks: from any of them, the way leads to the end.
 _GIF_XMP = b"XMP DataXMP"
 _GIF_XMP_END = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
 _GIF_EXTENSION, _GIF_APPLICATION, _GIF_COMMENT = b"\x21", b"\xff", b"\xfe"
 
 
 def append_mp4_xmp(path: str | os.PathLike, marking: Marking) -> None:
-    """Put XMP behind all that a whole MP4 file holds."""
+    """Append XMP to a complete MP4 file."""
     payload = _XMP_UUID + write_xmp(marking)
     with open(path, "ab") as file:
         file.write((8 + len(payload)).to_bytes(4, "big") + b"uuid" + payload)
 
 
 def read_mp4_xmp(path: str | os.PathLike) -> bytes | None:
-    """The XMP packet of an MP4 or MOV file; None where it has none."""
+    """Return the XMP packet of an MP4 or MOV file; None if it has none."""
     with open(path, "rb") as file:
         for kind, start, end in _mp4_boxes(file):
             file.seek(start)
@@ -36,7 +36,10 @@ def read_mp4_xmp(path: str | os.PathLike) -> bytes | None:
 
 
 def _mp4_boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and end of what is in each top-level box (ISO 14496-12, 4.2)."""
+    """Yield the kind of each top-level box, and where its content starts and ends.
+
+    The layout is that of ISO 14496-12, 4.2.
+    """
     file_size = file.seek(0, os.SEEK_END)
     offset = 0
     while offset + 8 <= file_size:
@@ -46,7 +49,7 @@ def _mp4_boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
             size, header = int.from_bytes(file.read(8), "big"), 16
         elif size == 0:
             size = file_size - offset
-        if size < header:  # damaged
+        if size < header:  # the file is damaged
             return
         yield kind, offset + header, offset + size
         offset += size
@@ -62,7 +65,7 @@ def gif_marks(marking: Marking) -> bytes:
 
 
 def read_gif_xmp(path: str | os.PathLike) -> bytes | None:
-    """The XMP packet before the first frame of a GIF; None where there is none."""
+    """Return the XMP packet before the first frame of a GIF; None if there is none."""
     with Path(path).open("rb") as file:
         for kind, start, end in _gif_extensions(file, _gif_head(file)):
             file.seek(start)
@@ -73,13 +76,13 @@ def read_gif_xmp(path: str | os.PathLike) -> bytes | None:
 
 
 def _gif_head(file: BinaryIO) -> int:
-    """Where the blocks of a GIF begin: behind its size and the colours of all frames."""
+    """Return where the blocks of a GIF begin: after its size and its table of common colours."""
     flags = file.read(13)[10]
     return 13 + (3 << (flags % 8 + 1) if flags & 0x80 else 0)
 
 
 def _gif_extensions(file: BinaryIO, offset: int) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and end of the blocks of each extension before the first frame."""
+    """Yield the kind, start and end of each extension before the first frame."""
     file.seek(offset)
     while file.read(1) == _GIF_EXTENSION:
         kind, start = file.read(1), file.tell()

@@ -1,4 +1,4 @@
-"""What an output says of how it was made, in every form that it says it in (docs/marking.md)."""
+"""The marking of generated media: what an output says about how it was made (docs/marking.md)."""
 
 import dataclasses
 import enum
@@ -10,63 +10,65 @@ _TERM = re.compile(r"https?://cv\.iptc\.org/newscodes/digitalsourcetype/(\w+)")
 
 
 class SourceType(enum.StrEnum):
-    """What a model made of a picture or film, in the words of the IPTC.
+    """How much of a picture or film a model made, in the terms of the IPTC.
 
-    They are terms of the vocabulary Digital Source Type, http://cv.iptc.org/newscodes/
-    digitalsourcetype, as of 2024; the others of it are for what no generative model had a part in.
+    These are the terms for generative models, as of 2024, of the vocabulary Digital Source Type:
+    http://cv.iptc.org/newscodes/digitalsourcetype.
     """
 
-    # "Created using Generative AI": all that is seen comes out of the model, which no pixel passes
-    # unchanged. That a picture and a video went in does not change it, as a prompt does not.
+    # "Created using Generative AI": everything that is seen comes out of the model, which passes no
+    # pixel on unchanged. The picture and the video that go in do not change that, just as a prompt
+    # does not.
     CREATED = "trainedAlgorithmicMedia"
-    # "Edited using Generative AI", as by inpainting: a picture, a part of which the model made.
+    # "Edited using Generative AI", as by inpainting: the model made a part of the picture.
     EDITED = "compositeWithTrainedAlgorithmicMedia"
-    # "Composite including generative AI elements": what a model made, beside what none did.
+    # "Composite including generative AI elements": parts made by a model beside other parts.
     COMPOSITE = "compositeSynthetic"
 
     @property
     def uri(self) -> str:
-        """As metadata name the term."""
+        """The term's name in metadata."""
         return f"http://cv.iptc.org/newscodes/digitalsourcetype/{self.value}"
 
 
 def find_source_type(text: str) -> str | None:
-    """The first term of the vocabulary that a text names by its URI, whichever it is."""
+    """Return the first term of the whole vocabulary whose URI is in a text; None without one."""
     match = _TERM.search(text)
     return match and match[1]
 
 
 @dataclasses.dataclass(frozen=True)
 class Credentials:
-    """What a C2PA manifest is signed with; see `c2pa.load_credentials`."""
+    """The certificate and key that sign C2PA manifests; see `c2pa.load_credentials`."""
 
-    certificate: str  # and those above it, PEM
-    key: str = dataclasses.field(repr=False)  # private, PEM
-    algorithm: str  # in the words of C2PA, such as es256
+    certificate: str  # PEM, followed by the certificates that vouch for it
+    key: str = dataclasses.field(repr=False)  # PEM, private
+    algorithm: str  # by C2PA's name, such as es256
 
 
 @dataclasses.dataclass(frozen=True)
 class Marking:
-    """What is written into an output.
+    """What an output says about how it was made.
 
-    Names of files and of people are left out, but for the model's: a film may go round the world.
+    It contains no names of people or files except that of the model, since a film may go round the
+    world.
     """
 
-    model: str  # name of the weights
+    model: str  # the name of the weights
     source_type: SourceType = SourceType.CREATED
-    # Files that the C2PA manifest tells of; None where there is none, such as a pipe.
+    # The paths of the files that the C2PA manifest lists; None if there is no file, as for a pipe.
     source: str | None = None
     driving: str | None = None
     credentials: Credentials | None = None  # None: no C2PA manifest
 
     @property
     def maker(self) -> str:
-        """The software and its model."""
-        # A file's name may hold what no XML may.
+        """The name of the software and of its model."""
+        # The name of a file may contain characters that XML forbids.
         model = "".join(letter if letter.isprintable() else "?" for letter in self.model)
         return f"{SOFTWARE} (First Order Motion Model), weights {model}"
 
     @property
     def comment(self) -> str:
-        """One line, for people and for programs."""
+        """A line for both people and programs."""
         return f"Made with generative AI: {self.maker}. Digital source type: {self.source_type.uri}"

@@ -1,4 +1,4 @@
-"""XMP packets: metadata as RDF in XML, the same for all kinds of files (ISO 16684-1)."""
+"""XMP packets: metadata as RDF in XML, the same for all file formats (ISO 16684-1)."""
 
 import dataclasses
 from xml.etree import ElementTree
@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 from fomm_jax.provenance.mark import SOFTWARE, Marking, find_source_type
 
-MAX_BYTES = 2**20  # of a packet that is read; files of others may hold whole pictures in it
+MAX_BYTES = 2**20  # of a packet that is read; other programs may put whole pictures in it
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 # IPTC Photo Metadata Standard 2025.1 and IPTC Video Metadata Hub.
@@ -33,14 +33,14 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 @dataclasses.dataclass(frozen=True)
 class XmpMark:
-    """What a packet tells of how a file was made."""
+    """The contents of a packet that tell how a file was made."""
 
     source_type: str | None  # a term of the IPTC's vocabulary
-    maker: str | None
+    maker: str | None  # the software and its model
 
 
 def write_xmp(marking: Marking) -> bytes:
-    """The packet of a marking, UTF-8."""
+    """Return a marking as a packet in UTF-8."""
     return _PACKET.format(
         rdf=_RDF,
         iptc=_IPTC,
@@ -52,8 +52,8 @@ def write_xmp(marking: Marking) -> bytes:
 
 
 def read_xmp(packet: bytes) -> XmpMark:
-    """Read a packet, whoever wrote it; one that is damaged tells nothing."""
-    # No packet has a document type, and one that came all the same could ask for gigabytes.
+    """Read a packet, whichever program wrote it; the mark of a damaged packet is empty."""
+    # A packet has no document type. A malicious one could use it to fill gigabytes of memory.
     if len(packet) > MAX_BYTES or b"<!DOCTYPE" in packet:
         return XmpMark(None, None)
     try:
@@ -67,7 +67,7 @@ def read_xmp(packet: bytes) -> XmpMark:
 
 
 def _property(root: ElementTree.Element, name: str) -> str | None:
-    """A property of the IPTC's extension, in any of the three forms that RDF has for it."""
+    """Return a property of the IPTC's extension, in any of the three forms that RDF allows."""
     for description in root.iter(f"{{{_RDF}}}Description"):
         if value := description.get(f"{{{_IPTC}}}{name}"):
             return value.strip()

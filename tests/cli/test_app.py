@@ -77,7 +77,7 @@ def test_an_example_is_animated_and_saved(page, tmp_path):
     assert frames.shape == (48, 64, 64, 3)
     assert np.abs(frames - frames[0]).mean(axis=(1, 2, 3)).max() > 3  # it moves
     marks = read_marks(tmp_path / "film.mp4")
-    assert marks.found.keys() == {"comment", "XMP"}
+    assert marks.terms.keys() == {"comment", "XMP"}
     assert marks.source_type is SourceType.CREATED
 
 

@@ -92,7 +92,7 @@ def test_film_is_signed_with_its_ingredients(tmp_path, credentials, inputs, suff
     for one, other in zip(iterate_frames(plain), iterate_frames(path), strict=True):
         np.testing.assert_array_equal(one, other)
     term = "trainedAlgorithmicMedia"
-    assert read_marks(path).found == {"comment": term, "XMP": term, "C2PA manifest": term}
+    assert read_marks(path).terms == {"comment": term, "XMP": term, "C2PA manifest": term}
 
 
 def test_edited_picture_has_a_parent(tmp_path, credentials, inputs):
@@ -127,7 +127,7 @@ def test_manifest_of_the_source_is_included(tmp_path, credentials, inputs):
     manifest, state, _ = manifest_of(path)
     assert state == "Valid"
     assert manifest["ingredients"][0]["active_manifest"].startswith("urn:c2pa:")
-    assert read_marks(path).found["C2PA manifest"] == "trainedAlgorithmicMedia"
+    assert read_marks(path).terms["C2PA manifest"] == "trainedAlgorithmicMedia"
 
 
 def test_damaged_driving_video_is_an_ingredient(tmp_path, credentials, inputs):

@@ -239,7 +239,7 @@ def test_comment_in_another_encoding(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"cafe", "café".encode("latin-1")))
     assert len(list(iterate_frames(path))) == 5
     marks = read_marks(path)
-    assert marks.found["comment"] == "trainedAlgorithmicMedia"
+    assert marks.terms["comment"] == "trainedAlgorithmicMedia"
     assert "weights caf\ufffd. Digital" in marks.comment
 
 
@@ -254,7 +254,7 @@ def test_comment_outlives_another_program(tmp_path):
     )
     for name in ("b.mkv", "b.mp4"):
         marks = read_marks(tmp_path / name)
-        assert marks.found == {"comment": "compositeWithTrainedAlgorithmicMedia"}
+        assert marks.terms == {"comment": "compositeWithTrainedAlgorithmicMedia"}
         assert "comment in full: Made with generative AI" in "\n".join(describe(name, marks))
 
 
@@ -284,7 +284,7 @@ def test_xmp_of_others(tmp_path, xmp):
     assert read_xmp(xmp).source_type == "digitalCapture"
     Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg", xmp=xmp)
     marks = read_marks(tmp_path / "a.jpg")
-    assert marks.found == {"XMP": "digitalCapture"}
+    assert marks.terms == {"XMP": "digitalCapture"}
     assert marks.source_type is None
 
 

@@ -57,10 +57,10 @@ def test_a_film_says_which_part_of_it_is_generated(tmp_path, source, options, so
         [source], [tmp_path / "a.mp4"], tmp_path / "film.mp4", options, marking=Marking("model")
     )
     marks = read_marks(output)
-    assert marks.found == {"comment": source_type, "XMP": source_type}
+    assert marks.terms == {"comment": source_type, "XMP": source_type}
     assert len(beeps(output)) == 2  # sound is there too
     animate([source], [tmp_path / "a.mp4"], output, options)
-    assert read_marks(output).found == {}
+    assert read_marks(output).terms == {}
 
 
 def test_the_manifest_names_the_inputs(tmp_path, source, monkeypatch):
