@@ -1,4 +1,4 @@
-"""A certificate that its own key has signed, for C2PA manifests of tests."""
+"""Self-signed certificates for the C2PA manifests of tests."""
 
 import datetime
 
@@ -9,7 +9,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
 def write_certificate(folder, *, days=30, curve=None):
-    """Write a certificate and its key into a folder, PEM; it is valid from 30 days ago."""
+    """Write a certificate and its key into a folder as PEM files; return their paths.
+
+    Args:
+      folder: the folder, which is made if it is missing.
+      days: the days from now until the certificate expires; it has been valid for 30 days.
+      curve: the curve of the key, by default P-256.
+    """
     key = ec.generate_private_key(curve or ec.SECP256R1())
     name = x509.Name(
         [

@@ -1,4 +1,4 @@
-"""Films with sound, for tests."""
+"""Films for tests, with sound or marks."""
 
 from fractions import Fraction
 
@@ -19,9 +19,16 @@ def write_film(
     sound_delay=0.0,
     options=None,
 ):
-    """A film of grey noise whose sound is a beep of 50 ms at the start of each half second.
+    """Write a film of grey noise whose sound is a beep of 50 ms at the start of each half second.
 
-    Delays are in seconds; `codec=None` is a film without sound; `options` are the container's.
+    Args:
+      path: the file to write.
+      codec: the sound's encoder; None writes a film without sound.
+      fps: frames a second.
+      seconds: the length of the film.
+      size: the height and width of a frame.
+      video_delay, sound_delay: seconds before the first frame and before the first sound.
+      options: options of the container.
     """
     height, width = size
     rate = 44100
@@ -54,7 +61,7 @@ def write_film(
 
 
 def beeps(path):
-    """When beeps begin, in seconds from the first frame, as a player has it; None without sound."""
+    """Return when beeps start, in seconds from the first frame as played; None without sound."""
     with av.open(str(path)) as container:
         if not container.streams.audio:
             return None
@@ -71,13 +78,13 @@ def beeps(path):
 
 
 def sound_packets(path):
-    """The packets of the sound track, as bytes."""
+    """Return the packets of the sound track as bytes."""
     with av.open(str(path)) as container:
         return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
 
 
 def write_noise(path, marking, *, num_frames=5, sound_from=None):
-    """Write frames of noise, marked as generated."""
+    """Write a film of noise with a marking; return its path."""
     rng = np.random.default_rng(0)
     film_format = FilmFormat(32, 48, fps=25)
     with VideoWriter(path, film_format, sound_from=sound_from, marking=marking) as writer:

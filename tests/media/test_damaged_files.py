@@ -1,6 +1,6 @@
-"""Files cut at 50 random places each: no hang, no crash, each named.
+"""Files cut at 50 random places: reading neither hangs nor crashes, and names the file.
 
-ArrayRecord's are in test_prepare.py.
+test_prepare.py does the same with ArrayRecord files.
 """
 
 import multiprocessing
@@ -16,7 +16,7 @@ from input_pipeline.videos import open_video
 
 SHAPE = (32, 32, 3)
 CUTS = 50
-LIMIT = 60  # seconds for all cuts of a file, which take about 1
+LIMIT = 60  # seconds for all cuts of a file, which usually take 1
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def frames():
 
 @pytest.fixture
 def watched():
-    """Call a function in a process, whose crash or hang fails the test and not the interpreter."""
+    """Call a function in another process, so that a crash or hang fails the test alone."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         yield lambda function, *arguments: pool.apply_async(function, arguments).get(LIMIT)
 
@@ -42,7 +42,7 @@ def write_film(path, frames):
 
 
 def write_index_first(path, frames):
-    """As on the web; where the index comes last, no file that is cut can be opened."""
+    """Write a film with its index first, so that it can be opened after a cut."""
     last = path.with_name(f"last_{path.name}")
     write_film(last, frames)
     options = {"movflags": "faststart"}
@@ -55,7 +55,7 @@ def write_index_first(path, frames):
 
 
 def read_two(video):
-    """The first frame and the last one, or the message."""
+    """Return the first and the last frame of a video, or the message."""
     try:
         return video.frames([0, len(video) - 1])
     except InputError as error:
@@ -63,12 +63,13 @@ def read_two(video):
 
 
 def read_cuts(path, folder):
-    """What reading gives of a file cut anywhere: (opened before the cut?, path, frames or message).
+    """Cut a file anywhere, and read it by a video opened before the cut and by one opened after.
 
-    Each cut is met by one who opens the file after it, and by one who had it open before.
+    Returns:
+      A list of (opened before the cut?, path, frames or message).
     """
     whole = path.read_bytes()
-    found = []
+    results = []
     for number, cut in enumerate(np.random.default_rng(1).integers(0, len(whole), size=CUTS)):
         damaged = folder / f"{number}_{path.name}"
         damaged.write_bytes(whole)
@@ -78,8 +79,8 @@ def read_cuts(path, folder):
             result = read_two(open_video(damaged, SHAPE))
         except InputError as error:
             result = str(error)
-        found += [(False, damaged, result), (True, damaged, read_two(opened_before))]
-    return found
+        results += [(False, damaged, result), (True, damaged, read_two(opened_before))]
+    return results
 
 
 @pytest.mark.parametrize(
@@ -97,21 +98,21 @@ def test_truncated_files_are_named(tmp_path, frames, watched, name, write):
     intact = open_video(path, SHAPE)
     assert len(intact) == len(frames)
     (tmp_path / "cut").mkdir()
-    found = watched(read_cuts, path, tmp_path / "cut")
-    assert len(found) == 2 * CUTS
-    for opened_before, damaged, result in found:
-        if name == "a.png" and opened_before:  # decoded as a whole, and kept
+    results = watched(read_cuts, path, tmp_path / "cut")
+    assert len(results) == 2 * CUTS
+    for opened_before, damaged, result in results:
+        if name == "a.png" and opened_before:  # it was decoded as a whole, and kept
             np.testing.assert_array_equal(result, frames[[0, -1]])
         else:
             assert isinstance(result, str)
             assert result.startswith(f"{damaged}: ")
             assert "\n" not in result
-    if name == "index_first.mp4":  # of which most can still be opened
-        assert sum("cut short" in message for _, _, message in found) > CUTS
+    if name == "index_first.mp4":  # most of them can be opened
+        assert sum("cut short" in message for _, _, message in results) > CUTS
 
 
-def test_a_gif_whose_rest_ends_like_a_whole_one_is_refused(tmp_path, frames):
-    """The trailer is ";", which is also met within frames."""
+def test_a_cut_gif_is_refused_even_if_it_ends_with_a_semicolon(tmp_path, frames):
+    """A GIF ends with ";", which also occurs within frames."""
     write_film(tmp_path / "a.gif", frames)
     whole = (tmp_path / "a.gif").read_bytes()
     cuts = [i for i in range(1, len(whole)) if whole[i - 1 : i] == b";"]

@@ -1,4 +1,4 @@
-"""Videos whose frames do not come at a constant rate keep their times."""
+"""Videos with a variable frame rate keep their times."""
 
 from fractions import Fraction
 
@@ -25,14 +25,14 @@ def write_with_times(path, stamps, tick):
 
 
 @pytest.mark.parametrize("fps", [25, 30000 / 1001, 24000 / 1001, 12.5])
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])  # the latter rounds to milliseconds
-def test_a_constant_rate_is_one(tmp_path, fps, suffix):
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])  # Matroska rounds to milliseconds
+def test_a_constant_rate_needs_no_times(tmp_path, fps, suffix):
     path = tmp_path / f"a{suffix}"
     write_film(path, None, fps=fps)
     assert frame_times(path) is None
 
 
-def test_left_out_frames_are_seen(tmp_path):
+def test_dropped_frames_are_noticed(tmp_path):
     stamps = np.delete(np.arange(60), [20, 21, 22, 40])
     write_with_times(tmp_path / "a.mp4", stamps + 7, Fraction(1, 30))
     np.testing.assert_allclose(frame_times(tmp_path / "a.mp4"), stamps / 30, atol=1e-6)
@@ -50,19 +50,17 @@ def test_frames_are_written_at_their_times(tmp_path, suffix):
     np.testing.assert_allclose(levels, 40 * np.arange(len(times)), atol=2)
 
 
-def test_more_frames_than_times_go_on_at_the_rate(tmp_path):
-    with VideoWriter(
-        tmp_path / "a.mp4", FilmFormat(32, 32, fps=4, times=np.array([0, 0.05, 0.5]))
-    ) as writer:
+def test_frames_after_the_listed_times_follow_at_the_rate(tmp_path):
+    film_format = FilmFormat(32, 32, fps=4, times=np.array([0, 0.05, 0.5]))
+    with VideoWriter(tmp_path / "a.mp4", film_format) as writer:
         for i in range(5):
             writer.write(np.full((32, 32, 3), 40 * i, np.uint8))
     np.testing.assert_allclose(frame_times(tmp_path / "a.mp4"), [0, 0.05, 0.5, 0.75, 1], atol=1e-4)
 
 
-def test_two_frames_of_one_time_are_both_written(tmp_path):
-    with VideoWriter(
-        tmp_path / "a.mp4", FilmFormat(32, 32, fps=4, times=np.array([0, 0.5, 0.5, 2]))
-    ) as writer:
+def test_two_frames_of_the_same_time_are_both_written(tmp_path):
+    film_format = FilmFormat(32, 32, fps=4, times=np.array([0, 0.5, 0.5, 2]))
+    with VideoWriter(tmp_path / "a.mp4", film_format) as writer:
         for i in range(4):
             writer.write(np.full((32, 32, 3), 40 * i, np.uint8))
     np.testing.assert_allclose(frame_times(tmp_path / "a.mp4"), [0, 0.5, 0.5, 2], atol=1e-4)

@@ -1,4 +1,4 @@
-"""Pictures come in as the model wants them, whatever file they are in, and go out unchanged."""
+"""Pictures of all kinds are read as RGB, and written unchanged."""
 
 import struct
 import zlib
@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from fomm_jax.errors import InputError
-from fomm_jax.media.framing import fit_frame
 from fomm_jax.media.pictures import read_picture, write_picture
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -62,27 +61,56 @@ def test_palette_with_transparency_keeps_its_colours(tmp_path):
     np.testing.assert_array_equal(read_picture(tmp_path / "a.png"), expected)
 
 
-def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
+def test_16_bits_are_scaled_not_clipped(tmp_path):
     levels = np.array([[0, 128, 129, 257], [32896, 40000, 65406, 65535]], np.uint16)
     Image.fromarray(levels).save(tmp_path / "a.png")
     expected = [[0, 0, 1, 1], [128, 156, 254, 255]]  # v / 257, by hand
     np.testing.assert_array_equal(read_picture(tmp_path / "a.png")[..., 1], expected)
 
 
-def test_phone_portrait_is_upright(tmp_path):
+def test_a_phones_portrait_is_turned_upright(tmp_path):
     upright = np.zeros((48, 32, 3), np.uint8)
     upright[:24] = 255  # bright above
     exif = Image.Exif()
-    exif[ORIENTATION_TAG] = 6  # to be shown turned clockwise by a quarter
+    exif[ORIENTATION_TAG] = 6  # show it turned clockwise by 90 degrees
     Image.fromarray(np.rot90(upright)).save(tmp_path / "a.jpg", exif=exif)
     read = read_picture(tmp_path / "a.jpg")
     assert read.shape == upright.shape
     assert np.abs(read.astype(int) - upright).mean() < 3
 
 
+def mirror(picture):
+    return picture[:, ::-1]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P"])
+@pytest.mark.parametrize(
+    ("orientation", "store"),  # how a camera stores an upright picture (EXIF 2.3, table 4)
+    [
+        (1, lambda picture: picture),
+        (2, mirror),
+        (3, lambda picture: np.rot90(picture, 2)),
+        (4, lambda picture: np.rot90(mirror(picture), 2)),
+        (5, lambda picture: np.rot90(mirror(picture))),
+        (6, np.rot90),
+        (7, lambda picture: np.rot90(mirror(picture), -1)),
+        (8, lambda picture: np.rot90(picture, -1)),
+    ],
+)
+def test_every_orientation_is_turned_upright(tmp_path, picture, mode, orientation, store):
+    if mode == "P":
+        picture = picture // 255 * 255  # colours of the default palette
+    upright = np.asarray(Image.fromarray(picture).convert(mode).convert("RGB"))
+    exif = Image.Exif()
+    exif[ORIENTATION_TAG] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(store(upright))).convert(mode)
+    stored.save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.png"), upright)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.9])
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
-def test_cut_file_is_refused_by_name(tmp_path, suffix, share, rng):
+def test_a_file_that_is_cut_short_is_refused_by_name(tmp_path, suffix, share, rng):
     path = tmp_path / f"a{suffix}"
     write_picture(path, rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))
     content = path.read_bytes()
@@ -91,7 +119,7 @@ def test_cut_file_is_refused_by_name(tmp_path, suffix, share, rng):
         read_picture(path)
 
 
-def test_what_is_no_picture_is_refused_by_name(tmp_path, picture):
+def test_other_files_are_refused_by_name(tmp_path, picture):
     (tmp_path / "text.png").write_text("text")
     frames = [Image.fromarray(picture), Image.fromarray(255 - picture)]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
@@ -102,16 +130,16 @@ def test_what_is_no_picture_is_refused_by_name(tmp_path, picture):
         read_picture(tmp_path / "moving.gif")
 
 
-def test_long_pictures_are_read_though_pillow_would_refuse_them(tmp_path, picture, monkeypatch):
+def test_pillows_limit_of_pixels_does_not_apply(tmp_path, picture, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 12 * 20 // 2 - 1)
     write_picture(tmp_path / "a.png", picture)
     np.testing.assert_array_equal(read_picture(tmp_path / "a.png"), picture)
-    with pytest.raises(Image.DecompressionBombError):  # others keep their limit
+    with pytest.raises(Image.DecompressionBombError):  # the limit stays for other code
         Image.open(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize(("height", "width"), [(26756, 26755), (256, 2**31 - 1)])
-def test_header_of_a_picture_too_large_for_memory_is_refused(tmp_path, height, width):
+def test_a_picture_too_large_for_memory_is_refused_by_its_header(tmp_path, height, width):
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = [header, b"IDAT" + zlib.compress(b"")]
     content = b"\x89PNG\r\n\x1a\n"
@@ -134,39 +162,12 @@ def test_unwritable_names_are_refused(tmp_path, picture):
         write_picture(tmp_path / "file" / "a.png", picture)
 
 
-def test_failed_write_leaves_the_old_file(tmp_path, picture):
+def test_a_failed_write_leaves_the_old_file(tmp_path, picture):
     write_picture(tmp_path / "a.png", picture)
     with pytest.raises(TypeError):
         write_picture(tmp_path / "a.png", picture.astype(float))
     np.testing.assert_array_equal(read_picture(tmp_path / "a.png"), picture)
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
-
-
-def test_frame_of_the_right_size_is_left_alone(picture):
-    assert fit_frame(picture, 12, 20) is picture
-
-
-def test_frame_is_cropped_about_its_centre():
-    frame = np.zeros((8, 20, 3), np.uint8)
-    frame[:, 6:14] = 200  # the central square
-    np.testing.assert_array_equal(fit_frame(frame, 8, 8), np.full((8, 8, 3), 200))
-    tall = fit_frame(frame.transpose(1, 0, 2), 4, 4)
-    np.testing.assert_array_equal(tall[1:3], np.full((2, 4, 3), 200))
-    np.testing.assert_array_equal(tall, tall[::-1])
-    assert tall[0].min() > 150  # it sees a little of what lies beyond, in anti-aliasing
-
-
-def test_reduction_averages_in_place_of_picking():
-    checks = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)
-    reduced = fit_frame(np.stack([checks] * 3, axis=-1), 16, 16)
-    assert np.abs(reduced.astype(int) - 127).max() <= 3
-
-
-def test_enlargement_keeps_the_centre_of_a_ramp():
-    ramp = np.tile((np.arange(16) * 10).astype(np.uint8)[None, :, None], (16, 1, 3))
-    enlarged = fit_frame(ramp, 32, 32)[0, :, 0]
-    expected = np.clip((np.arange(32) + 0.5) / 2 - 0.5, 0, 15) * 10  # pixel centres
-    assert np.abs(enlarged - expected).max() <= 1
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/data")

@@ -1,4 +1,4 @@
-"""Sound comes along: the same bits where they can be, at the same moment always."""
+"""Sound is copied, bit for bit if the format permits, and stays in time."""
 
 import av
 import numpy as np
@@ -11,9 +11,8 @@ from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 
 
 def with_sound_of(driving, output, num_frames=50, fps=25, times=None):
-    with VideoWriter(
-        output, FilmFormat(16, 16, fps=fps, times=times), sound_from=driving
-    ) as writer:
+    film_format = FilmFormat(16, 16, fps=fps, times=times)
+    with VideoWriter(output, film_format, sound_from=driving) as writer:
         for i in range(num_frames):
             writer.write(np.full((16, 16, 3), i % 200, np.uint8))
     return output
@@ -42,7 +41,7 @@ def test_beeps_stay_where_they_are(tmp_path, name, codec, name_after):
         assert sound_packets(output) == sound_packets(driving)
 
 
-def test_sound_that_begins_later_or_earlier_stays_in_place(tmp_path):
+def test_sound_that_starts_later_or_earlier_stays_in_time(tmp_path):
     for name, delays in {
         "late.mp4": {"sound_delay": 0.2},
         "early.mkv": {"video_delay": 0.2},
@@ -52,9 +51,9 @@ def test_sound_that_begins_later_or_earlier_stays_in_place(tmp_path):
         output = with_sound_of(tmp_path / name, tmp_path / "out.mp4")
         late = "late" in name
         expected = np.arange(4) / 2 + (0.2 if late else -0.2)
-        found = beeps(output)
-        np.testing.assert_allclose(found, expected[expected >= 0][: len(found)], atol=0.03)
-        assert len(found) == (4 if late else 3)
+        heard = beeps(output)
+        np.testing.assert_allclose(heard, expected[expected >= 0][: len(heard)], atol=0.03)
+        assert len(heard) == (4 if late else 3)
 
 
 def test_sound_ends_with_the_frames(tmp_path):
@@ -66,7 +65,7 @@ def test_sound_ends_with_the_frames(tmp_path):
             assert container.duration / 1e6 == pytest.approx(num_frames / 25, abs=0.025)
 
 
-def test_a_film_without_sound_gives_one_without(tmp_path):
+def test_a_film_without_sound_gives_a_film_without_sound(tmp_path):
     write_film(tmp_path / "a.mp4", codec=None)
     assert not has_sound(tmp_path / "a.mp4")
     assert beeps(with_sound_of(tmp_path / "a.mp4", tmp_path / "out.mp4")) is None
@@ -74,17 +73,17 @@ def test_a_film_without_sound_gives_one_without(tmp_path):
     assert has_sound(tmp_path / "b.mp4")
 
 
-def test_damaged_sound_ends_where_the_damage_is(tmp_path):
+def test_damaged_sound_ends_at_the_damage(tmp_path):
     write_film(tmp_path / "a.mkv", "libmp3lame")
     whole = (tmp_path / "a.mkv").read_bytes()
     (tmp_path / "a.mkv").write_bytes(whole[: 6 * len(whole) // 10])
     output = with_sound_of(tmp_path / "a.mkv", tmp_path / "out.mp4")
-    found = beeps(output)
-    assert 1 <= len(found) < 4
-    np.testing.assert_allclose(found, np.arange(len(found)) / 2, atol=0.03)
+    heard = beeps(output)
+    assert 1 <= len(heard) < 4
+    np.testing.assert_allclose(heard, np.arange(len(heard)) / 2, atol=0.03)
 
 
-def test_what_cannot_hold_sound_is_refused(tmp_path):
+def test_outputs_and_inputs_that_cannot_have_sound_are_refused(tmp_path):
     write_film(tmp_path / "a.mp4")
     with pytest.raises(InputError, match=r"out\.gif: a GIF cannot hold sound, expected .*\.mp4"):
         with_sound_of(tmp_path / "a.mp4", tmp_path / "out.gif")

@@ -1,4 +1,4 @@
-"""Frames that are written come back: number, order, rate, colours; and never half a file."""
+"""Films keep the number, order, rate and colours of their frames, and are never half written."""
 
 import subprocess
 
@@ -37,7 +37,7 @@ def test_frames_come_back_in_order(tmp_path, suffix, num_frames):
 @pytest.mark.parametrize(
     ("suffix", "fps"), [(".mp4", 25), (".mp4", 30000 / 1001), (".mp4", 12.5), (".gif", 25)]
 )
-def test_rate_is_kept(tmp_path, suffix, fps):
+def test_the_rate_is_kept(tmp_path, suffix, fps):
     write(tmp_path / f"a{suffix}", steps(10), fps)
     assert probe_video(tmp_path / f"a{suffix}").fps == pytest.approx(fps, rel=1e-6)
 
@@ -82,7 +82,7 @@ def test_colours_come_back(tmp_path, suffix, colour):
 
 
 def test_other_players_see_the_same_colours(tmp_path):
-    """The tags agree with the conversion, and the pixel format is the one that browsers play."""
+    """The tags agree with the conversion, and the pixel format is one that browsers play."""
     colour = (30, 200, 60)  # BT.601 read as BT.709 would move it by more than 10 levels
     write(tmp_path / "a.mp4", [np.full((32, 32, 3), colour, np.uint8)] * 3)
     program = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(tmp_path / "a.mp4")]
@@ -118,7 +118,7 @@ def test_detail_survives(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".mp4", ".gif"])
 @pytest.mark.parametrize("num_written", [0, 30])
-def test_exception_leaves_nothing(tmp_path, suffix, num_written):
+def test_an_exception_leaves_no_file(tmp_path, suffix, num_written):
     path = tmp_path / f"a{suffix}"
 
     def write_until_interrupted():
@@ -132,7 +132,7 @@ def test_exception_leaves_nothing(tmp_path, suffix, num_written):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_older_file_stays_until_the_new_one_is_complete(tmp_path):
+def test_the_old_file_stays_until_the_new_one_is_complete(tmp_path):
     path = tmp_path / "a.mp4"
     write(path, steps(3))
     with VideoWriter(path, FilmFormat(32, 48, fps=25)) as writer:
@@ -169,11 +169,10 @@ def test_wrong_use_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("every", [1, 4])
-def test_key_frames_are_where_they_were_asked_for(tmp_path, every):
+def test_key_frames_have_the_distance_asked_for(tmp_path, every):
     frames = np.random.default_rng(0).integers(0, 256, size=(11, 32, 32, 3), dtype=np.uint8)
-    with VideoWriter(
-        tmp_path / "a.mp4", FilmFormat(32, 32, fps=25, keyframe_every=every)
-    ) as writer:
+    film_format = FilmFormat(32, 32, fps=25, keyframe_every=every)
+    with VideoWriter(tmp_path / "a.mp4", film_format) as writer:
         for frame in frames:
             writer.write(frame)
     with av.open(str(tmp_path / "a.mp4")) as container:

@@ -1,0 +1,113 @@
+"""Damage in videos is reported, after all frames that come before it."""
+
+import re
+
+import av
+import numpy as np
+import pytest
+from clips import noisy_frame, write_clip
+
+from fomm_jax.errors import InputError
+from fomm_jax.media.video_reader import count_frames, iterate_frames, probe_video, read_frames
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+
+
+def packets_of(path):
+    with av.open(str(path)) as container:
+        return [(p.pos, p.pos + p.size) for p in container.demux(video=0) if p.size]
+
+
+def frames_before_error(path):
+    """Return the frames before the damage, and the message after them."""
+    frames = []
+    with pytest.raises(InputError) as caught:
+        frames.extend(iterate_frames(path))
+    return frames, str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.9])
+@pytest.mark.parametrize("name", ["a.mp4", "a.avi"])
+def test_a_missing_end_is_reported_after_the_intact_frames(tmp_path, name, share):
+    options = {"faststart": True, "bf": "0"} if name == "a.mp4" else {"codec": "mpeg4"}
+    path = write_clip(tmp_path / name, **options)
+    whole = list(iterate_frames(path))
+    content = path.read_bytes()
+    cut = int(share * len(content))
+    intact = sum(end <= cut for _, end in packets_of(path))
+    path.write_bytes(content[:cut])
+    frames, message = frames_before_error(path)
+    np.testing.assert_array_equal(frames, whole[:intact])
+    assert re.fullmatch(rf".*{name}: is (damaged|cut short) after frame {intact}", message)
+    with pytest.raises(InputError, match=rf"{name}: is (damaged|cut)"):
+        count_frames(path)
+    with pytest.raises(InputError, match=rf"{name}: is (damaged|cut)"):
+        read_frames(path, [intact, 0])
+
+
+def test_a_cut_between_packets_is_reported(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", faststart=True)
+    path.write_bytes(path.read_bytes()[: packets_of(path)[20][0]])
+    frames, message = frames_before_error(path)
+    assert message == f"{path}: is cut short after frame {len(frames)}"
+    assert len(frames) == 20
+    with pytest.raises(InputError, match=r"a\.mp4: is cut short"):
+        count_frames(path)
+
+
+def test_damage_in_the_middle_is_reported(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", bf="0")
+    whole = list(iterate_frames(path))
+    content = bytearray(path.read_bytes())
+    start = packets_of(path)[20][0]
+    content[start : start + 8] = b"\xff" * 8  # an impossible length
+    path.write_bytes(content)
+    frames, message = frames_before_error(path)
+    assert message == f"{path}: is damaged after frame 20"
+    np.testing.assert_array_equal(frames, whole[:20])
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("one_group.mp4", {"g": "250"}),
+        ("a.mkv", {"g": "8"}),
+        ("old.avi", {"codec": "mpeg4", "bf": "2"}),
+    ],
+)
+def test_bytes_changed_anywhere_give_frames_or_a_message(tmp_path, name, options):
+    path = write_clip(tmp_path / name, **options)
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    messages = []
+    for _ in range(150):
+        content = bytearray(whole)
+        for start in rng.integers(len(content), size=3):
+            content[start : start + 8] = rng.bytes(8)
+        path.write_bytes(content)
+        try:
+            assert len(list(iterate_frames(path))) > 0
+        except InputError as error:
+            messages.append(str(error))
+    assert messages
+    assert all(message.startswith(f"{path}: ") for message in messages)
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.01, 0.5, 0.99])
+@pytest.mark.parametrize("name", ["a.mp4", "a.gif"])
+def test_every_cut_gives_frames_or_a_message(tmp_path, name, share):
+    path = tmp_path / name
+    with VideoWriter(path, FilmFormat(48, 64, fps=25)) as writer:
+        for i in range(10):
+            writer.write(noisy_frame(i))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    for read in (
+        lambda: len(list(iterate_frames(path))),
+        lambda: count_frames(path),
+        lambda: len(read_frames(path, [0])),
+        lambda: probe_video(path).width == 64,
+    ):
+        try:
+            answer = read()
+        except InputError as error:
+            answer = name in str(error)
+        assert 0 < answer <= 10
