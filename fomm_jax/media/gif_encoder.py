@@ -30,7 +30,8 @@ _DELAY = struct.Struct("<4sHxx")  # beginning, ticks
 _DELAY_START = b"\x21\xf9\x04\x04"  # the frame stays until the next one is drawn over it
 _IMAGE = struct.Struct("<9sB")  # separator, place and size; flags of the table
 
-# The flags of a table say that it is there, and how long it is.
+# The flags say whether there is a table. The number n in their lowest bits stands for a table of
+# 2^(n + 1) colours.
 _HAS_TABLE, _TABLE_SIZE = 0x80, 0x07
 
 
@@ -78,22 +79,17 @@ class GifEncoder:
         end = max(round(_TICKS * self._format.time_of(self._num_frames)), self._start + 1)
         delay = min(end - self._start, _MAX_DELAY)
         self._start = end
-        colours, place, pixels = _encode(frame)
-        table_size = (len(colours) // 3).bit_length() - 2  # of 2^(n + 1) colours
-        self._file.write(_DELAY.pack(_DELAY_START, delay))
-        self._file.write(_IMAGE.pack(place, _HAS_TABLE | table_size) + colours + pixels)
+        self._file.write(_DELAY.pack(_DELAY_START, delay) + _encode_image(frame))
 
 
-def _encode(frame: np.ndarray) -> tuple[bytes, bytes, bytes]:
-    """Encode a frame with 256 colours chosen for it.
-
-    Returns:
-      Its table of colours, the place of its image, and the compressed pixels.
-    """
+def _encode_image(frame: np.ndarray) -> bytes:
+    """Encode a frame as an image block with its own table of 256 colours, chosen for this frame."""
     gif = iio.imwrite(
         "<bytes>", frame, plugin="pillow", extension=".gif", is_batch=False, interlace=False
     )
+    # In a GIF of one frame the table precedes the block; here it becomes a part of the block.
     *_, flags = _SCREEN.unpack_from(gif)
-    image = _SCREEN.size + (3 << (flags & _TABLE_SIZE) + 1)
-    place, _ = _IMAGE.unpack_from(gif, image)
-    return gif[_SCREEN.size : image], place, gif[image + _IMAGE.size : -1]
+    start = _SCREEN.size + 3 * 2 ** ((flags & _TABLE_SIZE) + 1)
+    place, _ = _IMAGE.unpack_from(gif, start)
+    image = _IMAGE.pack(place, _HAS_TABLE | flags & _TABLE_SIZE)
+    return image + gif[_SCREEN.size : start] + gif[start + _IMAGE.size : -1]
