@@ -16,16 +16,17 @@ from benchmarks.measure import Step, measure
 from fomm_jax.animation.animator import Animator
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import one_line_errors
-from fomm_jax.models.networks import Networks, abstract_networks
+from fomm_jax.models.build import abstract_model, build_model
+from fomm_jax.models.motion_model import MotionModel
 
 
-def random_networks(config: Config) -> Networks:
-    """Networks that nobody has trained."""
+def random_model(config: Config) -> MotionModel:
+    """Build a model that nobody has trained."""
 
     def initialise() -> nnx.State:
-        return nnx.state(Networks(config.model, config.compat, rngs=nnx.Rngs(0)))
+        return nnx.state(build_model(config, rngs=nnx.Rngs(0)))
 
-    return nnx.merge(nnx.graphdef(abstract_networks(config)), jax.jit(initialise)())
+    return nnx.merge(nnx.graphdef(abstract_model(config)), jax.jit(initialise)())
 
 
 def random_frames(config: Config, batch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -37,7 +38,7 @@ def random_frames(config: Config, batch: int) -> tuple[np.ndarray, np.ndarray]:
 
 def our_step(config: Config, source: np.ndarray, driving: np.ndarray) -> Step:
     """The next frames of a video without end."""
-    animator = Animator(random_networks(config), config, batch_size=len(driving))
+    animator = Animator(random_model(config), config, batch_size=len(driving))
     animated = animator.animate(source, itertools.cycle(driving))
 
     def step() -> None:

@@ -1,12 +1,11 @@
-"""Times 3x3 convolutions by XLA and as `fomm_jax.ops.convolution` chooses, on a CPU.
+"""Times 3×3 convolutions by XLA and by the forms for one CPU.
 
     python -m benchmarks.convolutions
 
-Two pictures of random numbers; milliseconds are the median of ten, of forward, the gradient of the
-picture and that of the kernel. Prints a table in Markdown.
+It prints a table in Markdown: milliseconds, the median of ten, for the convolution of two pictures
+of random numbers, for its gradient with respect to the pictures, and for that of the kernel.
 """
 
-import contextlib
 import statistics
 from typing import NamedTuple
 
@@ -16,20 +15,21 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from benchmarks.measure import timed
-from fomm_jax.ops.convolution import convolve, convolve_doubled, portable
+from fomm_jax.ops.convolution import ANY_DEVICE, ONE_CPU, Convolutions
 
 PICTURES = 2
 REPEATS = 10
+PARTS = ("forward", "picture", "kernel")  # the convolution and its two gradients
 PADDING = ((1, 1), (1, 1))
 
 
 class Shape(NamedTuple):
-    """Of a convolution in the model of `configs/vox_256.py`, or in VGG19 on its pictures."""
+    """The shape of a convolution in `configs/vox_256.py`, or in VGG19 on its pictures."""
 
-    side: int  # pixels of the picture
+    side: int  # height and width of the pictures in pixels
     channels: int
     features: int
-    doubled: bool = False  # before the convolution every pixel is repeated twice, both ways
+    doubled: bool = False  # every pixel is repeated twice in both directions first
 
 
 SHAPES = (
@@ -46,50 +46,48 @@ SHAPES = (
 )
 
 
-def milliseconds(shape: Shape, by_xla: bool) -> list[float]:
-    """Of the convolution, and of its gradients for picture and kernel."""
+def milliseconds(shape: Shape, convolutions: Convolutions) -> list[float]:
+    """Time a convolution, and its gradients for picture and kernel."""
     random = np.random.default_rng(0)
     x = random.random((PICTURES, shape.side, shape.side, shape.channels), np.float32)
     kernel = random.random((3, 3, shape.channels, shape.features), np.float32)
+    convolve = convolutions.doubled if shape.doubled else convolutions.plain
 
     def forward(x: ArrayLike, kernel: ArrayLike) -> jax.Array:
-        x, kernel = jnp.asarray(x), jnp.asarray(kernel)
-        if shape.doubled:
-            return convolve_doubled(x, kernel, (1, 1), PADDING)
-        return convolve(x, kernel, PADDING)
+        return convolve(jnp.asarray(x), jnp.asarray(kernel), PADDING)
 
-    def of_picture(x: ArrayLike, kernel: ArrayLike, gradient: ArrayLike) -> jax.Array:
+    def picture_gradient(x: ArrayLike, kernel: ArrayLike, gradient: ArrayLike) -> jax.Array:
         return jax.vjp(lambda x: forward(x, kernel), x)[1](gradient)[0]
 
-    def of_kernel(x: ArrayLike, kernel: ArrayLike, gradient: ArrayLike) -> jax.Array:
+    def kernel_gradient(x: ArrayLike, kernel: ArrayLike, gradient: ArrayLike) -> jax.Array:
         return jax.vjp(lambda kernel: forward(x, kernel), kernel)[1](gradient)[0]
 
-    found = []
-    with portable() if by_xla else contextlib.nullcontext():
-        gradient = jax.jit(forward)(x, kernel)
-        for function, arguments in (
-            (forward, (x, kernel)),
-            (of_picture, (x, kernel, gradient)),
-            (of_kernel, (x, kernel, gradient)),
-        ):
-            compiled = jax.jit(function).lower(*arguments).compile()
-            placed = jax.device_put(arguments)
+    times = []
+    gradient = jax.jit(forward)(x, kernel)
+    for function, arguments in (
+        (forward, (x, kernel)),
+        (picture_gradient, (x, kernel, gradient)),
+        (kernel_gradient, (x, kernel, gradient)),
+    ):
+        compiled = jax.jit(function).lower(*arguments).compile()
+        placed = jax.device_put(arguments)
 
-            def step(compiled: jax.stages.Compiled = compiled, placed: tuple = placed) -> None:
-                jax.block_until_ready(compiled(*placed))
+        def step(compiled: jax.stages.Compiled = compiled, placed: tuple = placed) -> None:
+            jax.block_until_ready(compiled(*placed))
 
-            step()
-            found.append(1000 * statistics.median(timed(step) for _ in range(REPEATS)))
-    return found
+        step()
+        times.append(1000 * statistics.median(timed(step) for _ in range(REPEATS)))
+    return times
 
 
 def main() -> None:
-    """The command line; see the head of this file."""
-    print("| 3x3 convolution | forward: XLA | here | picture: XLA | here | kernel: XLA | here |")
+    """Run the command line."""
+    columns = [f"{part}: {form}" for part in PARTS for form in ("XLA", "CPU")]
+    print(f"| 3x3 convolution | {' | '.join(columns)} |")
     print("|" + " --- |" * 7)
     for shape in SHAPES:
         name = f"{'doubled from ' if shape.doubled else ''}{shape.side}x{shape.side},"
-        both = milliseconds(shape, by_xla=True), milliseconds(shape, by_xla=False)
+        both = milliseconds(shape, ANY_DEVICE), milliseconds(shape, ONE_CPU)
         times = [f"{time:.0f}" for pair in zip(*both, strict=True) for time in pair]
         print(f"| {name} {shape.channels} to {shape.features} | {' | '.join(times)} |", flush=True)
 

@@ -14,7 +14,7 @@ from benchmarks.measure import Step, measure
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import one_line_errors
 from fomm_jax.training import sharding
-from fomm_jax.training.loop import compiled_for
+from fomm_jax.training.program import make_program
 from fomm_jax.types import Batch
 from fomm_jax.weights.train_state import make_optimizers
 from fomm_jax.weights.vgg import load_vgg
@@ -31,8 +31,8 @@ def our_step(config: Config, pairs: Batch) -> Step:
     """Return the step that `train` runs."""
     mesh = sharding.make_mesh(config.train.fsdp)
     sharding.check_batch_size(len(pairs.source), mesh, config.train.accumulate)
-    initialise, train_step = compiled_for(
-        mesh, config, make_optimizers(config.train, steps_per_epoch=1000)
+    initialise, train_step = make_program(
+        mesh, config, make_optimizers(config, steps_per_epoch=1000)
     )
     key, vgg = jax.device_put(
         (jax.random.key(0), load_vgg(config.perceptual)), sharding.replicated(mesh)

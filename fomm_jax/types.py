@@ -1,4 +1,4 @@
-"""What travels between the parts of the model, with shapes and ranges.
+"""The vocabulary that all parts of the project share: batches, motion fields, videos.
 
 Letters for dimensions: b batch, k keypoints, h height, w width, c channels, t frames.
 Pictures are NHWC, float in [0, 1] inside the model and uint8 outside it. Coordinates are in
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import jax
 import numpy as np
+from jaxtyping import Float, UInt8
 
 Array = jax.Array | np.ndarray  # on the device or on the host
 Curves = dict[str, dict[int, float]]  # {name: {step: value}}, such as the losses of a run
@@ -20,76 +21,59 @@ Curves = dict[str, dict[int, float]]  # {name: {step: value}}, such as the losse
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """Pairs of frames of one video each, as the host sends them to the device."""
+    """Pairs of frames, each from one video, as the host sends them to the device."""
 
-    source: Array  # (b, h, w, c) uint8
-    driving: Array  # (b, h, w, c) uint8, as late in the video as `source` or later
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Keypoints:
-    """Keypoints of frames, with the local affine transformation from the reference frame."""
-
-    value: jax.Array  # (b, k, 2) in (x, y) order on [-1, 1]
-    jacobian: jax.Array | None = None  # (b, k, 2, 2); None in the zero-order model
-
-
-@dataclasses.dataclass(frozen=True)
-class FrameKeypoints:
-    """The same of one frame, on the host."""
-
-    value: np.ndarray  # (k, 2)
-    jacobian: np.ndarray | None = None  # (k, 2, 2)
+    source: UInt8[Array, "b h w c"]
+    driving: UInt8[Array, "b h w c"]  # as late in the video as `source`, or later
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class DenseMotion:
-    """The motion field from the driving frame to the source, at the dense motion network's size."""
+    """The motion field from driving frames to sources, at the dense motion network's size."""
 
-    # (b, k+1, h, w, c) the source warped by each motion; background first
-    sparse_deformed: jax.Array
-    # (b, h, w, k+1) the share of each motion, sums to 1 over the last axis
-    mask: jax.Array
-    # (b, h, w, 2) where in the source each pixel is found, (x, y) on [-1, 1]
-    deformation: jax.Array
-    # (b, h, w, 1) in [0, 1]: 1 is visible in the source, 0 is not; None where not estimated
-    occlusion_map: jax.Array | None
+    # The source warped by each motion; background first.
+    sparse_deformed: Float[jax.Array, "b motions h w c"]
+    # The share of each motion; it sums to 1 over the last axis.
+    mask: Float[jax.Array, "b h w motions"]
+    # Where in the source each pixel comes from, (x, y) on [-1, 1].
+    deformation: Float[jax.Array, "b h w 2"]
+    # In [0, 1]: 1 is visible in the source, 0 is not. None if it is not estimated.
+    occlusion_map: Float[jax.Array, "b h w 1"] | None
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class GeneratorOutput:
-    """The generated frame and how it came about."""
+    """Generated frames and how they came about."""
 
-    prediction: jax.Array  # (b, h, w, c) in [0, 1]
-    deformed: jax.Array  # (b, h, w, c) the source picture warped by the dense motion alone
+    prediction: Float[jax.Array, "b h w c"]  # in [0, 1]
+    deformed: Float[jax.Array, "b h w c"]  # the sources warped by the dense motion alone
     dense_motion: DenseMotion
 
 
 class Batches(Protocol):
-    """Endless batches of training, with a position that can be saved."""
+    """Endless batches for training, with a position that can be saved."""
 
     def __next__(self) -> Batch:
         """Read the next batch."""
         ...
 
     def get_state(self) -> dict[str, Any]:
-        """Tell the position, as JSON can hold it."""
+        """Return the position in a form that JSON can hold."""
         ...
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go to a position that `get_state` told."""
+        """Go to a position that `get_state` returned."""
         ...
 
 
 class Video(Protocol):
-    """What reconstruction and animation need of a video on disk."""
+    """A video on disk, as reconstruction and animation read it."""
 
-    name: str  # by which outputs are called
-    fps: float  # frames a second
+    name: str  # outputs are named after it
+    fps: float  # frames per second
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Yield the frames in order, (h, w, c) uint8, decoded as they are asked for."""
+        """Yield the frames in order, (h, w, c) uint8, each decoded when it is asked for."""
         ...

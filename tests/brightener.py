@@ -1,19 +1,19 @@
 """A stand-in for `Animator` that computes something simple, and short ways to use it."""
 
 import io
+import types
 
 import numpy as np
 
-from fomm_jax.animation.motion_transfer import EncodedSource
 from fomm_jax.config.schema import Config, DatasetConfig
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.video_reader import iterate_frames
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.models.keypoints import Keypoints
 from fomm_jax.rendering.animate_files import animate_files
 from fomm_jax.rendering.job import AnimationJob, Pipes
 from fomm_jax.rendering.options import AnimationOptions
-from fomm_jax.types import FrameKeypoints, Keypoints
 
 SIZE = 16  # height and width of the model's frame
 DEFAULT = AnimationOptions()
@@ -34,13 +34,19 @@ class Brightener:
 
     def encode(self, picture):
         (keypoints,) = self.detect([picture])
-        return EncodedSource(picture, Keypoints(keypoints.value[None]), None)
+        return types.SimpleNamespace(frame=picture, points=keypoints.value[None])
 
     def detect(self, frames):
         for frame in frames:
             self.num_detected += 1
             moved = np.float32(frame.mean() / 255)
-            yield FrameKeypoints(np.array([[0, 0], [0, 1], [1 + moved, 0]], np.float32))
+            yield Keypoints(np.array([[0, 0], [0, 1], [1 + moved, 0]], np.float32))
+
+    def points(self, keypoints):
+        return keypoints.value
+
+    def frames_of(self, motion):
+        return [Keypoints(value) for value in motion.arrays["value"]]
 
     def check_motion(self, motion):
         if motion.model != self.fingerprint:

@@ -1,80 +1,65 @@
-"""Animation: a source picture in place of the one who moves in a video.
+"""Animation: a source picture in place of the person who moves in a video.
 
-The way of the data: frames → keypoints (`Animator.detect`) → what they moved, added to those of the
-source → the picture of each (`Animator.animate_keypoints`). All of it is lazy and goes in batches
-of one size, so that one compilation serves videos of any length and memory does not grow with it.
-Several sources may share the keypoints of a video, and several videos an encoded source.
+The way of the data: frames → motion (`Animator.detect`) → its change, transferred to the source →
+painted pictures (`Animator.animate_keypoints`). All of it is lazy and goes in batches of one size,
+so that one compilation serves videos of any length and memory does not grow with the video.
+Several sources may share the motion of a video, and several videos an encoded source.
 """
 
-import dataclasses
-import importlib.resources
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, Self, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Literal, Self
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
+from fomm_jax.animation.batching import batches_of, checked_frames, fill_batch
 from fomm_jax.animation.best_frame import FaceWatcher, choose_frame
-from fomm_jax.animation.compiled_model import CompiledModel, l1, normalize
-from fomm_jax.animation.export import animation, write_onnx, write_stablehlo
+from fomm_jax.animation.compiled_model import CompiledModel, EncodedSource
+from fomm_jax.animation.export import make_animation, write_onnx, write_stablehlo
+from fomm_jax.animation.frame_motion import FrameMotion, join_frames, split_frames
 from fomm_jax.animation.motion import Motion
-from fomm_jax.animation.motion_transfer import EncodedSource, movement_scale
-from fomm_jax.animation.smoothing import OneEuro, smooth_keypoints
+from fomm_jax.animation.painting import paint_batches
+from fomm_jax.animation.pixels import AnimatedFrame, mean_distance
+from fomm_jax.animation.smoothing import OneEuro, smooth_motion
 from fomm_jax.config.schema import Config, NormalizationConfig
 from fomm_jax.config.validation import check_frame_size
 from fomm_jax.errors import InputError, naming
-from fomm_jax.models.networks import Networks, abstract_networks
-from fomm_jax.types import FrameKeypoints, Keypoints
-from fomm_jax.weights.load import load_config, load_pretrained
+from fomm_jax.models.motion_model import MotionModel
+from fomm_jax.weights.load import demo_weights, load_config, load_pretrained
 from fomm_jax.weights.npz import save_weights
-
-T = TypeVar("T")
-
-
-@dataclasses.dataclass(frozen=True)
-class AnimatedFrame:
-    """One frame of an animation beside the one that drives it, on the host."""
-
-    driving: np.ndarray  # (h, w, c) uint8
-    prediction: np.ndarray  # (h, w, c) uint8, truncated as the original's PNGs are
-    driving_keypoints: np.ndarray  # (k, 2) in (x, y) order on [-1, 1]
-    l1: float  # mean |prediction - driving| on [0, 1], before the truncation
 
 
 class Animator:
     """A trained model that animates pictures.
 
-    Pictures and frames are (h, w, 3) uint8. Height and width may be any that the networks can
-    halve, and are best those of `config.dataset.frame_shape`, which the model was trained with;
-    `framing.fit_frame` brings a picture to them. Each size is compiled once, when it is first
-    met.
-
-    Methods may be called from several threads. What they return are iterators for one thread each,
-    which work when they are asked for a frame.
+    Pictures and frames are (h, w, 3) uint8, best of the size `config.dataset.frame_shape` that the
+    model was trained with (`framing.fit_frame` resizes to it), else of any size that the networks
+    can halve. Each size is compiled when it first appears. Methods may be called from several
+    threads. Their iterators are for one thread each, and work when they are asked for a frame.
 
     Attributes:
-      config: of the model; `config.animate.normalization` is how motion is carried over where a
-        call does not say it.
-      batch_size: frames a call of the networks.
+      config: the configuration of the model; its `animate.normalization` is the mode of motion
+        transfer for calls that name none.
+      batch_size: frames per call of the networks.
     """
 
-    def __init__(self, networks: Networks, config: Config, *, batch_size: int | None = None):
-        """Animate with trained networks.
+    def __init__(self, model: MotionModel, config: Config, *, batch_size: int | None = None):
+        """Animate with a trained model, whose discriminator is not needed.
 
         Args:
-          networks: trained; the discriminator is not kept.
-          config: theirs.
-          batch_size: frames that are read, animated and given out together. More are faster on an
-            accelerator; 1 gives each frame as soon as it comes. Default: the config's.
+          model: the trained model.
+          config: the configuration of the model.
+          batch_size: frames that are animated together, by default the config's. More are faster
+            on an accelerator; 1 returns each frame as soon as it comes.
         """
         self.config = config
         self.batch_size = config.animate.batch_size if batch_size is None else batch_size
         if self.batch_size < 1:
             raise InputError(f"batch_size: expected at least 1, got {batch_size}")
-        self._model = CompiledModel(networks)
+        self._model = CompiledModel(model, config)
 
     @classmethod
     def from_checkpoint(
@@ -87,15 +72,13 @@ class Animator:
         """Animate with the networks of a checkpoint.
 
         Args:
-          path: a workdir, a folder of checkpoints, of which the newest is taken, one checkpoint,
+          path: a workdir or a folder of checkpoints, of which the newest is taken, one checkpoint,
             weights that `save` wrote (.npz), or a file of the original (.pth.tar).
-          config: of the model. It is needed with files of the original, and with checkpoints from
-            before they carried it.
+          config: the configuration of the model; files without one need it, as the original's do.
           batch_size: as in `Animator`.
 
         Raises:
-          InputError: there is no checkpoint, it is damaged or of another architecture, or its
-            configuration is needed.
+          InputError: the checkpoint is missing, damaged or of another architecture.
         """
         config = config or load_config(path)
         return cls(load_pretrained(path, config), config, batch_size=batch_size)
@@ -107,10 +90,7 @@ class Animator:
         Raises:
           InputError: this installation lacks it.
         """
-        weights = importlib.resources.files("fomm_jax") / "demo_model" / "weights.npz"
-        if not weights.is_file():
-            raise InputError(f"{weights}: the demo model is not there; expected it in the package")
-        with importlib.resources.as_file(weights) as path:
+        with demo_weights() as path:
             return cls.from_checkpoint(path, batch_size=batch_size)
 
     def animate(
@@ -128,117 +108,107 @@ class Animator:
           source: a picture, or one that was encoded before.
           driving: frames of one size, which need not be the source's; or a motion that was
             recorded with this model.
-          normalization: how motion is carried over.
-          best_frame: the driving frame that relative motion starts from: its number, or that whose
-            keypoints ("auto") or facial landmarks ("face", which needs fomm_jax[evaluation]) have
-            the shape most like the source's. With it the keypoints of all frames are found, and
-            kept, before the first picture comes. Default: the first, or the motion's own.
-          smooth: how the driving keypoints are smoothed over time.
+          normalization: the mode of motion transfer.
+          best_frame: the driving frame that relative motion starts from: its number, or the frame
+            whose keypoints ("auto") or facial landmarks ("face", with fomm_jax[evaluation]) have
+            the shape most like the source's. It is chosen among all frames before the first
+            picture comes. Default: the first, or the motion's own.
+          smooth: how the driving motion is smoothed over time.
 
         Yields:
           For each driving frame the source in its place, (h, w, 3) uint8 of the source's size.
 
         Raises:
-          InputError: a picture is of another form, the motion is another model's, `best_frame`
-            cannot be found, or as `animate_keypoints`.
+          InputError: a picture has another form, the motion is another model's, there is no
+            `best_frame`, or an error of `animate_keypoints`.
         """
         faces = FaceWatcher() if best_frame == "face" else None
-        keypoints: Iterable[FrameKeypoints]
+        frames: Iterable[FrameMotion]
         if not isinstance(driving, Motion):
-            keypoints = self.detect(faces.watch(driving) if faces else driving)
+            frames = self.detect(faces.watch(driving) if faces else driving)
         elif faces:
             raise InputError("best_frame: face expects driving frames, and a motion has none")
         else:
-            self.check_motion(driving)
-            keypoints = driving
+            frames = self.frames_of(driving)
             best_frame = driving.initial if best_frame is None else best_frame
         if smooth:
-            keypoints = smooth_keypoints(keypoints, smooth)
+            frames = smooth_motion(frames, smooth)
         encoded = source if isinstance(source, EncodedSource) else self.encode(source)
         initial = None
         if best_frame is not None:
-            keypoints = list(keypoints)
+            frames = list(frames)
+            if not frames:
+                return
             if faces:
-                best_frame = faces.best_frame(_to_picture(encoded.frame))
-            initial = choose_frame(best_frame, keypoints, encoded.keypoints)
+                best_frame = faces.best_frame(encoded.picture())
+            points = [self.points(frame) for frame in frames]
+            initial = frames[choose_frame(best_frame, points, np.asarray(encoded.points[0]))]
         yield from self.animate_keypoints(
-            encoded, keypoints, initial=initial, normalization=normalization
+            encoded, frames, initial=initial, normalization=normalization
         )
 
     def record(self, frames: Iterable[np.ndarray], *, fps: float) -> Motion:
-        """Keep the motion of a video, `fps` frames a second, for `animate`.
+        """Record the motion of a video with `fps` frames per second, for `animate`.
 
         Raises:
-          InputError: there is no frame, or one is of another form.
+          InputError: there is no frame, or one has another form.
         """
-        return Motion.from_keypoints(self.detect(frames), fps, model=self.fingerprint)
+        return Motion.from_frames(self.detect(frames), fps, model=self.fingerprint)
+
+    def frames_of(self, motion: Motion) -> list[FrameMotion]:
+        """Return the motion of each frame of a motion that this model recorded."""
+        self.check_motion(motion)
+        return motion.frames_like(self._model.motion_structure)
 
     def check_motion(self, motion: Motion) -> None:
-        """Raise an `InputError` where another model found a motion: its keypoints are others."""
-        expected = self.config.model.num_kp, self.config.model.estimate_jacobian
-        found = motion.value.shape[1], motion.jacobian is not None
-        if found != expected:
-            descriptions = (
-                f"{number} keypoints {'with' if jacobian else 'without'} jacobians"
-                for number, jacobian in (found, expected)
-            )
-            raise InputError("the motion has {}; the model has {}".format(*descriptions))
-        if motion.model and motion.model != self.fingerprint:
-            raise InputError(
-                f"the motion was recorded with another model ({motion.model}), whose keypoints are"
-                f" others; expected one of this model ({self.fingerprint})"
-            )
+        """Raise an `InputError` if another model recorded a motion: it cannot drive this one."""
+        motion.check_model(self._model.motion_structure, self.fingerprint)
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that tell the keypoint detectors of models apart."""
+        """16 hexadecimal digits that tell the detectors of models apart."""
         return self._model.fingerprint
 
-    def detect(self, frames: Iterable[np.ndarray]) -> Iterator[FrameKeypoints]:
-        """Find the keypoints of frames of one size.
+    def points(self, frame: FrameMotion) -> Float[np.ndarray, "k 2"]:
+        """Return the keypoints of a frame's motion, in (x, y) order on [-1, 1]."""
+        return np.asarray(self._model.points(frame))
+
+    def detect(self, frames: Iterable[np.ndarray]) -> Iterator[FrameMotion]:
+        """Detect the motion of frames of one size.
 
         Yields:
-          Those of each frame, float32 on the host: value (k, 2), jacobian (k, 2, 2) or None.
+          The motion of each frame, float32 on the host. For the first-order model: keypoints
+          `value` (k, 2) and `jacobian` (k, 2, 2) or None.
 
         Raises:
-          InputError: a frame is of another form.
+          InputError: a frame has another form.
         """
-        for batch in _batches(self._checked(frames), self.batch_size):
-            filled = np.stack(_filled(batch, self.batch_size))
-            found = jax.device_get(self._model.detect(filled))
-            for i in range(len(batch)):
-                jacobian = None if found.jacobian is None else found.jacobian[i]
-                yield FrameKeypoints(found.value[i], jacobian)
+        for batch in batches_of(checked_frames(frames, self.config), self.batch_size):
+            motion = self._model.detect(np.stack(fill_batch(batch, self.batch_size)))
+            yield from split_frames(motion, len(batch))
 
     def encode(self, source: np.ndarray) -> EncodedSource:
-        """Keypoints and features of a source picture, for any number of animations.
-
-        Raises:
-          InputError: the picture is of another form.
-        """
+        """Compute motion and features of a source picture, for any number of animations."""
         source = np.asarray(source)
         with naming("source"):
-            (keypoints,) = self.detect([source])
-        return self._model.encode(source[np.newaxis], _of_batch([keypoints]))
+            (motion,) = self.detect([source])
+        return self._model.encode(source[np.newaxis], join_frames([motion]))
 
     def animate_keypoints(
         self,
         source: np.ndarray | EncodedSource,
-        keypoints: Iterable[FrameKeypoints],
+        keypoints: Iterable[FrameMotion],
         *,
-        initial: FrameKeypoints | None = None,
+        initial: FrameMotion | None = None,
         normalization: NormalizationConfig | None = None,
     ) -> Iterator[np.ndarray]:
-        """Animate a source by keypoints of driving frames.
+        """Animate a source by the motion of driving frames.
 
         Args:
           source: a picture, or one that was encoded before.
-          keypoints: of each frame, as from `detect`.
-          initial: those that relative motion starts from; default: the first.
-          normalization: how motion is carried over.
-
-        Yields:
-          As `animate`.
+          keypoints: the motion of each frame, as `detect` yields it.
+          initial: the motion that relative motion starts from; default: the first frame's.
+          normalization: the mode of motion transfer.
 
         Raises:
           InputError: see `movement_scale`.
@@ -253,33 +223,31 @@ class Animator:
         *,
         normalization: NormalizationConfig | None = None,
     ) -> Iterator[AnimatedFrame]:
-        """As `animate`, with what the driving frames were and how far from them the result is.
+        """Animate as `animate` does; yield also the driving frames and the distance to them.
 
         Raises:
-          InputError: the frames are not of the size of the source, or as `animate`.
+          InputError: the frames are not of the size of the source, or an error of `animate`.
         """
-        frames, beside = itertools.tee(frames)
+        frames, frames_again = itertools.tee(frames)
         painted = self._painted(source, self.detect(frames), None, normalization)
         for batch, predictions, pictures in painted:
-            driving = list(itertools.islice(beside, len(batch)))
-            filled = np.stack(_filled(driving, self.batch_size))
+            driving = list(itertools.islice(frames_again, len(batch)))
+            filled = np.stack(fill_batch(driving, self.batch_size))
             if filled.shape != predictions.shape:
                 sizes = f"{filled.shape[1:3]}, the source of {predictions.shape[1:3]}"
                 raise InputError(f"frames are of size {sizes}; expected one size")
-            distances = np.asarray(l1(predictions, filled))
+            distances = np.asarray(mean_distance(predictions, filled))
             rows = zip(driving, np.array(pictures), batch, distances, strict=False)
-            for frame, picture, keypoints, distance in rows:
-                yield AnimatedFrame(frame, picture, np.asarray(keypoints.value), float(distance))
+            for frame, picture, motion, distance in rows:
+                yield AnimatedFrame(frame, picture, self.points(motion), float(distance))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights and configuration as one file .npz, for `from_checkpoint`.
 
         Raises:
-          InputError: nothing can be written there, or the name ends otherwise.
+          InputError: the file cannot be written, or its name ends otherwise.
         """
-        networks = abstract_networks(self.config)
-        networks.kp_detector, networks.generator = self._model.networks()
-        save_weights(path, networks, self.config)
+        save_weights(path, self._model.portable(), self.config)
 
     def export(
         self,
@@ -291,83 +259,42 @@ class Animator:
         """Write the animation as one function with its weights, which needs none of this code.
 
         The function takes source (1, h, w, 3), driving (t, h, w, 3) and initial (1, h, w, 3), the
-        frame that relative motion starts from, and gives frames (t, h, w, 3), all uint8, for any
-        t. docs/animation.md shows how it is called.
+        frame that relative motion starts from, and returns frames (t, h, w, 3), all uint8, for any
+        t. docs/animation.md shows how to call it.
 
         Args:
-          path: of the file. With the suffix .onnx it is ONNX, which the package jax2onnx writes;
-            else a `jax.export` artefact (StableHLO) for CPU, CUDA and TPU.
+          path: the file; ONNX if it ends in .onnx, else a `jax.export` artefact (StableHLO).
           size: height and width; default: those that the model was trained with.
-          normalization: how motion is carried over; without `adapt_movement_scale`.
+          normalization: the mode of motion transfer; without `adapt_movement_scale`.
 
         Raises:
-          InputError: a package is missing, nothing can be written there, the networks cannot take
-            the size, or `adapt_movement_scale` is asked for.
+          InputError: a package is missing, the file cannot be written, or an argument is not
+            supported.
         """
         size = size or self.config.dataset.frame_shape[:2]
         check_frame_size(self.config, *size)
         config = normalization or self.config.animate.normalization
         write = write_onnx if os.fspath(path).endswith(".onnx") else write_stablehlo
-        write(path, animation(self._model, config), size)
+        write(path, make_animation(self._model, config), size)
 
     def _painted(
         self,
         source: np.ndarray | EncodedSource,
-        keypoints: Iterable[FrameKeypoints],
-        initial: FrameKeypoints | None,
+        keypoints: Iterable[FrameMotion],
+        initial: FrameMotion | None,
         normalization: NormalizationConfig | None,
-    ) -> Iterator[tuple[list[FrameKeypoints], jax.Array, jax.Array]]:
-        """Batches of keypoints with what is painted of them, as [0, 1] and as uint8."""
-        config = normalization or self.config.animate.normalization
+    ) -> Iterator[tuple[list[FrameMotion], jax.Array, jax.Array]]:
+        """Yield batches of motion with the pictures painted from them, as `paint_batches` does."""
         keypoints = iter(keypoints)
         first = next(keypoints, None)
         if first is None:
             return
         encoded = source if isinstance(source, EncodedSource) else self.encode(source)
-        start = _of_batch([initial or first])
-        scale = np.float32(movement_scale(encoded.keypoints, start, config))
-        for batch in _batches(itertools.chain([first], keypoints), self.batch_size):
-            driving = _of_batch(_filled(batch, self.batch_size))
-            carried = normalize(encoded.keypoints, driving, start, scale, config)
-            yield batch, *self._model.paint(encoded, carried)
-
-    def _checked(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Frames, all of one form, which the networks can take."""
-        size = None
-        for number, frame in enumerate(map(np.asarray, frames)):
-            channels = self.config.model.num_channels
-            if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != channels:
-                raise InputError(
-                    f"frame {number} is {frame.dtype}{frame.shape}; expected (height, width,"
-                    f" {channels}) uint8"
-                )
-            if size is None:
-                size = frame.shape[:2]
-                check_frame_size(self.config, *size)
-            if frame.shape[:2] != size:
-                raise InputError(
-                    f"frame {number} is of size {frame.shape[:2]}; expected {size}, as the first"
-                )
-            yield frame
-
-
-def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    items = iter(items)
-    while batch := list(itertools.islice(items, size)):
-        yield batch
-
-
-def _filled(batch: Sequence[T], size: int) -> list[T]:
-    """A batch with its last item again until it is full, since a new size would compile anew."""
-    return [*batch, *[batch[-1]] * (size - len(batch))]
-
-
-def _of_batch(keypoints: list[FrameKeypoints]) -> Keypoints:
-    value = jnp.asarray(np.stack([frame.value for frame in keypoints]))
-    jacobians = [frame.jacobian for frame in keypoints if frame.jacobian is not None]
-    return Keypoints(value, jnp.asarray(np.stack(jacobians)) if jacobians else None)
-
-
-def _to_picture(frame: jax.Array) -> np.ndarray:
-    """The picture (h, w, c) uint8 that became (1, h, w, c) in [0, 1]."""
-    return np.rint(255 * np.asarray(frame[0])).astype(np.uint8)
+        yield from paint_batches(
+            self._model,
+            encoded,
+            itertools.chain([first], keypoints),
+            first if initial is None else initial,
+            normalization or self.config.animate.normalization,
+            self.batch_size,
+        )

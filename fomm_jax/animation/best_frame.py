@@ -3,84 +3,87 @@
 Relative motion adds to the source what moved since the initial frame, so the two should show the
 same pose. The shape of points P (k, 2) is S(P) = (P - mean P) / √A, where A is the area of their
 convex hull: neither position nor size counts. The best frame has the smallest |S(P) - S(Q)|² to the
-source's Q, summed over the points; among equals it is the first. The original's demo finds the same
-frame, given the same points.
+source's points Q, summed over the points; among equals it is the first. The original's demo chooses
+the same frame, given the same points.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+from jaxtyping import Float
 from scipy.spatial import ConvexHull, QhullError
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.faces import DlibFaceEvaluator
-from fomm_jax.types import FrameKeypoints, Keypoints
 
 
-def shape_of(points: np.ndarray) -> np.ndarray | None:
-    """S(P) of points (k, 2), float64; None where they have no area."""
+def shape_of(points: Float[np.ndarray, "k 2"]) -> Float[np.ndarray, "k 2"] | None:
+    """Compute the shape S(P) of points, in float64; None if they have no area."""
     try:
         area = ConvexHull(points).volume
-    except (QhullError, ValueError):  # on a line, less than three, not finite
+    except (QhullError, ValueError):  # on a line, fewer than three, or not finite
         return None
     return (points - points.mean(axis=0, dtype=np.float64)) / np.sqrt(area)
 
 
-def nearest_shape(points: Iterable[np.ndarray | None], source: np.ndarray) -> int | None:
-    """The number of the points whose shape is nearest to that of the source's.
+def nearest_shape(
+    candidates: Iterable[np.ndarray | None], source: Float[np.ndarray, "k 2"]
+) -> int | None:
+    """Return the number of the candidate whose shape is nearest to the source's.
 
     Args:
-      points: (k, 2) each. Those that are None, not found, or without area are left out.
-      source: (k, 2).
+      candidates: points (k, 2) each. Those that are None or have no area are left out.
+      source: the points of the source.
 
     Returns:
-      None where the source's points have no area, or all others are left out.
+      None if the source's points have no area, or all candidates are left out.
     """
-    wanted = shape_of(source)
+    source_shape = shape_of(source)
+    if source_shape is None:
+        return None
     best, least = None, np.inf
-    for number, candidate in enumerate(points):
-        shape = None if candidate is None else shape_of(candidate)
-        if wanted is None or shape is None:
+    for number, points in enumerate(candidates):
+        shape = None if points is None else shape_of(points)
+        if shape is None:
             continue
-        distance = float(np.sum((shape - wanted) ** 2))
+        distance = float(np.sum((shape - source_shape) ** 2))
         if distance < least:
             best, least = number, distance
     return best
 
 
 def choose_frame(
-    best_frame: int | str, driving: Sequence[FrameKeypoints], source: Keypoints
-) -> FrameKeypoints | None:
-    """The keypoints that relative motion starts from; None where there are no frames.
+    best_frame: int | str, driving: Sequence[np.ndarray], source: Float[np.ndarray, "k 2"]
+) -> int:
+    """Return the number of the frame that relative motion starts from.
 
     Args:
-      best_frame: the number of a frame, or "auto" for that whose keypoints are nearest in shape.
-      driving: of each frame.
-      source: of batch 1.
+      best_frame: the number of a frame, or "auto" for the frame whose keypoints are nearest in
+        shape to the source's.
+      driving: keypoints (k, 2) of each driving frame; there is at least one.
+      source: the keypoints of the source.
 
     Raises:
       InputError: there is no such frame, or the keypoints have no area.
     """
-    if not driving:
-        return None
     if best_frame == "auto":
-        found = nearest_shape((frame.value for frame in driving), np.asarray(source.value[0]))
-        if found is None:
+        nearest = nearest_shape(driving, source)
+        if nearest is None:
             raise InputError(
                 "best_frame: the keypoints lie on a line and have no shape to compare; expected"
                 " those of a trained model, at least three"
             )
-        return driving[found]
+        return nearest
     if not isinstance(best_frame, int) or not 0 <= best_frame < len(driving):
         raise InputError(
             f"best_frame: expected auto or a number below {len(driving)}, that of the driving"
             f" frames; got {best_frame}"
         )
-    return driving[best_frame]
+    return best_frame
 
 
 class FaceWatcher:
-    """Chooses by the landmarks of faces, of frames on their way to somewhere else.
+    """Chooses the best frame by the landmarks of faces, while frames pass by.
 
     Raises:
       InputError: dlib or its weights are not installed.
@@ -91,7 +94,7 @@ class FaceWatcher:
         self._landmarks: list[np.ndarray | None] = []  # of each frame
 
     def watch(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Pass frames (h, w, 3) uint8 on."""
+        """Pass frames (h, w, 3) uint8 on, and find the landmarks in them."""
         for frame in frames:
             self._landmarks.append(self._evaluator.keypoints(np.asarray(frame)))
             yield frame
@@ -101,10 +104,10 @@ class FaceWatcher:
         return self._evaluator.keypoints(picture) is not None
 
     def best_frame(self, source: np.ndarray) -> int:
-        """The number of the frame that was watched whose face is most like the source's.
+        """Return the number of the watched frame whose face is most like the source's.
 
         Raises:
-          InputError: there is no face in the source, (h, w, 3) uint8, or in no frame.
+          InputError: there is no face in the source, (h, w, 3) uint8, or in any frame.
         """
         landmarks = self._evaluator.keypoints(source)
         if landmarks is None:

@@ -1,5 +1,6 @@
 """The parts of a model that an animation runs, each compiled once for each size of picture."""
 
+import dataclasses
 import functools
 import hashlib
 import threading
@@ -7,101 +8,140 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Array, Float, Shaped, UInt8
 
-from fomm_jax.animation.motion_transfer import EncodedSource, generate, normalize_keypoints
-from fomm_jax.models.generator import Generator
-from fomm_jax.models.keypoint_detector import KeypointDetector
-from fomm_jax.models.networks import Networks
-from fomm_jax.types import Array, Keypoints
+from fomm_jax.animation.pixels import to_bytes, to_float
+from fomm_jax.config.schema import Config, NormalizationConfig
+from fomm_jax.models.build import abstract_model
+from fomm_jax.models.motion_model import Motion, MotionModel
+from fomm_jax.ops.convolution import ANY_DEVICE, choose_convolutions
 
 R = TypeVar("R")
 
 
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class EncodedSource:
+    """All that an animation needs of its source."""
+
+    frame: Float[Array, "1 h w c"]  # in [0, 1]
+    motion: Motion  # as the model detects it, of batch 1
+    points: Float[Array, "1 k 2"]  # its keypoints, in (x, y) order on [-1, 1]
+    features: Any  # as the model encodes the frame
+
+    def picture(self) -> UInt8[np.ndarray, "h w c"]:
+        """Return the picture that was encoded."""
+        return np.rint(255 * np.asarray(self.frame[0])).astype(np.uint8)
+
+
 class CompiledModel:
-    """Keypoint detector and generator of trained networks, ready for several threads."""
+    """A trained model without its discriminator, ready for several threads."""
 
-    def __init__(self, networks: Networks):
-        """Compile when a size is first met; the discriminator is not kept."""
-        detector, self._detector = nnx.split(networks.kp_detector)
-        generator, self._generator = nnx.split(networks.generator)
-        self._definitions = detector, generator
+    def __init__(self, model: MotionModel, config: Config):
+        """Take the weights of a model; each function is compiled when it first meets a size.
+
+        Args:
+          model: the trained model.
+          config: the configuration of the model.
+        """
+        self._config = config
+        self._state = nnx.State(
+            {name: branch for name, branch in nnx.state(model).items() if name != "discriminator"}
+        )
+        self._detector = model.DETECTOR
+        convolutions = choose_convolutions(jax.devices())
+        abstract = abstract_model(config, convolutions, with_discriminator=False)
+        definition = nnx.graphdef(abstract)
 
         @_CompiledOnce
-        def detect(state: nnx.State, frames: jax.Array) -> Keypoints:
-            return nnx.merge(detector, state)(to_float(frames), train=False)
+        def detect(state: nnx.State, frames: Array) -> Motion:
+            return nnx.merge(definition, state).detect(to_float(frames), train=False)
 
         @_CompiledOnce
-        def encode(state: nnx.State, source: jax.Array, keypoints: Keypoints) -> EncodedSource:
+        def encode(state: nnx.State, source: Array, motion: Motion) -> EncodedSource:
+            model: MotionModel = nnx.merge(definition, state)
             frame = to_float(source)
-            features = nnx.merge(generator, state).encode(frame, train=False)
-            return EncodedSource(frame, keypoints, features)
+            features = model.encode(frame, train=False)
+            return EncodedSource(frame, motion, model.points(motion), features)
 
         @_CompiledOnce
-        def paint(
-            state: nnx.State, source: EncodedSource, keypoints: Keypoints
-        ) -> tuple[jax.Array, jax.Array]:
-            prediction = generate(nnx.merge(generator, state), source, keypoints)
+        def paint(state: nnx.State, source: EncodedSource, motion: Motion) -> tuple[Array, Array]:
+            model: MotionModel = nnx.merge(definition, state)
+            prediction = paint_frames(model, source, motion)
             return prediction, to_bytes(prediction)
 
         self._detect, self._encode, self._paint = detect, encode, paint
+        self._transfer = jax.jit(abstract.transfer, static_argnames="config")
+        self.points = abstract.points
 
-    def detect(self, frames: np.ndarray) -> Keypoints:
-        """The keypoints of frames (b, h, w, c) uint8."""
-        return self._detect(self._detector, frames)
+    def detect(self, frames: Shaped[np.ndarray, "b h w c"]) -> Motion:
+        """Detect the motion in frames, uint8 or float in [0, 1]."""
+        return self._detect(self._state, frames)
 
-    def encode(self, source: np.ndarray, keypoints: Keypoints) -> EncodedSource:
-        """The encoded source (1, h, w, c) uint8, whose keypoints were detected before."""
-        return self._encode(self._generator, source, keypoints)
+    def encode(self, source: Shaped[np.ndarray, "1 h w c"], motion: Motion) -> EncodedSource:
+        """Encode a source, uint8 or float in [0, 1], whose motion was detected before."""
+        return self._encode(self._state, source, motion)
 
-    def paint(self, source: EncodedSource, keypoints: Keypoints) -> tuple[jax.Array, jax.Array]:
-        """The source with its keypoints moved: (b, h, w, c) in [0, 1], and as uint8."""
-        return self._paint(self._generator, source, keypoints)
+    def transfer(
+        self,
+        source: EncodedSource,
+        driving: Motion,
+        initial: Motion,
+        scale: np.floating,
+        config: NormalizationConfig,
+    ) -> Motion:
+        """Transfer driving motion to a source, as `MotionModel.transfer` does."""
+        return self._transfer(source.motion, driving, initial, scale, config=config)
 
-    def networks(self) -> tuple[KeypointDetector, Generator]:
-        """The networks themselves, as they can be called inside of one traced function."""
-        detector, generator = self._definitions
-        return nnx.merge(detector, self._detector), nnx.merge(generator, self._generator)
+    def paint(
+        self, source: EncodedSource, motion: Motion
+    ) -> tuple[Float[Array, "b h w c"], UInt8[Array, "b h w c"]]:
+        """Paint the source in the given motion, as [0, 1] and as uint8."""
+        return self._paint(self._state, source, motion)
+
+    def portable(self) -> MotionModel:
+        """Return the model itself, for use inside one traced function for any device."""
+        definition = nnx.graphdef(
+            abstract_model(self._config, ANY_DEVICE, with_discriminator=False)
+        )
+        return nnx.merge(definition, self._state)
+
+    @functools.cached_property
+    def motion_structure(self) -> Motion:
+        """The motion of one frame as shapes and dtypes, of batch 1."""
+        frames = jax.ShapeDtypeStruct((1, *self._config.dataset.frame_shape), np.uint8)
+        return jax.eval_shape(self._detect.function, self._state, frames)
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that tell the keypoint detectors of models apart."""
+        """16 hexadecimal digits that tell the detectors of models apart."""
         digest = hashlib.sha256()
-        for path, variable in sorted(nnx.to_flat_state(self._detector), key=lambda item: item[0]):
+        detector = self._state[self._detector]
+        for path, variable in sorted(nnx.to_flat_state(detector), key=lambda item: item[0]):
             digest.update(".".join(map(str, path)).encode())
             digest.update(np.ascontiguousarray(variable.get_value(), "<f4").tobytes())
         return digest.hexdigest()[:16]
 
 
-normalize = jax.jit(normalize_keypoints, static_argnames="config")
-
-
-@jax.jit
-def l1(predictions: jax.Array, frames: Array) -> jax.Array:
-    """Mean |difference| on [0, 1] of predictions (b, h, w, c) and frames uint8: (b,)."""
-    return jnp.mean(jnp.abs(predictions - to_float(frames)), axis=(1, 2, 3))
-
-
-def to_float(pictures: Array) -> jax.Array:
-    """uint8 to [0, 1] in JAX's default float."""
-    return jnp.asarray(pictures).astype(jnp.zeros(()).dtype) / 255
-
-
-def to_bytes(pictures: jax.Array) -> jax.Array:
-    """[0, 1] to uint8, truncated as the original's PNGs are."""
-    return jnp.floor(255 * pictures).astype(jnp.uint8)
+def paint_frames(
+    model: MotionModel, source: EncodedSource, motion: Motion
+) -> Float[Array, "b h w c"]:
+    """Paint the source in the given motion, in [0, 1]."""
+    dense_motion = model.flow(source.frame, source.motion, motion, train=False)
+    return model.decode(source.features, dense_motion, train=False)
 
 
 class _CompiledOnce(Generic[R]):
     """A jitted function for several threads.
 
-    Threads that meet a new shape at the same time would each compile it; here the first does, and
-    the others wait for it. Calls with known shapes wait for nobody.
+    Threads that meet a new shape at the same time would each compile it. Here the first one does,
+    and the others wait for it. Calls with known shapes wait for nobody.
     """
 
     def __init__(self, function: Callable[..., R]):
+        self.function = function
         self._jitted = jax.jit(function)
         self._lock = threading.Lock()
         self._known: set[Any] = set()

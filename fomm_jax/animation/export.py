@@ -11,14 +11,13 @@ import jax
 import jax.extend
 import jax.numpy as jnp
 from jax import export
+from jaxtyping import Array, UInt8
 
-from fomm_jax.animation.compiled_model import CompiledModel, to_bytes, to_float
-from fomm_jax.animation.motion_transfer import EncodedSource, generate, normalize_keypoints
+from fomm_jax.animation.compiled_model import CompiledModel, EncodedSource, paint_frames
+from fomm_jax.animation.pixels import to_bytes, to_float
 from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import InputError
 from fomm_jax.files import replacing
-from fomm_jax.ops.convolution import portable
-from fomm_jax.types import Keypoints
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 ARGUMENTS = ("source", "driving", "initial")
@@ -27,11 +26,15 @@ ARGUMENTS = ("source", "driving", "initial")
 Animation = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 
 
-def animation(model: CompiledModel, config: NormalizationConfig) -> Animation:
-    """The whole way from pictures to pictures, as a pure function.
+def make_animation(compiled: CompiledModel, config: NormalizationConfig) -> Animation:
+    """Make the whole way from pictures to pictures a pure function, for any device.
+
+    Args:
+      compiled: the model.
+      config: the mode in which motion is transferred.
 
     Raises:
-      InputError: the config asks for a movement scale, which the host computes.
+      InputError: the config asks for a movement scale, which only the host can compute.
     """
     if config.adapt_movement_scale:
         raise InputError(
@@ -39,15 +42,23 @@ def animation(model: CompiledModel, config: NormalizationConfig) -> Animation:
             " are found on the host; expected False"
         )
 
-    def animate(source: jax.Array, driving: jax.Array, initial: jax.Array) -> jax.Array:
-        detector, generator = model.networks()
+    def animate(
+        source: UInt8[Array, "1 h w c"],
+        driving: UInt8[Array, "t h w c"],
+        initial: UInt8[Array, "1 h w c"],
+    ) -> UInt8[Array, "t h w c"]:
+        model = compiled.portable()
         picture = to_float(source)
-        still = detector(to_float(jnp.concatenate([source, initial])), train=False)
-        start, begin = (jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], still) for i in (0, 1))
-        moved: Keypoints = detector(to_float(driving), train=False)
-        carried = normalize_keypoints(start, moved, begin, jnp.ones(()), config)
-        encoded = EncodedSource(picture, start, generator.encode(picture, train=False))
-        return to_bytes(generate(generator, encoded, carried))
+        # One call for both pictures keeps the program small.
+        both = model.detect(to_float(jnp.concatenate([source, initial])), train=False)
+        source_motion, initial_motion = (
+            jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], both) for i in (0, 1)
+        )
+        driving_motion = model.detect(to_float(driving), train=False)
+        motion = model.transfer(source_motion, driving_motion, initial_motion, jnp.ones(()), config)
+        features = model.encode(picture, train=False)
+        encoded = EncodedSource(picture, source_motion, model.points(source_motion), features)
+        return to_bytes(paint_frames(model, encoded, motion))
 
     return animate
 
@@ -58,11 +69,10 @@ def write_stablehlo(
     """Write a `jax.export` artefact for pictures of a (height, width).
 
     Raises:
-      InputError: flatbuffers is not installed, or nothing can be written there.
+      InputError: flatbuffers is not installed, or the file cannot be written.
     """
-    _expect_package("flatbuffers", "`pip install fomm_jax[export]`")
-    with portable():
-        exported = export.export(jax.jit(function), platforms=PLATFORMS)(*_specifications(size))
+    _check_package("flatbuffers", "`pip install fomm_jax[export]`")
+    exported = export.export(jax.jit(function), platforms=PLATFORMS)(*_specifications(size))
     content = exported.serialize()
     with replacing(path) as unfinished:
         unfinished.write_bytes(content)
@@ -72,21 +82,20 @@ def write_onnx(path: str | os.PathLike[str], function: Animation, size: tuple[in
     """Write ONNX for pictures of a (height, width).
 
     Raises:
-      InputError: jax2onnx is not installed, or nothing can be written there.
+      InputError: jax2onnx is not installed, or the file cannot be written.
     """
-    _expect_package("jax2onnx", "an environment of its own (docs/animation.md)")
+    _check_package("jax2onnx", "an environment of its own (docs/animation.md)")
     import jax2onnx
 
-    # jax2onnx has its own idea of some of JAX's functions while it traces them, and not all of it
-    # takes unknown numbers of frames; of a function that is traced already it sees primitives.
+    # jax2onnx replaces some of JAX's functions while it traces them, and not all replacements take
+    # an unknown number of frames. In a function that is traced already it sees primitives only.
     specifications = _specifications(size)
-    with portable():
-        traced = jax.make_jaxpr(function)(*specifications)
+    traced = jax.make_jaxpr(function)(*specifications)
 
     def primitives(*pictures: Any) -> jax.Array:
         return jax.extend.core.jaxpr_as_fun(traced)(*pictures)[0]
 
-    # What it and the library below it warn of is their own business, and does no harm.
+    # The warnings of jax2onnx and the library below it concern their own code, and do no harm.
     logging.getLogger("onnx_ir").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -107,6 +116,6 @@ def _specifications(size: tuple[int, int]) -> list[jax.ShapeDtypeStruct]:
     return [jax.ShapeDtypeStruct((counts[argument], *size, 3), jnp.uint8) for argument in ARGUMENTS]
 
 
-def _expect_package(name: str, how: str) -> None:
+def _check_package(name: str, how: str) -> None:
     if importlib.util.find_spec(name) is None:
         raise InputError(f"export needs the package {name}, which is not installed: {how}")

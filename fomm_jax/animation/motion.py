@@ -1,75 +1,87 @@
-"""Motion templates: the keypoints of a driving video without the video."""
+"""Motion files: the motion of a driving video without the video."""
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
+from fomm_jax.animation.frame_motion import FrameMotion, from_named_arrays, named_arrays
 from fomm_jax.errors import InputError
 from fomm_jax.files import read_npz, replacing
-from fomm_jax.types import FrameKeypoints
 
 VERSION = 1  # of the file
-FIELDS = {"version", "value", "jacobian", "fps", "initial", "model"}  # in it
+HEADER = ("version", "fps", "initial", "model")  # what the file holds beside the arrays of motion
 
 
 @dataclasses.dataclass(frozen=True)
 class Motion:
-    """How keypoints move, as a model found them in the frames of a video."""
+    """The motion that a model detected in the frames of a video."""
 
-    value: np.ndarray  # (t, k, 2) float32 in (x, y) order on [-1, 1], t at least 1
-    jacobian: np.ndarray | None  # (t, k, 2, 2) float32; None of a zero-order model
-    fps: float  # frames a second
+    # By name, (t, …) float32 with t at least 1. The first-order model has `value`, (t, k, 2) in
+    # (x, y) order on [-1, 1], and `jacobian`, (t, k, 2, 2).
+    arrays: dict[str, np.ndarray]
+    fps: float  # frames per second
     initial: int = 0  # the frame that relative motion starts from
-    model: str = ""  # the `Animator.fingerprint` of what found them
+    model: str = ""  # the `Animator.fingerprint` of the model that detected it
 
     @classmethod
-    def from_keypoints(
-        cls, keypoints: Iterable[FrameKeypoints], fps: float, *, initial: int = 0, model: str = ""
+    def from_frames(
+        cls, frames: Iterable[FrameMotion], fps: float, *, initial: int = 0, model: str = ""
     ) -> "Motion":
-        """Keep the keypoints of all frames of a video.
+        """Collect the motion of all frames of a video.
 
         Raises:
           InputError: there is no frame.
         """
-        frames = list(keypoints)
-        if not frames:
-            raise InputError("the motion of no frames; expected at least one")
-        jacobians = [frame.jacobian for frame in frames if frame.jacobian is not None]
-        return cls(
-            value=np.stack([frame.value for frame in frames]),
-            jacobian=np.stack(jacobians) if jacobians else None,
-            fps=fps,
-            initial=initial,
-            model=model,
-        )
+        named = [named_arrays(frame) for frame in frames]
+        if not named:
+            raise InputError("the video has no frames; a motion needs at least one")
+        arrays = {name: np.stack([frame[name] for frame in named]) for name in named[0]}
+        return cls(arrays, fps, initial, model)
 
     def __len__(self) -> int:
-        """The number of frames."""
-        return len(self.value)
+        """Return the number of frames."""
+        return len(next(iter(self.arrays.values())))
 
-    def __getitem__(self, frame: int) -> FrameKeypoints:
-        """The keypoints of a frame."""
-        return FrameKeypoints(
-            self.value[frame], None if self.jacobian is None else self.jacobian[frame]
-        )
+    def frames_like(self, structure: Any) -> list[FrameMotion]:
+        """Return the motion of each frame as a pytree like `structure`."""
+        return [
+            from_named_arrays({name: array[i] for name, array in self.arrays.items()}, structure)
+            for i in range(len(self))
+        ]
 
-    def __iter__(self) -> Iterator[FrameKeypoints]:
-        """Those of all frames in order."""
-        return (self[frame] for frame in range(len(self)))
+    def check_model(self, structure: Any, fingerprint: str) -> None:
+        """Raise an `InputError` if another model recorded the motion.
+
+        Args:
+          structure: the motion that the model detects in one frame, with shapes for arrays.
+          fingerprint: the `Animator.fingerprint` of the model.
+        """
+        recorded = {name: array.shape[1:] for name, array in self.arrays.items()}
+        expected = {name: leaf.shape[1:] for name, leaf in named_arrays(structure).items()}
+        if recorded != expected:
+            described, model = (
+                ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+                for shapes in (recorded, expected)
+            )
+            raise InputError(f"the motion has {described} per frame; the model has {model}")
+        if self.model and self.model != fingerprint:
+            raise InputError(
+                f"the motion was recorded with another model ({self.model}), whose keypoints are"
+                f" others; expected a motion of this model ({fingerprint})"
+            )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a file, which appears only when it is whole.
 
         Raises:
-          InputError: nothing can be written there.
+          InputError: the file cannot be written.
         """
-        arrays = {"version": VERSION} | {
-            name: value for name, value in vars(self).items() if value is not None
-        }
+        header = {"fps": self.fps, "initial": self.initial, "model": self.model}
         with replacing(path) as unfinished, unfinished.open("wb") as file:
-            np.savez_compressed(file, **arrays)
+            np.savez_compressed(file, version=VERSION, **self.arrays, **header)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Motion":
@@ -78,39 +90,41 @@ class Motion:
         Raises:
           InputError: the file cannot be read, or holds something else.
         """
-        arrays = read_npz(path)
-        if "version" not in arrays or not arrays.keys() <= FIELDS:
-            raise InputError(f"{path}: is no motion; expected a file that Motion.save wrote")
-        if (version := arrays.pop("version")) != VERSION:
+        entries = read_npz(path)
+        if "version" not in entries:
+            raise InputError(f"{path}: is not a motion; expected a file that Motion.save wrote")
+        if (version := entries["version"]) != VERSION:
             raise InputError(f"{path}: is of version {version}; expected {VERSION}")
-        if missing := FIELDS - {"version", "jacobian"} - arrays.keys():
-            raise InputError(f"{path}: has no {min(missing)}; expected a file of Motion.save")
-        if problem := _problem(arrays):
+        arrays = {name: array for name, array in entries.items() if name not in HEADER}
+        missing = [name for name in HEADER if name not in entries]
+        if missing or not arrays:
+            lacking = missing[0] if missing else "array of motion"
+            raise InputError(f"{path}: has no {lacking}; expected a file that Motion.save wrote")
+        if problem := _find_problem(arrays, entries):
             raise InputError(f"{path}: {problem}")
         return cls(
-            value=arrays["value"],
-            jacobian=arrays.get("jacobian"),
-            fps=float(arrays["fps"]),
-            initial=int(arrays["initial"]),
-            model=str(arrays["model"]),
+            arrays,
+            fps=float(entries["fps"]),
+            initial=int(entries["initial"]),
+            model=str(entries["model"]),
         )
 
 
-def _problem(arrays: dict[str, np.ndarray]) -> str | None:
-    """What no motion can be like, or None."""
-    value, fps, initial = arrays["value"], arrays["fps"], arrays["initial"]
-    if value.ndim != 3 or value.shape[2] != 2 or not value.size:
-        return f"value has shape {value.shape}; expected (frames, keypoints, 2)"
-    jacobian = arrays.get("jacobian", np.zeros((*value.shape, 2), np.float32))
-    if jacobian.shape != (*value.shape, 2):
-        return f"jacobian has shape {jacobian.shape}; expected {(*value.shape, 2)}"
-    for name, array in {"value": value, "jacobian": jacobian}.items():
+def _find_problem(arrays: dict[str, np.ndarray], entries: dict[str, np.ndarray]) -> str | None:
+    """Describe what no motion can hold, or return None."""
+    num_frames = {array.shape[0] if array.ndim else 0 for array in arrays.values()}
+    if len(num_frames) > 1 or 0 in num_frames:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        return f"has arrays of the shapes {shapes}; expected frames first, equally many in all"
+    for name, array in arrays.items():
         if array.dtype != np.float32 or not np.isfinite(array).all():
             return f"{name}: expected finite float32"
+    fps, initial, model = (entries[name] for name in ("fps", "initial", "model"))
     if fps.shape or fps.dtype.kind not in "fi" or not 0 < fps < np.inf:
-        return f"fps: expected more than 0 frames a second, got {fps}"
-    if initial.shape or initial.dtype.kind not in "iu" or not 0 <= initial < len(value):
-        return f"initial: expected the number of one of {len(value)} frames, got {initial}"
-    if arrays["model"].shape or arrays["model"].dtype.kind != "U":
+        return f"fps: expected more than 0 frames per second, got {fps}"
+    (count,) = num_frames
+    if initial.shape or initial.dtype.kind not in "iu" or not 0 <= initial < count:
+        return f"initial: expected the number of one of {count} frames, got {initial}"
+    if model.shape or model.dtype.kind != "U":
         return "model: expected text"
     return None

@@ -1,37 +1,38 @@
-"""Keypoints of a video without their trembling by the One-Euro filter, and how much they tremble.
+"""Motion without its trembling by the One-Euro filter, and how much it trembles.
 
 Casiez, Roussel and Vogel, "1€ Filter: A Simple Speed-based Low-pass Filter for Noisy Input in
-Interactive Systems", CHI 2012. It is causal: a frame is smoothed by those before it alone.
+Interactive Systems", CHI 2012. The filter is causal: a frame is smoothed by those before it alone.
 """
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+import jax
 import numpy as np
+from jaxtyping import Float
 
-from fomm_jax.types import FrameKeypoints
+from fomm_jax.animation.frame_motion import FrameMotion
 
 
 @dataclasses.dataclass(frozen=True)
 class OneEuro:
-    """How much is smoothed; frequencies in Hz."""
+    """How strongly motion is smoothed; frequencies in Hz."""
 
-    fps: float  # frames a second of the video
-    min_cutoff: float = 1.0  # of what rests; lower is calmer
-    beta: float = 16.0  # more for each unit a second of speed; higher follows quick moves closer
-    speed_cutoff: float = 1.0  # of the speed itself
+    fps: float  # frames per second of the video
+    min_cutoff: float = 1.0  # cutoff for what rests; lower is calmer
+    beta: float = 16.0  # added cutoff per unit of speed; higher follows quick moves closer
+    speed_cutoff: float = 1.0  # cutoff for the speed itself
 
 
-def smooth_keypoints(
-    keypoints: Iterable[FrameKeypoints], settings: OneEuro
-) -> Iterator[FrameKeypoints]:
-    """Smooth a stream of keypoints as it comes, each coordinate and matrix element on its own."""
-    value, jacobian = OneEuroFilter(settings), OneEuroFilter(settings)
-    for frame in keypoints:
-        yield FrameKeypoints(
-            value(frame.value), None if frame.jacobian is None else jacobian(frame.jacobian)
-        )
+def smooth_motion(frames: Iterable[FrameMotion], settings: OneEuro) -> Iterator[FrameMotion]:
+    """Smooth a stream of motion as it comes, each number of a frame on its own."""
+    filters: list[OneEuroFilter] = []
+    for frame in frames:
+        arrays, structure = jax.tree.flatten(frame)
+        filters = filters or [OneEuroFilter(settings) for _ in arrays]
+        smoothed = [smooth(array) for smooth, array in zip(filters, arrays, strict=True)]
+        yield jax.tree.unflatten(structure, smoothed)
 
 
 class OneEuroFilter:
@@ -63,13 +64,13 @@ class OneEuroFilter:
         return 1 / (1 + self._settings.fps / (2 * math.pi * cutoff))
 
 
-def jitter(keypoints: np.ndarray) -> np.ndarray:
-    """How much keypoints shake: the norm of their second difference over time.
+def jitter(keypoints: Float[np.ndarray, "t k 2"]) -> Float[np.ndarray, " steps"]:
+    """Compute how much keypoints shake: the norm of their second difference over time.
 
-    It is 0 where they rest or move evenly.
+    It is 0 while they rest or move evenly.
 
     Args:
-      keypoints: (t, k, 2) of the frames in order.
+      keypoints: the keypoints of the frames in order.
 
     Returns:
       (max(t - 2, 0),) means over the keypoints, in the unit of the coordinates.
@@ -79,21 +80,26 @@ def jitter(keypoints: np.ndarray) -> np.ndarray:
 
 
 class JitterMeter:
-    """Measures `jitter` of keypoints that pass by; memory does not grow with them."""
+    """Measures the `jitter` of motion that passes by; memory does not grow with it.
 
-    def __init__(self) -> None:
-        self._last: list[np.ndarray] = []  # of the two frames before
+    Args:
+      points: returns the keypoints (k, 2) of a frame's motion.
+    """
+
+    def __init__(self, points: Callable[[FrameMotion], np.ndarray]) -> None:
+        self._points = points
+        self._last: list[np.ndarray] = []  # keypoints of the two frames before
         self._sum, self._count = 0.0, 0
 
     @property
     def mean(self) -> float | None:
-        """The mean over the frames, in the unit of the coordinates; None of less than three."""
+        """The mean over the frames, in the unit of the coordinates; None below three frames."""
         return self._sum / self._count if self._count else None
 
-    def watch(self, keypoints: Iterable[FrameKeypoints]) -> Iterator[FrameKeypoints]:
-        """Pass keypoints on."""
-        for frame in keypoints:
-            self._last.append(frame.value)
+    def watch(self, frames: Iterable[FrameMotion]) -> Iterator[FrameMotion]:
+        """Pass motion on and measure it."""
+        for frame in frames:
+            self._last.append(self._points(frame))
             if len(self._last) == 3:
                 self._sum += float(jitter(np.stack(self._last))[0])
                 self._count += 1

@@ -11,7 +11,6 @@ import numpy as np
 from fomm_jax.cli.flags import read_config_and_workdir
 from fomm_jax.config.schema import Config
 from fomm_jax.training import sharding
-from fomm_jax.training.loop import compiled_for
 from fomm_jax.training.profiling import (
     Operation,
     read_operations,
@@ -19,6 +18,7 @@ from fomm_jax.training.profiling import (
     trace_steps,
     write_tables,
 )
+from fomm_jax.training.program import make_program
 from fomm_jax.types import Batch
 from fomm_jax.weights.train_state import make_optimizers
 from fomm_jax.weights.vgg import load_vgg
@@ -89,7 +89,7 @@ def profile_step(config: Config, folder: pathlib.Path) -> StepProfile:
     jax.config.update("jax_enable_compilation_cache", False)
     mesh = sharding.make_mesh(settings.fsdp)
     sharding.check_batch_size(settings.batch_size, mesh, settings.accumulate)
-    initialise, train_step = compiled_for(mesh, config, make_optimizers(settings, 1000))
+    initialise, train_step = make_program(mesh, config, make_optimizers(config, 1000))
     rng = np.random.default_rng(0)
     shape = (settings.batch_size, *config.dataset.frame_shape)
     pairs = Batch(*(rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)))

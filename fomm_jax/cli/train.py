@@ -1,6 +1,7 @@
 """Train a model, or continue its training."""
 
 import contextlib
+import logging
 import sys
 
 import jax
@@ -65,3 +66,5 @@ def _join_processes() -> None:
             " Kubernetes, or --coordinator=HOST:PORT, --num_processes and --process_id"
             f" ({' '.join(str(error).split())})"
         ) from error
+    if jax.process_index() > 0:  # the first process tells what all of them would
+        logging.getLogger("fomm_jax").setLevel(logging.ERROR)

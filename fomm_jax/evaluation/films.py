@@ -71,7 +71,7 @@ def open_film(
 
         def add(frame: AnimatedFrame) -> None:
             driving = draw_keypoints(
-                frame.driving / 255, frame.driving_keypoints, visualize.kp_size, visualize.colormap
+                frame.driving / 255, frame.driving_points, visualize.kp_size, visualize.colormap
             )
             writer.write(side_by_side([source, driving, frame.prediction]))
             predictions.append(frame.prediction)

@@ -89,7 +89,7 @@ def _reconstruct_video(
             add(frame)
             l1.append(frame.l1)
             measurements.append(meter.measure(frame.prediction, frame.driving))
-            real_points.append(frame.driving_keypoints)
+            real_points.append(frame.driving_points)
             generated_points.append(np.asarray(keypoints.value))
     return {
         "l1": l1,

@@ -3,22 +3,32 @@
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Array, Float
 
 from fomm_jax.config.constants import HEAD_KERNEL
 from fomm_jax.config.schema import ModelConfig
-from fomm_jax.models.layers import Hourglass, convolution
+from fomm_jax.models.keypoints import Keypoints
+from fomm_jax.models.layers import Hourglass, Numerics, convolution
 from fomm_jax.ops import geometry
-from fomm_jax.types import DenseMotion, Keypoints
+from fomm_jax.types import DenseMotion
 
 
-def sparse_motions(source: Keypoints, driving: Keypoints, height: int, width: int) -> jax.Array:
-    """Where each keypoint's motion takes each pixel of the driving frame in the source (eq. 4).
+def sparse_motions(
+    source: Keypoints, driving: Keypoints, height: int, width: int
+) -> Float[Array, "b h w motions 2"]:
+    """Compute where each keypoint's motion takes each pixel of the driving frame (eq. 4).
 
-    T(z) = p_source + J_source J_driving⁻¹ (z - p_driving), and the identity for the background.
-    A source of batch 1 serves every driving frame.
+    The motion of a keypoint is T(z) = p_source + J_source J_driving⁻¹ (z - p_driving); that of the
+    background, which comes first, is the identity.
+
+    Args:
+      source: keypoints of the source; a single source serves every driving frame.
+      driving: keypoints of the driving frames.
+      height: height of the field in pixels.
+      width: width of the field in pixels.
 
     Returns:
-      (b, h, w, k+1, 2) in (x, y) order on [-1, 1], background first.
+      Coordinates in the source, in (x, y) order on [-1, 1].
     """
     grid = geometry.coordinate_grid(height, width, driving.value.dtype)[None, :, :, None]
     offsets = grid - driving.value[:, None, None]
@@ -31,9 +41,11 @@ def sparse_motions(source: Keypoints, driving: Keypoints, height: int, width: in
 
 
 class DenseMotionNetwork(nnx.Module):
-    """Weighs the sparse motions by a mask and tells what the source does not show (section 3.2)."""
+    """Weighs the sparse motions by a mask and predicts what the source hides (section 3.2)."""
 
-    def __init__(self, config: ModelConfig, *, align_corners: bool, rngs: nnx.Rngs):
+    def __init__(
+        self, config: ModelConfig, numerics: Numerics, *, align_corners: bool, rngs: nnx.Rngs
+    ):
         dense_motion = config.generator.dense_motion
         self.align_corners = align_corners
         self.scale_factor = dense_motion.scale_factor
@@ -43,31 +55,45 @@ class DenseMotionNetwork(nnx.Module):
             dense_motion.block_expansion,
             dense_motion.num_blocks,
             dense_motion.max_features,
+            numerics,
             rngs=rngs,
         )
-        features = self.hourglass.out_features
-        self.mask = convolution(
-            features, config.num_kp + 1, HEAD_KERNEL, HEAD_KERNEL // 2, rngs=rngs
-        )
+
+        def head(out_features: int) -> nnx.Conv:
+            return convolution(
+                self.hourglass.out_features,
+                out_features,
+                HEAD_KERNEL,
+                HEAD_KERNEL // 2,
+                numerics.for_heads,
+                rngs=rngs,
+            )
+
+        self.mask = head(config.num_kp + 1)
         self.occlusion: nnx.Conv | None = nnx.data(None)
         if config.generator.estimate_occlusion_map:
-            self.occlusion = convolution(features, 1, HEAD_KERNEL, HEAD_KERNEL // 2, rngs=rngs)
+            self.occlusion = head(1)
 
     @jax.named_scope("dense_motion")
     def __call__(
-        self, source_frame: jax.Array, source: Keypoints, driving: Keypoints, *, train: bool
+        self,
+        source_frame: Float[Array, "#b h w c"],
+        source: Keypoints,
+        driving: Keypoints,
+        *,
+        train: bool,
     ) -> DenseMotion:
-        """The motion from the driving frames' keypoints to those of the source.
+        """Compute the motion from the driving frames' keypoints to those of the source.
 
         Args:
-          source_frame: (b, h, w, c) in [0, 1], or (1, h, w, c) for one source.
-          source: keypoints of the source, of the same batch.
-          driving: keypoints of the driving frames, of batch b.
-          train: whether statistics are those of the batch.
+          source_frame: the sources in [0, 1]; a single one serves every driving frame.
+          source: keypoints of the sources.
+          driving: keypoints of the driving frames.
+          train: whether to normalise by the statistics of the batch.
         """
         frame = geometry.antialias_downsample(source_frame, self.scale_factor)
         _, height, width, _ = frame.shape
-        # Eq. 6: what moved, as the difference of the keypoints' Gaussians; the background did not.
+        # Eq. 6: the difference of the Gaussians shows what moved. The background did not.
         heatmaps = geometry.gaussian_heatmaps(
             driving.value, height, width, self.kp_variance
         ) - geometry.gaussian_heatmaps(source.value, height, width, self.kp_variance)

@@ -5,12 +5,12 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Array, Float
 
 from fomm_jax.config.constants import DISCRIMINATOR_KERNEL
 from fomm_jax.config.schema import ModelConfig
-from fomm_jax.models.layers import InstanceNorm, SpectralNorm, convolution
+from fomm_jax.models.layers import Numerics, SpectralNorm, convolution, instance_norm
 from fomm_jax.ops import geometry
-from fomm_jax.types import Keypoints
 
 LEAKY_SLOPE = 0.2  # of the rectifier, as in pix2pix
 
@@ -18,35 +18,47 @@ LEAKY_SLOPE = 0.2  # of the rectifier, as in pix2pix
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class DiscriminatorOutput:
-    """What one scale of the discriminator saw and thinks."""
+    """The output of the discriminator at one scale."""
 
-    feature_maps: tuple[jax.Array, ...]  # (b, h, w, c), one a block
-    prediction_map: jax.Array  # (b, h, w, 1): 1 is real, 0 generated (least squares)
+    feature_maps: tuple[Float[Array, "b _ _ _"], ...]  # one per block
+    prediction_map: Float[Array, "b h w 1"]  # 1 is real, 0 generated (least squares)
+
+
+@dataclasses.dataclass(frozen=True)
+class _BlockOptions:
+    """The parts that a block of the discriminator has."""
+
+    norm: bool  # instance normalisation
+    pool: bool  # average pooling at the end
+    spectral: bool  # spectral normalisation of the kernel
 
 
 class DiscriminatorBlock(nnx.Module):
-    """4x4 convolution without padding, instance norm, rectifier, pooling."""
+    """4×4 convolution without padding, instance normalisation, rectifier, pooling."""
 
     def __init__(
         self,
         in_features: int,
         out_features: int,
+        numerics: Numerics,
+        options: _BlockOptions,
         *,
-        norm: bool,
-        pool: bool,
-        spectral: bool,
         rngs: nnx.Rngs,
     ):
-        conv = convolution(in_features, out_features, DISCRIMINATOR_KERNEL, 0, rngs=rngs)
-        self.conv: nnx.Conv | SpectralNorm = SpectralNorm(conv, rngs=rngs) if spectral else conv
-        self.norm: InstanceNorm | None = nnx.data(InstanceNorm(out_features) if norm else None)
-        self.pool = pool
+        conv = convolution(in_features, out_features, DISCRIMINATOR_KERNEL, 0, numerics, rngs=rngs)
+        self.conv = SpectralNorm(conv, rngs=rngs) if options.spectral else conv
+        self.norm: nnx.InstanceNorm | None = nnx.data(
+            instance_norm(out_features) if options.norm else None
+        )
+        self.pool = options.pool
 
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """(b, h, w, in_features) to (b, h-3, w-3, out_features), halved where it pools."""
+    def __call__(self, x: Float[Array, "b _ _ c"], *, train: bool) -> Float[Array, "b _ _ d"]:
+        """Convolve, normalise, rectify and pool."""
         out = _convolve(self.conv, x, train=train)
         if self.norm is not None:
-            out = self.norm(out)
+            # Flax promotes float64 with float32, which the strict promotion of our tests refuses.
+            with jax.numpy_dtype_promotion("standard"):
+                out = self.norm(geometry.at_full_precision(out)).astype(out.dtype)
         out = jax.nn.leaky_relu(out, LEAKY_SLOPE)
         return geometry.average_pool(out) if self.pool else out
 
@@ -54,7 +66,7 @@ class DiscriminatorBlock(nnx.Module):
 class Discriminator(nnx.Module):
     """Patch discriminator of one scale, like that of pix2pix."""
 
-    def __init__(self, config: ModelConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: ModelConfig, numerics: Numerics, *, rngs: nnx.Rngs):
         discriminator = config.discriminator
 
         def features(depth: int) -> int:
@@ -68,50 +80,53 @@ class Discriminator(nnx.Module):
             DiscriminatorBlock(
                 features(i) if i else inputs,
                 features(i + 1),
-                norm=i != 0,
-                pool=i != last,
-                spectral=discriminator.sn,
+                numerics,
+                _BlockOptions(norm=i != 0, pool=i != last, spectral=discriminator.sn),
                 rngs=rngs,
             )
             for i in range(discriminator.num_blocks)
         )
-        conv = convolution(features(last + 1), 1, 1, 0, rngs=rngs)
-        self.conv: nnx.Conv | SpectralNorm = (
-            SpectralNorm(conv, rngs=rngs) if discriminator.sn else conv
-        )
+        conv = convolution(features(last + 1), 1, 1, 0, numerics.for_heads, rngs=rngs)
+        self.conv = SpectralNorm(conv, rngs=rngs) if discriminator.sn else conv
 
     def __call__(
-        self, pictures: jax.Array, keypoints: Keypoints, *, train: bool
+        self, pictures: Float[Array, "b h w c"], points: Float[Array, "b k 2"], *, train: bool
     ) -> DiscriminatorOutput:
-        """Judge pictures (b, h, w, c) in [0, 1]; the keypoints are seen only with `use_kp`."""
+        """Judge pictures in [0, 1]. The keypoints count only with `use_kp`."""
         out = pictures
         if self.use_kp:
             height, width = pictures.shape[1:3]
-            heatmaps = geometry.gaussian_heatmaps(keypoints.value, height, width, self.kp_variance)
+            heatmaps = geometry.gaussian_heatmaps(points, height, width, self.kp_variance)
             out = jnp.concatenate([pictures, heatmaps], axis=-1)
         feature_maps = []
         for block in self.down_blocks:
             out = block(out, train=train)
             feature_maps.append(out)
-        judged = _convolve(self.conv, geometry.at_full_precision(out), train=train)
-        return DiscriminatorOutput(tuple(feature_maps), judged)
+        prediction_map = _convolve(self.conv, geometry.at_full_precision(out), train=train)
+        return DiscriminatorOutput(tuple(feature_maps), prediction_map)
 
 
 class MultiScaleDiscriminator(nnx.Module):
     """A discriminator for each scale of the image pyramid."""
 
-    def __init__(self, config: ModelConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: ModelConfig, numerics: Numerics, *, rngs: nnx.Rngs):
         self.scales = config.discriminator.scales
-        self.discs = nnx.List(Discriminator(config, rngs=rngs) for _ in self.scales)
+        self.discs = nnx.List(Discriminator(config, numerics, rngs=rngs) for _ in self.scales)
 
     @jax.named_scope("discriminator")
     def __call__(
-        self, pictures: jax.Array, keypoints: Keypoints, *, train: bool
+        self, pictures: Float[Array, "b h w c"], points: Float[Array, "b k 2"], *, train: bool
     ) -> tuple[DiscriminatorOutput, ...]:
-        """Judge pictures (b, h, w, c) in [0, 1] at every scale."""
+        """Judge pictures in [0, 1] at every scale.
+
+        Args:
+          pictures: real or generated frames.
+          points: keypoints of the driving frames, in (x, y) order on [-1, 1].
+          train: whether spectral normalisation takes a step of its power iteration.
+        """
         pyramid = geometry.image_pyramid(pictures, self.scales)
         return tuple(
-            disc(level, keypoints, train=train)
+            disc(level, points, train=train)
             for disc, level in zip(self.discs, pyramid, strict=True)
         )
 

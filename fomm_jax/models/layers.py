@@ -1,26 +1,78 @@
 """The blocks that the networks are made of, and the hourglass.
 
-Every module works on (b, h, w, c). `train` chooses between statistics of the batch, which also
-update the running ones, and the running statistics.
+Every module works on pictures (b, h, w, c). Its argument `train` chooses between the statistics of
+the batch, which also update the running ones, and the running statistics.
 """
 
+import dataclasses
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from flax.typing import Initializer
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
 
 from fomm_jax.ops import geometry
-from fomm_jax.ops.convolution import convolve_doubled, convolve_for_flax
+from fomm_jax.ops.convolution import ANY_DEVICE, Convolutions, Convolve
 
 NORM_EPSILON = 1e-5  # torch's default for batch and instance normalisation
 STATISTICS_MOMENTUM = 0.1  # torch's default: the share of the new batch in the running statistics
 
 
+@dataclasses.dataclass(frozen=True)
+class Numerics:
+    """How the convolutions of a network are computed."""
+
+    convolutions: Convolutions = ANY_DEVICE
+    dtype: DTypeLike | None = None  # None: the dtype of inputs and parameters
+
+    @property
+    def for_heads(self) -> "Numerics":
+        """The same without a dtype: what leaves a network is computed in full precision."""
+        return dataclasses.replace(self, dtype=None)
+
+
+@dataclasses.dataclass(frozen=True)
+class _FlaxConvolution:
+    """A form of convolution as an `nnx.Conv` calls it. Equal forms compare equal, as jit needs."""
+
+    convolve: Convolve
+
+    def __call__(
+        self, x: jax.Array, kernel: jax.Array, strides: object, padding: Any, **options: object
+    ) -> jax.Array:
+        del strides, options  # all convolutions here have stride 1 and nothing but padding
+        return self.convolve(x, kernel, tuple((low, high) for low, high in padding))
+
+
 def convolution(
-    in_features: int, out_features: int, kernel_size: int, padding: int, *, rngs: nnx.Rngs
+    in_features: int,
+    out_features: int,
+    kernel_size: int,
+    padding: int,
+    numerics: Numerics,
+    *,
+    doubled: bool = False,
+    initializers: tuple[Initializer, Initializer] | None = None,
+    rngs: nnx.Rngs,
 ) -> nnx.Conv:
-    """A convolution with torch's default initialisation: U(±1/√fan_in) for kernel and bias."""
+    """Make a convolution with stride 1.
+
+    It takes eight parameters because it is the one place that builds an `nnx.Conv`.
+
+    Args:
+      in_features: channels of the input.
+      out_features: channels of the output.
+      kernel_size: height and width of the kernel.
+      padding: rows and columns of zeros on each side.
+      numerics: how it is computed.
+      doubled: whether every pixel of the input is repeated twice in height and width first.
+      initializers: of kernel and bias; by default torch's, U(±1/√fan_in) for both.
+      rngs: the source of random parameters.
+    """
     bound = 1 / math.sqrt(in_features * kernel_size**2)
 
     def uniform(
@@ -29,20 +81,23 @@ def convolution(
         del out_sharding
         return jax.random.uniform(key, shape, dtype, -bound, bound)
 
+    kernel_init, bias_init = initializers or (uniform, uniform)
+    forms = numerics.convolutions
     return nnx.Conv(
         in_features,
         out_features,
         (kernel_size, kernel_size),
         padding=padding,
-        kernel_init=uniform,
-        bias_init=uniform,
-        conv_general_dilated=convolve_for_flax,
+        dtype=numerics.dtype,
+        kernel_init=kernel_init,
+        bias_init=bias_init,
+        conv_general_dilated=_FlaxConvolution(forms.doubled if doubled else forms.plain),
         rngs=rngs,
     )
 
 
 def _channels(vector: jax.Array) -> jax.Array:
-    """(c,) to (1, 1, 1, c), to meet a picture without implicit rank promotion."""
+    """Reshape (c,) to (1, 1, 1, c), which meets a picture without implicit rank promotion."""
     return vector[None, None, None]
 
 
@@ -57,11 +112,11 @@ class BatchNorm(nnx.Module):
         self.bias = nnx.Param(jnp.zeros(features))
         self.mean = nnx.BatchStat(jnp.zeros(features))
         self.var = nnx.BatchStat(jnp.ones(features))
-        # Nothing here reads it; torch counts too, and its checkpoints carry the count.
+        # Nothing here reads the counter. Torch counts too, and its checkpoints carry the count.
         self.num_batches_tracked = nnx.BatchStat(jnp.zeros((), jnp.int32))
 
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """Normalise (b, h, w, c) over all axes but the last; statistics are float32 at least."""
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w c"]:
+        """Normalise over all axes but the last. Statistics are float32 at least."""
         dtype, x = x.dtype, geometry.at_full_precision(x)
         mean, var = self.mean[...], self.var[...]
         if train:
@@ -70,7 +125,7 @@ class BatchNorm(nnx.Module):
             batch_var = jnp.mean((x - _channels(batch_mean)) ** 2, axis=(0, 1, 2))
             unbiased = batch_var * (count / (count - 1))
             step = STATISTICS_MOMENTUM
-            # `mean[...] = ` would look for shardings, which tracers take long to say they lack.
+            # Assigning to `mean[...]` would look for shardings, which takes tracers long to refuse.
             self.mean.set_value(mean + step * jax.lax.stop_gradient(batch_mean - mean))
             self.var.set_value(var + step * jax.lax.stop_gradient(unbiased - var))
             self.num_batches_tracked.set_value(self.num_batches_tracked[...] + 1)
@@ -79,20 +134,15 @@ class BatchNorm(nnx.Module):
         return ((x - _channels(mean)) * _channels(factor) + _channels(self.bias[...])).astype(dtype)
 
 
-class InstanceNorm(nnx.Module):
-    """Instance normalisation with scale and bias; it has no running statistics."""
+def instance_norm(features: int) -> nnx.InstanceNorm:
+    """Make an instance normalisation with scale and bias, and torch's constants.
 
-    def __init__(self, features: int):
-        self.scale = nnx.Param(jnp.ones(features))
-        self.bias = nnx.Param(jnp.zeros(features))
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Normalise each channel of each picture of (b, h, w, c)."""
-        dtype, x = x.dtype, geometry.at_full_precision(x)
-        mean = x.mean(axis=(1, 2), keepdims=True)
-        var = jnp.mean((x - mean) ** 2, axis=(1, 2), keepdims=True)
-        factor = jax.lax.rsqrt(var + NORM_EPSILON) * _channels(self.scale[...])
-        return ((x - mean) * factor + _channels(self.bias[...])).astype(dtype)
+    Flax's fast variance, E[x²] - E[x]², loses digits that the parity with the original needs.
+    """
+    # Scale and bias are constants at first; a generator of its own leaves the others' order alone.
+    return nnx.InstanceNorm(
+        features, epsilon=NORM_EPSILON, use_fast_variance=False, rngs=nnx.Rngs(0)
+    )
 
 
 class SingularVector(nnx.Variable):
@@ -102,7 +152,7 @@ class SingularVector(nnx.Variable):
 class SpectralNorm(nnx.Module):
     """Divides a convolution's kernel by its largest singular value (Miyato et al., ICLR 2018).
 
-    The kernel is seen as a matrix of (out, in · height · width). Each call in training does one
+    The kernel counts as a matrix of (out, in · height · width). Each call in training takes one
     step of the power iteration, as torch's `spectral_norm` does.
     """
 
@@ -112,8 +162,8 @@ class SpectralNorm(nnx.Module):
         self.left = SingularVector(_normalize(rngs.params.normal((out_features,))))
         self.right = SingularVector(_normalize(rngs.params.normal((in_features * height * width,))))
 
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """Convolve (b, h, w, c) with the normalised kernel."""
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b _ _ d"]:
+        """Convolve with the normalised kernel."""
         kernel = self.conv.kernel[...]
         matrix = jnp.transpose(kernel, (3, 2, 0, 1)).reshape(kernel.shape[3], -1)
         left, right = self.left[...], self.right[...]
@@ -125,60 +175,77 @@ class SpectralNorm(nnx.Module):
             self.right.set_value(right)
         response = jnp.matmul(matrix, right, precision="highest")
         largest = jnp.matmul(left, response, precision="highest")
-        # The convolution is linear, so its output is divided in place of its kernel.
-        assert self.conv.bias is not None, "`convolution` gives every convolution one"
+        # The convolution is linear, so its output can be divided in place of its kernel.
+        assert self.conv.bias is not None, "`convolution` gives every convolution a bias"
         bias = _channels(self.conv.bias[...])
         return (geometry.at_full_precision(self.conv(x)) - bias) / largest + bias
 
 
 def _normalize(vector: jax.Array) -> jax.Array:
-    """To unit length, with torch's guard against the zero vector."""
+    """Scale to unit length, with torch's guard against the zero vector."""
     return vector / jnp.maximum(jnp.linalg.norm(vector), 1e-12)
 
 
 class ResBlock(nnx.Module):
-    """Two normalised convolutions beside the identity; keeps size and channels."""
+    """Two normalised convolutions beside the identity; it keeps size and channels."""
 
-    def __init__(self, features: int, *, rngs: nnx.Rngs):
+    def __init__(self, features: int, numerics: Numerics, *, rngs: nnx.Rngs):
         self.norm1 = BatchNorm(features)
-        self.conv1 = convolution(features, features, 3, 1, rngs=rngs)
+        self.conv1 = convolution(features, features, 3, 1, numerics, rngs=rngs)
         self.norm2 = BatchNorm(features)
-        self.conv2 = convolution(features, features, 3, 1, rngs=rngs)
+        self.conv2 = convolution(features, features, 3, 1, numerics, rngs=rngs)
 
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """(b, h, w, c) to (b, h, w, c)."""
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w c"]:
+        """Add the convolved and normalised pictures to the pictures."""
         out = self.conv1(jax.nn.relu(self.norm1(x, train=train)))
         return x + self.conv2(jax.nn.relu(self.norm2(out, train=train)))
 
 
 class ConvBlock(nnx.Module):
-    """Convolution, batch normalisation, rectifier; keeps the size."""
+    """Convolution, batch normalisation, rectifier; it keeps the size."""
 
     def __init__(
-        self, in_features: int, out_features: int, kernel_size: int = 3, *, rngs: nnx.Rngs
+        self,
+        in_features: int,
+        out_features: int,
+        numerics: Numerics,
+        *,
+        kernel_size: int = 3,
+        doubled: bool = False,
+        rngs: nnx.Rngs,
     ):
-        self.conv = convolution(in_features, out_features, kernel_size, kernel_size // 2, rngs=rngs)
+        self.conv = convolution(
+            in_features,
+            out_features,
+            kernel_size,
+            kernel_size // 2,
+            numerics,
+            doubled=doubled,
+            rngs=rngs,
+        )
         self.norm = BatchNorm(out_features)
 
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """(b, h, w, in_features) to (b, h, w, out_features)."""
+    def __call__(self, x: Float[Array, "b _ _ c"], *, train: bool) -> Float[Array, "b _ _ d"]:
+        """Convolve, normalise and rectify."""
         return jax.nn.relu(self.norm(self.conv(x), train=train))
 
 
 class DownBlock(ConvBlock):
-    """A `ConvBlock` that halves the size."""
+    """A `ConvBlock` that halves height and width afterwards."""
 
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """(b, h, w, in_features) to (b, h/2, w/2, out_features)."""
+    def __init__(self, in_features: int, out_features: int, numerics: Numerics, *, rngs: nnx.Rngs):
+        super().__init__(in_features, out_features, numerics, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h//2 w//2 d"]:
+        """Convolve, normalise, rectify and average over 2×2 pixels."""
         return geometry.average_pool(super().__call__(x, train=train))
 
 
 class UpBlock(ConvBlock):
-    """A `ConvBlock` of pictures with each pixel repeated: (b, h, w, c) to (b, 2h, 2w, d)."""
+    """A `ConvBlock` that doubles height and width first, by repeating pixels."""
 
-    def __init__(self, in_features: int, out_features: int, *, rngs: nnx.Rngs):
-        super().__init__(in_features, out_features, rngs=rngs)
-        self.conv.conv_general_dilated = convolve_doubled
+    def __init__(self, in_features: int, out_features: int, numerics: Numerics, *, rngs: nnx.Rngs):
+        super().__init__(in_features, out_features, numerics, doubled=True, rngs=rngs)
 
 
 class Hourglass(nnx.Module):
@@ -194,6 +261,7 @@ class Hourglass(nnx.Module):
         block_expansion: int,
         num_blocks: int,
         max_features: int,
+        numerics: Numerics,
         *,
         rngs: nnx.Rngs,
     ):
@@ -201,24 +269,29 @@ class Hourglass(nnx.Module):
             return min(max_features, block_expansion * 2**depth)
 
         self.down_blocks = nnx.List(
-            DownBlock(features(i) if i else in_features, features(i + 1), rngs=rngs)
+            DownBlock(features(i) if i else in_features, features(i + 1), numerics, rngs=rngs)
             for i in range(num_blocks)
         )
         self.up_blocks = nnx.List(
-            # Below the deepest one, a block sees its predecessor's output and a skip connection.
-            UpBlock(features(i + 1) * (1 if i == num_blocks - 1 else 2), features(i), rngs=rngs)
+            # Every block but the deepest one sees its predecessor's output and a skip connection.
+            UpBlock(
+                features(i + 1) * (1 if i == num_blocks - 1 else 2),
+                features(i),
+                numerics,
+                rngs=rngs,
+            )
             for i in reversed(range(num_blocks))
         )
         self.out_features = block_expansion + in_features
 
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """(b, h, w, in_features) to (b, h, w, out_features); h and w divide by 2^num_blocks."""
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w d"]:
+        """Compute the features of pictures whose height and width divide by 2^num_blocks."""
         skips = [x]
         for block in self.down_blocks:
             skips.append(block(skips[-1], train=train))
         out = skips.pop()
         for up_block in self.up_blocks:
             skip = skips.pop()
-            # The last one is the input, which has the precision of what comes after.
+            # The last skip is the input, whose precision the heads are to have.
             out = jnp.concatenate([up_block(out, train=train).astype(skip.dtype), skip], axis=-1)
         return out

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import DTypeLike
+from jaxtyping import Array, Float
 
 from fomm_jax.config.constants import PERCEPTUAL_TAPS
-from fomm_jax.ops.convolution import convolve
+from fomm_jax.models.layers import Numerics
 
 # Statistics of ImageNet's pictures in [0, 1], as torchvision states them; float32 in the original.
 IMAGENET_MEAN = np.asarray([0.485, 0.456, 0.406], np.float32)
@@ -38,20 +38,21 @@ VggWeights = Mapping[str, tuple[jax.Array | np.ndarray, jax.Array | np.ndarray]]
 
 @jax.named_scope("perceptual")
 def vgg_features(
-    weights: VggWeights, pictures: jax.Array, compute_dtype: DTypeLike | None = None
-) -> tuple[jax.Array, ...]:
-    """Activations relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1.
+    weights: VggWeights, pictures: Float[Array, "b h w 3"], numerics: Numerics | None = None
+) -> tuple[Float[Array, "b _ _ _"], ...]:
+    """Compute the activations relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1.
 
     Args:
-      weights: the convolutions named conv1_1 … conv5_1, as `vgg.load_vgg` gives
-        them. The names alone make the architecture: a block begins where the first number rises.
-      pictures: (b, h, w, 3) in [0, 1].
-      compute_dtype: of the convolutions; None is that of the pictures.
+      weights: the convolutions conv1_1 … conv5_1, as `weights.vgg.load_vgg` returns them. Their
+        names make the architecture: a block begins where the first number rises.
+      pictures: pictures in [0, 1].
+      numerics: how the convolutions are computed; by default in the dtype of the pictures.
 
     Returns:
       Five arrays (b, h / 2^i, w / 2^i, c).
     """
-    dtype = compute_dtype or pictures.dtype
+    numerics = numerics or Numerics()
+    dtype = numerics.dtype or pictures.dtype
     mean, deviation = (
         jnp.asarray(constant, pictures.dtype)[None, None, None]
         for constant in (IMAGENET_MEAN, IMAGENET_DEVIATION)
@@ -61,7 +62,7 @@ def vgg_features(
     for name, (kernel, bias) in weights.items():
         if name.endswith("_1") and name != "conv1_1":
             x = _max_pool(x)
-        x = convolve(x, jnp.asarray(kernel, dtype), ((1, 1), (1, 1)))
+        x = numerics.convolutions.plain(x, jnp.asarray(kernel, dtype), ((1, 1), (1, 1)))
         x = jax.nn.relu(x + jnp.asarray(bias, dtype)[None, None, None])
         if name in PERCEPTUAL_TAPS:
             taps.append(x)
@@ -69,12 +70,12 @@ def vgg_features(
 
 
 def _max_pool(x: jax.Array) -> jax.Array:
-    """Largest of 2x2; an odd last row or column is left out.
+    """Take the largest of 2×2 pixels. An odd last row or column is left out.
 
-    Of equals the first row's first has the gradient, as in torch.
+    Among equal pixels the gradient goes to the first one of the first row, as in torch.
     """
     height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
-    # By comparisons of pixels, since XLA's reductions over small axes are slow on CPU.
+    # XLA's reductions over small axes are slow on CPU; comparisons are not.
     left, right = x[:, :height, :width:2], x[:, :height, 1:width:2]
     of_rows = jnp.where(left >= right, left, right)
     above, below = of_rows[:, ::2], of_rows[:, 1::2]

@@ -4,6 +4,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from fomm_jax.ops import geometry
 
@@ -13,16 +14,17 @@ DISTANCE_EPSILON = 1e-6  # keeps log(d) finite at a control point; the original'
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class ThinPlateTransform:
-    """x ↦ A x + t + Σ w_i d_i² log(d_i + 1e-6), with d_i the L1 distance to control point i.
+    """The transform x ↦ A x + t + Σ w_i d_i² log(d_i + 1e-6), d_i the L1 distance to point i.
 
-    The control points are a regular grid on [-1, 1]²; a point's parameter moves x and y alike.
+    The control points are a regular grid on [-1, 1]². The parameter w_i of a control point moves x
+    and y alike.
     """
 
-    theta: jax.Array  # (b, 2, 3): A and t
-    control_params: jax.Array  # (b, p²): w, row by row; p = 0 leaves the transform affine
+    theta: Float[Array, "b 2 3"]  # A and t
+    control_params: Float[Array, "b p"]  # w, row by row; p = 0 leaves the transform affine
 
-    def warp_coordinates(self, points: jax.Array) -> jax.Array:
-        """Transform points (b or 1, n, 2), giving (b, n, 2)."""
+    def warp_coordinates(self, points: Float[Array, "#b n 2"]) -> Float[Array, "b n 2"]:
+        """Transform points in (x, y) order on [-1, 1]."""
         theta = self.theta.astype(points.dtype)
         warped = geometry.apply_2x2(theta[:, None, :, :2], points) + theta[:, None, :, 2]
         side = round(self.control_params.shape[1] ** 0.5)
@@ -34,22 +36,22 @@ class ThinPlateTransform:
         weights = self.control_params.astype(points.dtype)[:, None]
         return warped + jnp.sum(bend * weights, axis=-1, keepdims=True)
 
-    def jacobian(self, points: jax.Array) -> jax.Array:
-        """Derivatives (b, n, 2, 2) of the transform at points (b, n, 2); rows are its outputs."""
+    def jacobian(self, points: Float[Array, "b n 2"]) -> Float[Array, "b n 2 2"]:
+        """Differentiate the transform at points; the rows of a matrix are the outputs."""
         columns = []
         for axis in range(2):
             direction = jnp.zeros_like(points).at[..., axis].set(1)
             columns.append(jax.jvp(self.warp_coordinates, (points,), (direction,))[1])
         return jnp.stack(columns, axis=-1)
 
-    def warp_frame(self, frame: jax.Array, *, align_corners: bool) -> jax.Array:
-        """Sample frames (b, h, w, c) at the transformed grid, reflected at the border."""
+    def warp_frame(
+        self, frame: Float[Array, "b h w c"], *, align_corners: bool
+    ) -> Float[Array, "b h w c"]:
+        """Sample frames at the transformed grid; beyond the border they are reflected."""
         _, height, width, _ = frame.shape
         grid = geometry.coordinate_grid(height, width, frame.dtype).reshape(1, -1, 2)
         warped = self.warp_coordinates(grid).reshape(-1, height, width, 2)
-        return geometry.grid_sample(
-            frame, warped, align_corners=align_corners, padding="reflection"
-        )
+        return geometry.grid_sample(frame, warped, align_corners=align_corners, border="reflection")
 
 
 def sample_transform(
@@ -61,13 +63,13 @@ def sample_transform(
     sigma_tps: float,
     points_tps: int,
 ) -> ThinPlateTransform:
-    """Draw a transform for each of `batch` frames: normal noise about the identity.
+    """Draw one transform per frame: the identity with normal noise on its parameters.
 
     Args:
-      key: of JAX's random numbers.
-      batch: number of transforms.
-      dtype: of the parameters.
-      sigma_affine: standard deviation of the affine part.
+      key: a key of JAX's random numbers.
+      batch: the number of transforms.
+      dtype: the dtype of the parameters.
+      sigma_affine: standard deviation of the noise on A and t.
       sigma_tps: standard deviation of the control points' parameters.
       points_tps: control points along each side; 0 leaves the transform affine.
     """

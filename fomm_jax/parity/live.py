@@ -13,7 +13,7 @@ from flax import nnx
 
 from fomm_jax.config.schema import CompatConfig, Config
 from fomm_jax.errors import naming
-from fomm_jax.models.networks import abstract_networks
+from fomm_jax.models.build import abstract_model
 from fomm_jax.parity import original
 from fomm_jax.parity.recorded import FULL_SIZE_TOLERANCE, KEYPOINT_TOLERANCE
 from fomm_jax.parity.recordings import Arrays, as_floats, evaluator, to_nhwc
@@ -48,7 +48,7 @@ def compare_with_original(
     source_floats, driving_floats = (as_floats(frames, np.float32) for frames in pair)
     for align_corners in (False, True):
         switched = dataclasses.replace(config, compat=CompatConfig(align_corners=align_corners))
-        definition = nnx.graphdef(abstract_networks(switched))
+        definition = nnx.graphdef(abstract_model(switched))
         ours = evaluator(switched, nnx.merge(definition, variables))
         theirs = functools.partial(original.evaluate, networks, *pair, align_corners)
         expected, original_seconds = _timed(theirs)

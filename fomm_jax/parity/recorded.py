@@ -4,22 +4,15 @@ import dataclasses
 import math
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
-from fomm_jax.animation.motion_transfer import (
-    EncodedSource,
-    generate,
-    movement_scale,
-    normalize_keypoints,
-)
+from fomm_jax.animation.compiled_model import CompiledModel
+from fomm_jax.animation.movement_scale import movement_scale
 from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import InputError
-from fomm_jax.models.networks import Networks
+from fomm_jax.models.keypoints import Keypoints
 from fomm_jax.parity import recordings
 from fomm_jax.parity.recordings import Arrays, Recording, Step, Trainer, to_nhwc
 from fomm_jax.parity.results import (
@@ -29,7 +22,6 @@ from fomm_jax.parity.results import (
     Comparison,
     compare_arrays,
 )
-from fomm_jax.types import Keypoints
 from fomm_jax.weights.train_state import TrainState
 
 EVALUATION_TOLERANCE = 1e-4  # absolute, of values of the order of 1
@@ -53,47 +45,13 @@ STATE_TOLERANCE = {0: 1e-7, 3: 3e-6}
 Compared = ComparedArray | ComparedFrames | ComparedLosses
 
 
-@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class AnimatedFrames:
-    """Driving frames and what the source looks like in their place."""
+class AnimatedClip:
+    """Driving frames, and the source animated by them."""
 
-    prediction: jax.Array  # (t, h, w, c) in [0, 1]
-    driving_keypoints: Keypoints  # of batch t, as detected
-    normalized_keypoints: Keypoints  # of batch t, as carried over to the source
-
-
-def encode_source(networks: Networks, source: jax.Array) -> EncodedSource:
-    """Keypoints and features of a source picture (1, h, w, c) in [0, 1]."""
-    return EncodedSource(
-        frame=source,
-        keypoints=networks.kp_detector(source, train=False),
-        features=networks.generator.encode(source, train=False),
-    )
-
-
-def animate_frames(
-    networks: Networks,
-    source: EncodedSource,
-    driving: jax.Array,
-    initial: Keypoints,
-    movement_scale: jax.Array,
-    config: NormalizationConfig,
-) -> AnimatedFrames:
-    """The source in place of driving frames.
-
-    Args:
-      networks: trained; their running statistics are used.
-      source: from `encode_source`.
-      driving: (t, h, w, c) in [0, 1].
-      initial: keypoints of the driving video's first frame, of batch 1.
-      movement_scale: (), from `movement_scale`.
-      config: how keypoints are carried over.
-    """
-    detected = networks.kp_detector(driving, train=False)
-    normalized = normalize_keypoints(source.keypoints, detected, initial, movement_scale, config)
-    prediction = generate(networks.generator, source, normalized)
-    return AnimatedFrames(prediction, detected, normalized)
+    prediction: np.ndarray  # (t, h, w, c) in [0, 1]
+    driving: Keypoints  # of batch t, as detected
+    transferred: Keypoints  # of batch t, as transferred to the source
 
 
 def find_recordings(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -233,22 +191,21 @@ def _resumed(recording: Recording) -> Iterator[Compared]:
 
 def _animation(recording: Recording) -> Iterator[Compared]:
     """A clip by all four ways to carry the motion over; recorded in (t, h, w, c)."""
-    networks = recording.networks(np.float32)
+    model = CompiledModel(recording.model(np.float32), recording.config)
     source, driving = recording.array("source")[None], recording.array("driving")
     for relative in (False, True):
         for adapt in (False, True):
-            motion = NormalizationConfig(
+            config = NormalizationConfig(
                 adapt_movement_scale=adapt,
                 use_relative_movement=relative,
                 use_relative_jacobian=relative,
             )
             prefix = f"relative_{relative:d}_adapt_scale_{adapt:d}"
-            animated = animate_clip(networks, source, driving, motion)
-            keypoints = animated.normalized_keypoints
-            found = {"prediction": animated.prediction, "kp_value": keypoints.value}
-            if keypoints.jacobian is not None:
-                found["kp_jacobian"] = keypoints.jacobian
-            for name, array in found.items():
+            clip = animate_clip(model, source, driving, config)
+            arrays = {"prediction": clip.prediction, "kp_value": clip.transferred.value}
+            if clip.transferred.jacobian is not None:
+                arrays["kp_jacobian"] = clip.transferred.jacobian
+            for name, array in arrays.items():
                 expected = recording.array(f"{prefix}/{name}")
                 tolerance = EVALUATION_TOLERANCE
                 yield compare_arrays(f"{prefix}/{name}", np.asarray(array), expected, tolerance)
@@ -257,40 +214,30 @@ def _animation(recording: Recording) -> Iterator[Compared]:
                 source=source.repeat(len(driving), axis=0),
                 driving=driving,
                 original=recording.array(f"{prefix}/prediction"),
-                ours=np.asarray(animated.prediction),
+                ours=clip.prediction,
                 is_clip=True,
             )
 
 
 def animate_clip(
-    networks: recordings.Networks,
-    source: np.ndarray,
-    driving: np.ndarray,
-    motion: NormalizationConfig,
-) -> AnimatedFrames:
-    """An animation in floating point.
+    model: CompiledModel, source: np.ndarray, driving: np.ndarray, config: NormalizationConfig
+) -> AnimatedClip:
+    """Animate a clip by the functions that `Animator` runs, and keep what they compute.
 
     Args:
-      networks: trained.
-      source: (1, h, w, c) in [0, 1].
-      driving: (t, h, w, c) in [0, 1]; motion is relative to the first.
-      motion: how it is carried over.
+      model: the trained model.
+      source: (1, h, w, c), uint8 or float in [0, 1].
+      driving: (t, h, w, c), uint8 or float in [0, 1]; motion is relative to the first frame.
+      config: the mode in which motion is transferred.
     """
-    definition, state = nnx.split(networks)
-
-    @jax.jit
-    def encode(state: nnx.State, source: jax.Array, first: jax.Array) -> Any:
-        networks = nnx.merge(definition, state)
-        return encode_source(networks, source), networks.kp_detector(first, train=False)
-
-    @jax.jit
-    def animate(state: nnx.State, driving: jax.Array, scale: jax.Array) -> Any:
-        networks = nnx.merge(definition, state)
-        return animate_frames(networks, encoded, driving, initial, scale, motion)
-
-    encoded, initial = encode(state, source, driving[:1])
-    scale = movement_scale(encoded.keypoints, initial, motion)
-    return animate(state, driving, jnp.asarray(scale, jnp.float32))
+    encoded = model.encode(source, model.detect(source))
+    motion = model.detect(driving)
+    initial = jax.tree.map(lambda array: array[:1], motion)
+    points = np.asarray(encoded.points[0]), np.asarray(model.points(initial)[0])
+    scale = np.float32(movement_scale(*points, config))
+    transferred = model.transfer(encoded, motion, initial, scale, config)
+    prediction, _ = model.paint(encoded, transferred)
+    return AnimatedClip(np.asarray(prediction), motion, transferred)
 
 
 def _steps(

@@ -25,12 +25,14 @@ from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.files import read_npz
 from fomm_jax.models.discriminator import DiscriminatorOutput
-from fomm_jax.models.networks import Networks
+from fomm_jax.models.keypoints import Keypoints
+from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.models.vgg import VGG_LAYERS
 from fomm_jax.ops import geometry
 from fomm_jax.ops.thin_plate import ThinPlateTransform
+from fomm_jax.training.objectives import StepInputs
 from fomm_jax.training.step import DIAGNOSTICS, make_update
-from fomm_jax.types import GeneratorOutput, Keypoints
+from fomm_jax.types import GeneratorOutput
 from fomm_jax.weights.torch import names
 from fomm_jax.weights.torch.names import NETWORKS, read_original
 from fomm_jax.weights.train_state import TrainState, make_optimizers
@@ -105,8 +107,8 @@ class Recording:
             if name.startswith(prefix)
         }
 
-    def networks(self, dtype: type | np.dtype) -> Networks:
-        """The networks before training, in a precision."""
+    def model(self, dtype: type | np.dtype) -> MotionModel:
+        """Load the model before training, in a precision."""
         with naming(self.checkpoint_path):
             return names.load_networks(self.config, _in_precision(self.checkpoint, dtype))
 
@@ -165,26 +167,28 @@ def seeded_vgg19() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def evaluate(recording: Recording) -> Arrays:
     """What the networks make of the first pairs in evaluation mode, by the recorded names."""
     source, driving = recording.pairs(0, np.float32)
-    return evaluator(recording.config, recording.networks(np.float32))(source, driving)
+    return evaluator(recording.config, recording.model(np.float32))(source, driving)
 
 
-def evaluator(config: Config, networks: Networks) -> Callable[[np.ndarray, np.ndarray], Arrays]:
+def evaluator(config: Config, model: MotionModel) -> Callable[[np.ndarray, np.ndarray], Arrays]:
     """A compiled function of source and driving frames (b, h, w, c) in [0, 1].
 
     It gives all that the networks make of them in evaluation mode, by the names of the recordings
     and with PyTorch's order of axes.
     """
-    definition, state = nnx.split(networks)
+    definition, state = nnx.split(model)
 
     @jax.jit
     def run(state: nnx.State, source: jax.Array, driving: jax.Array) -> Any:
-        networks = nnx.merge(definition, state)
-        source_keypoints = networks.kp_detector(source, train=False)
-        driving_keypoints = networks.kp_detector(driving, train=False)
-        generated = networks.generator(source, source_keypoints, driving_keypoints, train=False)
-        judged = networks.discriminator(driving, driving_keypoints, train=False)
+        model: MotionModel = nnx.merge(definition, state)
+        assert model.discriminator is not None, "every file of the original's has one"
+        source_motion = model.detect(source, train=False)
+        driving_motion = model.detect(driving, train=False)
+        generated = model.generate(source, source_motion, driving_motion, train=False)
+        points = model.points(driving_motion)
+        discriminated = model.discriminator(driving, points, train=False)
         pyramid = geometry.image_pyramid(driving, config.train.scales)
-        return source_keypoints, driving_keypoints, generated, judged, pyramid
+        return source_motion, driving_motion, generated, discriminated, pyramid
 
     return lambda source, driving: _by_recorded_name(config, *run(state, source, driving))
 
@@ -194,7 +198,7 @@ def _by_recorded_name(
     source_keypoints: Keypoints,
     driving_keypoints: Keypoints,
     generated: GeneratorOutput,
-    judged: Sequence[DiscriminatorOutput],
+    discriminated: Sequence[DiscriminatorOutput],
     pyramid: Sequence[jax.Array],
 ) -> Arrays:
     motion = generated.dense_motion
@@ -215,7 +219,7 @@ def _by_recorded_name(
         found["occlusion_map"] = to_nchw(motion.occlusion_map)
     for scale, level in zip(config.train.scales, pyramid, strict=True):
         found[f"pyramid/prediction_{scale:g}"] = to_nchw(level)
-    for scale, output in zip(config.model.discriminator.scales, judged, strict=True):
+    for scale, output in zip(config.model.discriminator.scales, discriminated, strict=True):
         found[f"discriminator/prediction_map_{scale:g}"] = to_nchw(output.prediction_map)
         for i, feature_map in enumerate(output.feature_maps):
             found[f"discriminator/feature_maps_{scale:g}/{i}"] = to_nchw(feature_map)
@@ -239,7 +243,7 @@ class Trainer:
     def __init__(self, recording: Recording):
         self.recording = recording
         self.dtype = np.dtype(jax.dtypes.canonicalize_dtype(float))
-        self._optimizers = make_optimizers(recording.config.train, STEPS_PER_EPOCH)
+        self._optimizers = make_optimizers(recording.config, STEPS_PER_EPOCH)
         kept = {
             name: optax.chain(_keep_gradient(), optimizer)
             for name, optimizer in self._optimizers.items()
@@ -276,7 +280,9 @@ class Trainer:
         first = RESUMED_FROM if run.startswith("resumed") else 0
         pairs = self.recording.pairs(first + int(number), self.dtype)
         transform = self.recording.transform(recorded, self.dtype)
-        state, scalars, outputs = self._update(state, *pairs, transform, self._vgg)
+        source, driving = (jnp.asarray(frames) for frames in pairs)
+        inputs = StepInputs(source, driving, transform)
+        state, scalars, outputs = self._update(state, inputs, self._vgg)
         gradients = {name: state.optimizers[name][0] for name in NETWORKS}
         networks = nnx.merge_state(nnx.State(state.params), nnx.State(state.statistics))
         assert outputs.transformed is not None, "all recordings have equivariance losses"

@@ -160,11 +160,11 @@ def _animate(
         start = None
         driving_frames = detect_keypoints(animator, driving, options.smooth)
     else:
-        start = recorded.motion[recorded.start_frames[source.name]]
+        start = recorded.frames[recorded.start_frames[source.name]]
         pictures: Iterator[np.ndarray | None] = itertools.repeat(None)
         if source.view.shows_driving and driving.frames is not None:
             pictures = driving.frames()
-        driving_frames = map(DrivingFrame, recorded.motion, pictures)
+        driving_frames = map(DrivingFrame, recorded.frames, pictures)
     # The model takes a batch of keypoints at once, so frames wait here for their predictions.
     driving_frames, waiting = itertools.tee(driving_frames)
     predictions = animator.animate_keypoints(
@@ -174,7 +174,7 @@ def _animate(
         normalization=options.normalization(animator.config.animate.normalization),
     )
     for prediction, frame in zip(predictions, waiting, strict=False):
-        yield source.view.draw(prediction, frame.picture, frame.keypoints.value)
+        yield source.view.draw(prediction, frame.picture, animator.points(frame.keypoints))
 
 
 def _write_film(film: _Film, frames: Iterable[np.ndarray], pipes: Pipes) -> None:

@@ -11,13 +11,17 @@ import numpy as np
 from tqdm import tqdm
 
 from fomm_jax.animation.animator import Animator
+from fomm_jax.animation.frame_motion import FrameMotion
 from fomm_jax.animation.motion import Motion
-from fomm_jax.animation.smoothing import JitterMeter, OneEuro, smooth_keypoints
+from fomm_jax.animation.smoothing import JitterMeter, OneEuro, smooth_motion
 from fomm_jax.rendering.driving import Driving
 from fomm_jax.rendering.options import AnimationOptions
 from fomm_jax.rendering.source import Source
-from fomm_jax.rendering.start_frame import choose_start_frame, make_face_watcher
-from fomm_jax.types import FrameKeypoints
+from fomm_jax.rendering.start_frame import (
+    StartCandidates,
+    choose_start_frame,
+    make_face_watcher,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +29,7 @@ logger = logging.getLogger(__name__)
 class DrivingFrame(NamedTuple):
     """One frame of what drives an animation."""
 
-    keypoints: FrameKeypoints
+    keypoints: FrameMotion
     picture: np.ndarray | None  # (h, w, 3) uint8; None where only the keypoints are known
 
 
@@ -34,6 +38,7 @@ class RecordedMotion:
     """The keypoints of all driving frames, and where the motion of each source starts."""
 
     motion: Motion
+    frames: Sequence[FrameMotion]
     start_frames: Mapping[str, int]  # number of the frame, by the name of the source
 
 
@@ -43,17 +48,18 @@ def detect_keypoints(animator: Animator, driving: Driving, smooth: bool) -> Iter
     A driving motion has keypoints and no frames. With smoothing, a log line at the end tells how
     much the keypoints trembled before and after.
     """
-    keypoints: Iterable[FrameKeypoints]
+    keypoints: Iterable[FrameMotion]
     pictures: Iterable[np.ndarray | None]
     if driving.frames is None:
-        keypoints, pictures = driving.motion or (), itertools.repeat(None)
+        keypoints = animator.frames_of(driving.motion) if driving.motion else ()
+        pictures = itertools.repeat(None)
     else:
         # The detector takes a batch of frames at once, so frames wait here for their keypoints.
         frames, pictures = itertools.tee(driving.frames())
         keypoints = animator.detect(frames)
-    before, after = JitterMeter(), JitterMeter()
+    before, after = JitterMeter(animator.points), JitterMeter(animator.points)
     if smooth:
-        keypoints = smooth_keypoints(before.watch(keypoints), OneEuro(driving.fps))
+        keypoints = smooth_motion(before.watch(keypoints), OneEuro(driving.fps))
         keypoints = after.watch(keypoints)
     yield from map(DrivingFrame, keypoints, pictures)
     if before.mean is not None:
@@ -74,8 +80,8 @@ def record_motion(
     """
     faces = make_face_watcher(driving, sources, options.best_frame)
     if faces is not None and driving.frames is not None:
-        frames = driving.frames
-        driving = dataclasses.replace(driving, frames=lambda: faces.watch(frames()))
+        pictures = driving.frames
+        driving = dataclasses.replace(driving, frames=lambda: faces.watch(pictures()))
     progress = tqdm(
         detect_keypoints(animator, driving, options.smooth),
         f"keypoints of {pathlib.Path(driving.name).name}",
@@ -83,18 +89,22 @@ def record_motion(
         unit="frame",
         disable=driving.motion is not None,  # which takes no time
     )
-    motion = Motion.from_keypoints(
-        (frame.keypoints for frame in progress),
+    frames = [frame.keypoints for frame in progress]
+    motion = Motion.from_frames(
+        frames,
         driving.fps,
         initial=driving.motion.initial if driving.motion else 0,
         model=animator.fingerprint,
     )
+    candidates = StartCandidates(
+        driving.name, motion.initial, [animator.points(frame) for frame in frames], faces
+    )
     start_frames = {
-        source.name: choose_start_frame(options.best_frame, motion, driving.name, source, faces)
+        source.name: choose_start_frame(options.best_frame, candidates, source)
         for source in sources
     }
     if options.save_motion:
         if len(sources) == 1:
             motion = dataclasses.replace(motion, initial=start_frames[sources[0].name])
         motion.save(options.save_motion)
-    return RecordedMotion(motion, start_frames)
+    return RecordedMotion(motion, frames, start_frames)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from fomm_jax.animation.animator import Animator
-from fomm_jax.animation.motion_transfer import EncodedSource
+from fomm_jax.animation.compiled_model import EncodedSource
 from fomm_jax.errors import InputError
 from fomm_jax.media.framing import cut_frame
 from fomm_jax.media.pictures import read_picture

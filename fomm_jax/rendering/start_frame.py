@@ -1,12 +1,12 @@
 """The driving frame that relative motion starts from: what the option `best_frame` chooses."""
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 
 import numpy as np
 
 from fomm_jax.animation.best_frame import FaceWatcher, nearest_shape
-from fomm_jax.animation.motion import Motion
 from fomm_jax.errors import InputError, naming
 from fomm_jax.rendering.driving import Driving
 from fomm_jax.rendering.source import Source
@@ -38,12 +38,18 @@ def make_face_watcher(
     return faces if any(faces.sees(source.frame) for source in sources) else None
 
 
+@dataclasses.dataclass(frozen=True)
+class StartCandidates:
+    """The driving frames that relative motion may start from."""
+
+    name: str  # of the driving video or motion, for messages
+    initial: int  # the frame that the motion itself starts from
+    points: Sequence[np.ndarray]  # keypoints (k, 2) of each frame
+    faces: FaceWatcher | None  # has watched every frame, if faces are compared
+
+
 def choose_start_frame(
-    best_frame: int | str | None,
-    motion: Motion,
-    motion_name: str,
-    source: Source,
-    faces: FaceWatcher | None,
+    best_frame: int | str | None, candidates: StartCandidates, source: Source
 ) -> int:
     """Return the number of the driving frame that the motion of a source starts from.
 
@@ -51,37 +57,35 @@ def choose_start_frame(
 
     Args:
       best_frame: see `AnimationOptions.best_frame`.
-      motion: the keypoints of all driving frames.
-      motion_name: the name of the driving video or motion, for messages.
+      candidates: the driving frames.
       source: the picture to animate.
-      faces: the watcher that every driving frame has passed, if faces are compared.
 
     Raises:
       InputError: there is no such frame, no face to compare with "face", or no keypoints with a
         shape to compare with "auto".
     """
     if best_frame is None:
-        return motion.initial
+        return candidates.initial
     if isinstance(best_frame, int):
-        if best_frame >= len(motion):
+        if best_frame >= len(candidates.points):
             raise InputError(
-                f"best_frame={best_frame}: expected less than {len(motion)}, because {motion_name}"
-                f" has {len(motion)} frames, counted from 0"
+                f"best_frame={best_frame}: expected less than {len(candidates.points)}, because"
+                f" {candidates.name} has {len(candidates.points)} frames, counted from 0"
             )
         return best_frame
-    number = _most_similar_face(best_frame, motion_name, source, faces)
+    number = _most_similar_face(best_frame, candidates, source)
     likeness = "face"
     if number is None:
-        number = nearest_shape(motion.value, np.asarray(source.encoded.keypoints.value[0]))
+        number = nearest_shape(candidates.points, np.asarray(source.encoded.points[0]))
         likeness = "keypoints"
     if number is None:
         raise InputError(
-            f"best_frame={best_frame}: the keypoints of {source.name} or of {motion_name} have no"
-            " area to compare; expected those of a trained model"
+            f"best_frame={best_frame}: the keypoints of {source.name} or of {candidates.name} have"
+            " no area to compare; expected those of a trained model"
         )
     logger.info(
         "%s: motion starts from frame %d, most like %s by its %s",
-        motion_name,
+        candidates.name,
         number,
         source.name,
         likeness,
@@ -89,19 +93,17 @@ def choose_start_frame(
     return number
 
 
-def _most_similar_face(
-    best_frame: str, motion_name: str, source: Source, faces: FaceWatcher | None
-) -> int | None:
+def _most_similar_face(best_frame: str, candidates: StartCandidates, source: Source) -> int | None:
     """Return the number of the frame whose face is most like the source's.
 
     Returns:
       None with "auto" where there are no faces to compare; keypoints are compared then.
     """
-    if faces is None:
+    if candidates.faces is None:
         return None
     try:
-        with naming(f"best_frame={best_frame}: {source.name}, {motion_name}"):
-            return faces.best_frame(source.frame)
+        with naming(f"best_frame={best_frame}: {source.name}, {candidates.name}"):
+            return candidates.faces.best_frame(source.frame)
     except InputError:
         if best_frame == "face":
             raise

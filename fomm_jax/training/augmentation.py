@@ -1,19 +1,19 @@
 """Random flips and colour jitter of a batch, on the device.
 
-Each pair draws its own values, and both of its frames get the same. Jitter is that of
-torchvision's `ColorJitter` (as documented for 0.12 to 0.28) and of the original, which calls the
-same functions of torchvision:
+Each pair draws its own values, which both of its frames share. The jitter is that of torchvision's
+`ColorJitter` (as documented for 0.12 to 0.28) and of the original, which calls the same functions
+of torchvision:
 
-- With an extent x, brightness, contrast and saturation have each a factor that is uniform on
-  [max(0, 1 - x), 1 + x], and hue a shift of the circle uniform on [-x, x], x at most 0.5. All are
-  drawn independently, and an extent of 0 leaves the adjustment out.
-- Brightness blends with black, contrast with the frame's mean grey, saturation with its grey
-  version (ITU-R 601 weights): factor · frame + (1 - factor) · other, clipped to [0, 1]. Hue is
-  turned in HSV.
-- The adjustments are shuffled: all orders are equally likely.
+- With an extent x, brightness, contrast and saturation each have a factor that is uniform on
+  [max(0, 1 - x), 1 + x], and hue has a shift that is uniform on [-x, x] turns, x at most 0.5. All
+  are drawn independently, and an extent of 0 leaves the adjustment out.
+- Brightness blends with black, contrast with the frame's mean grey, saturation with the frame's
+  grey version (ITU-R 601 weights): factor · frame + (1 - factor) · other, clipped to [0, 1]. Hue is
+  rotated in HSV.
+- The order of the adjustments is random; all orders are equally likely.
 
-It differs in precision: floating point throughout, where Pillow, which torchvision calls, rounds
-each grey and the mean grey to whole steps of 255, cuts each blend off to whole steps, and turns
+The precision differs. Everything here is floating point. Pillow, which torchvision calls, rounds
+each grey and the mean grey to whole steps of 255, truncates each blend to whole steps, and rotates
 hues of 8 bits by whole steps.
 """
 
@@ -21,6 +21,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from fomm_jax.config.schema import AugmentationConfig
 from fomm_jax.types import Batch
@@ -33,10 +34,10 @@ Adjustment = Callable[[jax.Array, jax.Array], jax.Array]  # (picture, factor) ->
 @jax.named_scope("augmentation")
 def augment(
     key: jax.Array, batch: Batch, config: AugmentationConfig
-) -> tuple[jax.Array, jax.Array]:
-    """Source and driving frames (b, h, w, c) as float in [0, 1], flipped and jittered.
+) -> tuple[Float[Array, "b h w c"], Float[Array, "b h w c"]]:
+    """Convert source and driving frames to [0, 1], and flip and jitter them.
 
-    A pair is swapped in time with probability 1/2; where it is not, it is mirrored with
+    A pair is swapped in time with probability 1/2; a pair that is not swapped is mirrored with
     probability 1/2, as in the original. The dtype is JAX's default float.
     """
     dtype = jnp.zeros(()).dtype
@@ -47,7 +48,7 @@ def augment(
 
 
 def _augment_pair(key: jax.Array, pair: jax.Array, config: AugmentationConfig) -> jax.Array:
-    """One pair (2, h, w, c)."""
+    """Augment one pair (2, h, w, c)."""
     time_key, mirror_key, jitter_key = jax.random.split(key, 3)
     swapped = jax.random.bernoulli(time_key) & config.time_flip
     mirrored = ~swapped & jax.random.bernoulli(mirror_key) & config.horizontal_flip
@@ -85,7 +86,7 @@ def _jitter(key: jax.Array, pair: jax.Array, config: AugmentationConfig) -> jax.
 
 
 def _grey(pictures: jax.Array) -> jax.Array:
-    """Luma (..., h, w, 1) of pictures (..., h, w, 3)."""
+    """Compute the luma (..., h, w, 1) of pictures (..., h, w, 3)."""
     weights = jnp.asarray(GREY_WEIGHTS, pictures.dtype)
     return jnp.einsum("...c,c->...", pictures, weights, precision="highest")[..., None]
 
@@ -94,23 +95,31 @@ def _blend(pictures: jax.Array, other: jax.Array, factor: jax.Array) -> jax.Arra
     return jnp.clip(factor * pictures + (1 - factor) * other, 0, 1)
 
 
-def adjust_brightness(pictures: jax.Array, factor: jax.Array) -> jax.Array:
-    """Pictures (..., h, w, 3) in [0, 1] times the factor, clipped."""
+def adjust_brightness(
+    pictures: Float[Array, "*n h w 3"], factor: Float[Array, ""]
+) -> Float[Array, "*n h w 3"]:
+    """Multiply pictures in [0, 1] by the factor, and clip them."""
     return _blend(pictures, jnp.zeros_like(pictures), factor)
 
 
-def adjust_contrast(pictures: jax.Array, factor: jax.Array) -> jax.Array:
-    """Pictures (..., h, w, 3) in [0, 1] drawn to their own mean grey (factor 0) or away from it."""
+def adjust_contrast(
+    pictures: Float[Array, "*n h w 3"], factor: Float[Array, ""]
+) -> Float[Array, "*n h w 3"]:
+    """Move pictures in [0, 1] towards their own mean grey (factor 0) or away from it."""
     return _blend(pictures, _grey(pictures).mean(axis=(-3, -2), keepdims=True), factor)
 
 
-def adjust_saturation(pictures: jax.Array, factor: jax.Array) -> jax.Array:
-    """Pictures (..., h, w, 3) in [0, 1] drawn to grey (factor 0) or away from it."""
+def adjust_saturation(
+    pictures: Float[Array, "*n h w 3"], factor: Float[Array, ""]
+) -> Float[Array, "*n h w 3"]:
+    """Move pictures in [0, 1] towards grey (factor 0) or away from it."""
     return _blend(pictures, _grey(pictures), factor)
 
 
-def adjust_hue(pictures: jax.Array, shift: jax.Array) -> jax.Array:
-    """Colours of pictures (..., h, w, 3) in [0, 1] turned by `shift` of a full circle, in HSV."""
+def adjust_hue(
+    pictures: Float[Array, "*n h w 3"], shift: Float[Array, ""]
+) -> Float[Array, "*n h w 3"]:
+    """Rotate the hues of pictures in [0, 1] by `shift` turns, in HSV."""
     red, green, blue = pictures[..., 0], pictures[..., 1], pictures[..., 2]
     value = pictures.max(axis=-1)
     chroma = value - pictures.min(axis=-1)

@@ -1,4 +1,4 @@
-"""What the text of a compiled program tells of its instructions: kind, shape, origin."""
+"""The instructions of a compiled program, read from its text: kind, shape and origin."""
 
 import dataclasses
 import re
@@ -15,36 +15,36 @@ _TABLES = ("FileNames", "FunctionNames", "FileLocations", "StackFrames")
 class Instruction:
     """An instruction of a program."""
 
-    kind: str  # in XLA's words: convolution, fusion, while, …
+    kind: str  # XLA's word for it: convolution, fusion, while, …
     shape: str  # of its result
-    scope: str  # JAX's name for it: the functions and scopes it was called in, then the operation
-    source: str  # FILE:LINE of the innermost of the given files that it was called from, or ""
+    scope: str  # JAX's name for it: the functions and scopes around it, then the operation
+    source: str  # FILE:LINE of the innermost call in one of the given files, or ""
 
 
-def read_instructions(text: str, is_ours: str) -> dict[str, Instruction]:
-    """The instructions of a program by name.
+def read_instructions(text: str, path_part: str) -> dict[str, Instruction]:
+    """Return the instructions of a program by name.
 
     Args:
-      text: what `as_text` of a compiled program gives.
-      is_ours: part of the path of the files that `source` may name, such as "/fomm_jax/".
+      text: the program's `as_text()`.
+      path_part: a part of the paths of files that `source` may name, such as "/fomm_jax/".
     """
     tables = _read_tables(text)
-    found = {}
+    instructions = {}
     for line in text.splitlines():
         if match := _INSTRUCTION.match(line):
             name, shape, kind = match.groups()
             scope, frame = _SCOPE.search(line), _FRAME.search(line)
-            found[name] = Instruction(
+            instructions[name] = Instruction(
                 kind,
                 shape,
                 scope[1] if scope else "",
-                _source(tables, frame[1], is_ours) if frame else "",
+                _source(tables, frame[1], path_part) if frame else "",
             )
-    return found
+    return instructions
 
 
 def _read_tables(text: str) -> dict[str, dict[str, str]]:
-    """The tables of files and calls at the head of a program, by title and number."""
+    """Read the tables of files and calls at the head of a program, by title and number."""
     tables: dict[str, dict[str, str]] = {title: {} for title in _TABLES}
     table: dict[str, str] | None = None
     for line in text.splitlines():
@@ -57,13 +57,15 @@ def _read_tables(text: str) -> dict[str, dict[str, str]]:
     return tables
 
 
-def _source(tables: dict[str, dict[str, str]], frame: str, is_ours: str) -> str:
-    """The innermost call in a file of ours."""
+def _source(tables: dict[str, dict[str, str]], frame: str, path_part: str) -> str:
+    """Return FILE:LINE of the innermost call in a file whose path has the given part."""
     while frame in tables["StackFrames"]:
         call = dict(_FIELD.findall(tables["StackFrames"][frame]))
         place = dict(_FIELD.findall(tables["FileLocations"].get(call["file_location_id"], "")))
         file = tables["FileNames"].get(place.get("file_name_id", ""), "").strip('"')
-        if is_ours in file:
+        if path_part in file:
             return f"{file.rpartition('/')[2]}:{place['line']}"
-        frame = str(int(call["parent_frame_id"]) - 1)  # 1 is none, and each of the others one more
+        frame = str(
+            int(call["parent_frame_id"]) - 1
+        )  # 1 stands for none; all numbers are one too high
     return ""

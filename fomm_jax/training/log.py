@@ -1,6 +1,7 @@
-"""What training tells as it goes: a progress bar, scalars as event files, pictures."""
+"""The log of a training run: a progress bar, scalars in event files, pictures."""
 
 import contextlib
+import logging
 import os
 import pathlib
 import resource
@@ -18,26 +19,29 @@ from fomm_jax.config.schema import VisualizeConfig
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.reporting.drawing import FramesWithPoints, draw_grid
 from fomm_jax.reporting.events import EventWriter
-from fomm_jax.training.step import StepOutputs
+from fomm_jax.training.objectives import StepOutputs
+
+logger = logging.getLogger(__name__)
 
 PICTURES_FOLDER = "pictures"  # inside a workdir
-# Five pixels of 256. In runs that went well on 48x48 and 64x64, and at random weights, the spread
-# was 0.05 to 0.17; points all over the frame would have 0.29.
+# Five pixels of 256. In good runs at 48×48 and 64×64, and at random weights, the spread was 0.05 to
+# 0.17; points all over the frame would have 0.29.
 COLLAPSED_SPREAD = 0.02
 
 
 class TrainingLog:
     """The log of a run from `first_step` to `last_step`; a context manager.
 
-    Of several processes the first one writes it, and the others are silent.
+    The first of several processes writes it; the others are silent.
 
     Args:
-      workdir: takes the event file, and PNGs in its folder `pictures`.
-      first_step: what an earlier run wrote of it and later steps is told to be void.
-      last_step: for the time left.
-      batch_size: for pairs a second.
+      workdir: the folder for the event file, and for PNGs in its folder `pictures`.
+      first_step: the first step of this log; it declares void what an earlier run wrote about this
+        and later steps.
+      last_step: the last step, from which the bar estimates the time left.
+      batch_size: pairs per step, from which the log computes pairs per second.
       visualize: how pictures are drawn.
-      skipped_batches: batches that were left out so far.
+      skipped_batches: the number of batches left out so far.
     """
 
     def __init__(
@@ -68,7 +72,7 @@ class TrainingLog:
         )
 
     def __enter__(self) -> Self:
-        """The log itself."""
+        """Return the log itself."""
         return self
 
     def __exit__(
@@ -92,16 +96,16 @@ class TrainingLog:
 
     @contextlib.contextmanager
     def waiting_for_input(self) -> Iterator[None]:
-        """Count the time of the block as waiting."""
+        """Count the time of the block as waiting for input."""
         began = time.monotonic()
         yield
         self._waited += time.monotonic() - began
 
     def write_scalars(self, step: int) -> None:
-        """Write the scalars' means over the steps since the last call, and what these cost.
+        """Write the means of the scalars since the last call, and what the steps cost.
 
-        Of a step: its seconds, and those of them that it waited for its batch. The first call
-        counts compilation too. Warn once where the keypoints have collapsed.
+        The cost is the seconds per step, and the part of them spent waiting for a batch. The first
+        call includes compilation. Warn once if the keypoints have collapsed.
         """
         num_steps, now = len(self._recent), time.monotonic()
         seconds = (now - self._began) / num_steps
@@ -126,24 +130,26 @@ class TrainingLog:
         spread = means.get("keypoint_spread", 1.0)
         if spread < COLLAPSED_SPREAD and not self._has_warned:
             self._has_warned = True
-            tqdm.write(
-                f"step {step}: the keypoints have collapsed: on average their standard deviation"
-                f" is {spread:.4f} of the frame's side, under {COLLAPSED_SPREAD}",
-                file=sys.stderr,
+            logger.warning(
+                "step %d: the keypoints have collapsed: on average their standard deviation is"
+                " %.4f of the frame's side, under %s",
+                step,
+                spread,
+                COLLAPSED_SPREAD,
             )
 
     def write_picture(self, step: int, outputs: StepOutputs) -> None:
-        """Draw the pairs that lie on this process's first device."""
+        """Draw the pairs on this process's first device."""
         if self._writer is None:
             return
         local = jax.device_get(jax.tree.map(lambda array: array.addressable_data(0), outputs))
         transformed = None
         if local.transformed is not None:
-            transformed = FramesWithPoints(local.transformed, local.transformed_keypoints.value)
+            transformed = FramesWithPoints(local.transformed, local.transformed_points)
         picture = draw_grid(
             self._visualize,
-            FramesWithPoints(local.source, local.source_keypoints.value),
-            FramesWithPoints(local.driving, local.driving_keypoints.value),
+            FramesWithPoints(local.source, local.source_points),
+            FramesWithPoints(local.driving, local.driving_points),
             local.generated,
             transformed=transformed,
         )
@@ -155,7 +161,7 @@ class TrainingLog:
 
 
 def memory_in_use() -> float:
-    """The most memory in GiB that the first device has held; on CPU, that this process has."""
+    """Return the peak memory of the first device in GiB; on CPU that of this process."""
     if statistics := jax.local_devices()[0].memory_stats():
         return statistics["peak_bytes_in_use"] / 2**30
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

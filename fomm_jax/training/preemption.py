@@ -1,4 +1,4 @@
-"""SIGTERM: what a cluster sends before it takes the machine away."""
+"""SIGTERM, which a cluster sends before it takes the machine away."""
 
 import contextlib
 import signal
@@ -8,30 +8,31 @@ from types import FrameType
 import jax
 from jax.experimental import multihost_utils
 
-STATUS = 128 + signal.SIGTERM  # of a program that SIGTERM has ended, as shells have it
+STATUS = 128 + signal.SIGTERM  # exit status of a program that SIGTERM has ended, as in shells
 
 
 class TerminatedError(Exception):
-    """Training has ended early, as SIGTERM asks; the message names the checkpoint."""
+    """SIGTERM has ended training early; the message names the checkpoint."""
 
 
 @contextlib.contextmanager
 def noticing_sigterm() -> Iterator[Callable[[int], bool]]:
-    """Tell, after each step, whether training is to end with it; SIGTERM alone ends nothing.
+    """Yield a function that tells after each step whether SIGTERM has come.
 
-    Of several processes, all are told so at the same step, which JAX's own handler agrees on.
+    SIGTERM itself ends nothing meanwhile. All processes of a run learn of it after the same step,
+    on which JAX's own handler agrees.
     """
     if jax.process_count() > 1:
         yield multihost_utils.reached_preemption_sync_point
         return
-    arrived = False
+    has_come = False
 
     def note(number: int, frame: FrameType | None) -> None:
-        nonlocal arrived
-        arrived = True
+        nonlocal has_come
+        has_come = True
 
-    before = signal.signal(signal.SIGTERM, note)
+    previous_handler = signal.signal(signal.SIGTERM, note)
     try:
-        yield lambda step: arrived
+        yield lambda step: has_come
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous_handler)

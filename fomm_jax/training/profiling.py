@@ -22,27 +22,27 @@ NOWHERE = "elsewhere"
 
 @dataclasses.dataclass(frozen=True)
 class Operation:
-    """An instruction of the compiled step, and the time that it took."""
+    """An instruction of the compiled step, and the time that it takes."""
 
     name: str  # of the instruction
     instruction: Instruction
-    seconds: float  # a step
-    calls: float  # a step
+    seconds: float  # per step
+    calls: float  # per step
 
 
 def trace_steps(step: Callable[[], None], num_steps: int, folder: pathlib.Path) -> pathlib.Path:
-    """Run steps, which have been compiled before, and write a trace of them.
+    """Run steps that are compiled already, and write a trace of them.
 
     Args:
-      step: takes one step and waits for its end.
-      num_steps: number of steps.
-      folder: takes the trace, in the form that TensorBoard's profiler and XProf open.
+      step: a function that takes one step and waits for its end.
+      num_steps: the number of steps.
+      folder: the folder for the trace, which TensorBoard's profiler and XProf can open.
 
     Returns:
-      The trace's file.
+      The file of the trace.
     """
     options = jax.profiler.ProfileOptions()
-    options.python_tracer_level = 0  # of which there would be more than of all operations
+    options.python_tracer_level = 0  # its events would outnumber the operations
     with jax.profiler.trace(folder, profiler_options=options):
         for _ in range(num_steps):
             step()
@@ -50,14 +50,14 @@ def trace_steps(step: Callable[[], None], num_steps: int, folder: pathlib.Path) 
 
 
 def read_operations(trace: pathlib.Path, program: str, num_steps: int) -> list[Operation]:
-    """The operations of a traced program, the costliest first.
+    """Return the operations of a traced program, the costliest first.
 
-    Several devices, or threads of a CPU, count together: it is their time, not that of the clock.
+    The times of several devices, or of a CPU's threads, are added up; they are no clock time.
 
     Args:
-      trace: from `trace_steps`.
+      trace: the file from `trace_steps`.
       program: the text of the compiled program.
-      num_steps: that were traced.
+      num_steps: the number of steps that were traced.
 
     Raises:
       InputError: the trace has no operation of the program.
@@ -78,10 +78,10 @@ def read_operations(trace: pathlib.Path, program: str, num_steps: int) -> list[O
 
 
 def _events(trace: jax.profiler.ProfileData) -> Iterator[tuple[str, float]]:
-    """The name and the seconds of every instruction that ran."""
+    """Yield name and seconds of every instruction that ran."""
     for plane in trace.planes:
         for line in plane.lines:
-            # On TPU the line holds nothing but instructions; elsewhere each says that it is one.
+            # On TPU this line holds instructions only; elsewhere each event says what it is.
             is_tpu = plane.name.startswith("/device:TPU") and line.name == "XLA Ops"
             for event in line.events:
                 name = event.name if is_tpu else dict(event.stats).get("hlo_op")
@@ -90,26 +90,26 @@ def _events(trace: jax.profiler.ProfileData) -> Iterator[tuple[str, float]]:
 
 
 def sum_by_part(operations: Iterable[Operation], parts: Iterable[str]) -> dict[str, float]:
-    """Seconds a step of the parts of the step, forward and backward apart, the costliest first.
+    """Sum the seconds per step of each part, forward and backward apart, the costliest first.
 
     Args:
-      operations: of the step.
-      parts: names of scopes (`jax.named_scope`); what is inside of two counts for the inner one.
+      operations: the operations of the step.
+      parts: the names of scopes (`jax.named_scope`); an operation in two counts for the inner one.
     """
     pattern = re.compile("|".join(rf"\b{part}\b" for part in parts))
     sums: dict[str, float] = collections.defaultdict(float)
     for operation in operations:
         scope = operation.instruction.scope
-        found = pattern.findall(scope)
+        scopes = pattern.findall(scope)
         direction = ", backward" if "transpose(" in scope else ""
-        sums[(found[-1] if found else NOWHERE) + direction] += operation.seconds
+        sums[(scopes[-1] if scopes else NOWHERE) + direction] += operation.seconds
     return dict(sorted(sums.items(), key=lambda item: -item[1]))
 
 
 def write_tables(
     folder: pathlib.Path, operations: list[Operation], parts: Mapping[str, float], title: str
 ) -> None:
-    """Write `operations.csv`, of all operations, and `profile.html`, of the costliest."""
+    """Write `operations.csv` with all operations, and `profile.html` with the costliest."""
     total = sum(operation.seconds for operation in operations)
     columns = ("milliseconds a step", "share", "calls", "kind", "source", "scope", "result", "name")
     rows = [
@@ -139,7 +139,10 @@ def write_tables(
                     paragraph(f"All devices or threads together: {1000 * total:.4g} ms a step."),
                     table(
                         ("part", "milliseconds a step", "share"),
-                        [(part, 1000 * found, found / total) for part, found in parts.items()],
+                        [
+                            (part, 1000 * seconds, seconds / total)
+                            for part, seconds in parts.items()
+                        ],
                     ),
                 ],
             ),

@@ -1,14 +1,14 @@
 """Where training begins: a checkpoint of the run, given networks, or random ones."""
 
 import dataclasses
+import logging
 import os
-import sys
-from collections.abc import Callable
 
 import jax
 
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
+from fomm_jax.training.program import Program
 from fomm_jax.types import Batches
 from fomm_jax.weights.checkpoints import Checkpoints, DamagedCheckpointError, restore_state
 from fomm_jax.weights.load import load_pretrained, load_state
@@ -17,47 +17,55 @@ from fomm_jax.weights.train_state import (
     TrainState,
     begin_averages,
     place_like,
-    split_networks,
+    split_model,
 )
 
+logger = logging.getLogger(__name__)
 
-def state_to_begin_with(
-    config: Config,
-    checkpoints: Checkpoints,
-    begin_from: str | os.PathLike[str] | None,
-    batches: Batches,
-    optimizers: Optimizers,
-    initialise: Callable[[jax.Array], TrainState],
-    key: jax.Array,
-) -> TrainState:
-    """The state before the first step, with `batches` at the position that belongs to it.
 
-    It is that of the newest checkpoint that is whole, else of `begin_from`, else a random one,
-    whose networks `config.train.init_from` may give.
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Where the state of a run may come from."""
+
+    config: Config
+    optimizers: Optimizers
+    program: Program
+    key: jax.Array  # of a random state
+    begin_from: str | os.PathLike[str] | None  # a checkpoint, for a run that has none of its own
+
+
+def first_state(origin: Origin, checkpoints: Checkpoints, batches: Batches) -> TrainState:
+    """Return the state before the first step, and move `batches` to the position it belongs to.
+
+    The state is that of the newest whole checkpoint, else that of `origin.begin_from`, else a
+    random one, whose networks `config.train.init_from` may give.
 
     Raises:
-      InputError: a checkpoint does not fit the config, or none of several is whole.
+      InputError: a checkpoint does not fit the configuration, or all of them are damaged.
     """
-    abstract = jax.eval_shape(initialise, key)
+    config, initialise = origin.config, origin.program.initialise
+    abstract = jax.eval_shape(initialise, origin.key)
     if checkpoints.steps:
-        return newest_whole(checkpoints, abstract, batches)
-    if begin_from is not None:
-        return load_state(begin_from, config, optimizers, abstract, batches)
-    state = initialise(key)
+        return newest_whole_state(checkpoints, abstract, batches)
+    if origin.begin_from is not None:
+        return load_state(origin.begin_from, config, origin.optimizers, abstract, batches)
+    state = initialise(origin.key)
     if not config.train.init_from:
         return state
-    given = split_networks(load_pretrained(config.train.init_from, config))
+    initial_networks = split_model(load_pretrained(config.train.init_from, config))
     params, statistics = (
-        # A network that is not given, as the discriminator may not be, stays random.
-        random | place_like(found, {name: random[name] for name in found})
-        for found, random in zip(given, (state.params, state.statistics), strict=True)
+        # A network that is not given, such as a discriminator, stays random.
+        random | place_like(networks, {name: random[name] for name in networks})
+        for networks, random in zip(initial_networks, (state.params, state.statistics), strict=True)
     )
     state = dataclasses.replace(state, params=params, statistics=statistics)
     return begin_averages(state) if config.train.ema_decay else state
 
 
-def newest_whole(checkpoints: Checkpoints, abstract: TrainState, batches: Batches) -> TrainState:
-    """The state of the newest checkpoint that is whole; damaged ones after it are set aside.
+def newest_whole_state(
+    checkpoints: Checkpoints, abstract: TrainState, batches: Batches
+) -> TrainState:
+    """Restore the newest checkpoint that is whole; set damaged ones after it aside.
 
     Raises:
       InputError: a checkpoint is of another architecture, or none is whole.
@@ -72,9 +80,8 @@ def newest_whole(checkpoints: Checkpoints, abstract: TrainState, batches: Batche
             continue
         if damaged:
             checkpoints.set_aside([*damaged])
-            if jax.process_index() == 0:
-                for problem in damaged.values():
-                    print(f"{problem}; renamed, and going on from {path}", file=sys.stderr)
+            for problem in damaged.values():
+                logger.warning("%s; renamed, and going on from %s", problem, path)
         return state
     newest = max(damaged)
     raise InputError(f"{damaged[newest]}, and no checkpoint before it is whole")

@@ -1,4 +1,4 @@
-"""What is due at which step of training."""
+"""What is due after which step of training."""
 
 import time
 
@@ -10,7 +10,11 @@ from fomm_jax.config.schema import TrainConfig
 
 
 class Schedule:
-    """When a run logs, draws and saves: at its intervals, and always at the last step."""
+    """When a run logs, draws and saves: at its intervals, and always after the last step.
+
+    Orbax's save decision policies do not know the last step, nor that a save by the clock waits
+    for a step that is logged, whose losses are read anyway.
+    """
 
     def __init__(self, settings: TrainConfig, steps_per_epoch: int):
         self._steps_per_epoch = steps_per_epoch
@@ -22,25 +26,25 @@ class Schedule:
         self._saved_at = time.monotonic()
 
     def epochs(self, step: int) -> int:
-        """The epochs that are done after the step."""
+        """Return the number of epochs that are complete after the step."""
         return step // self._steps_per_epoch
 
     def log(self, step: int) -> bool:
-        """Whether scalars are to be written after the step."""
+        """Tell whether to write scalars after the step."""
         return self._due(step, self._log_every)
 
     def draw(self, step: int) -> bool:
-        """Whether a picture is to be drawn after the step."""
+        """Tell whether to draw a picture after the step."""
         return self._due(step, self._draw_every)
 
     def save(self, step: int) -> bool:
-        """Whether a checkpoint is to be saved after the step; then the minutes begin anew."""
+        """Tell whether to save a checkpoint after the step; if so, the minutes begin anew."""
         due = self._due(step, self._save_every)
         if self._save_after and self.log(step):
-            over = time.monotonic() - self._saved_at >= self._save_after
+            time_is_up = time.monotonic() - self._saved_at >= self._save_after
             if jax.process_count() > 1:  # their clocks differ, and all must save or none
-                over = bool(multihost_utils.broadcast_one_to_all(np.asarray(over)))
-            due |= over
+                time_is_up = bool(multihost_utils.broadcast_one_to_all(np.asarray(time_is_up)))
+            due |= time_is_up
         if due:
             self._saved_at = time.monotonic()
         return due

@@ -1,8 +1,8 @@
-"""The mesh of devices, and how state and batches lie on it.
+"""The mesh of devices, and how state and batches are distributed over it.
 
-Batches are split over all devices. Parameters and optimiser state are whole on each of them, or
-divided among the devices along the axis `fsdp` (fully sharded data parallelism), which then gather
-what they need for each layer.
+Batches are split over all devices. Parameters and optimiser state are either whole on each device,
+or divided among the devices along the axis `fsdp` (fully sharded data parallelism), which then
+gather what they need for each layer.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ from fomm_jax.errors import InputError
 from fomm_jax.types import Batch
 
 DATA_AXIS, FSDP_AXIS = "data", "fsdp"
-MIN_DIVIDED = 2**16  # elements; to gather smaller arrays costs more than to keep them
+MIN_DIVIDED = 2**16  # elements; gathering smaller arrays costs more than keeping them
 
 T = TypeVar("T")
 
 
 def make_mesh(fsdp: int = 1, devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """A mesh (data, fsdp) of the given devices, or of all devices of all processes.
+    """Make a mesh (data, fsdp) of the given devices, or of all devices of all processes.
 
     Args:
-      fsdp: devices that share one copy of parameters and optimiser state.
-      devices: of the mesh.
+      fsdp: the number of devices that share one copy of parameters and optimiser state.
+      devices: the devices of the mesh.
 
     Raises:
       InputError: the devices do not divide into groups of `fsdp`.
@@ -43,27 +43,27 @@ def make_mesh(fsdp: int = 1, devices: Sequence[jax.Device] | None = None) -> Mes
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """The whole array on every device."""
+    """Return the sharding of an array that is whole on every device."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def split_by_batch(mesh: Mesh) -> NamedSharding:
-    """The first dimension split over the devices."""
+    """Return the sharding of an array whose first dimension is split over the devices."""
     return NamedSharding(mesh, PartitionSpec((DATA_AXIS, FSDP_AXIS)))
 
 
 def divided(mesh: Mesh, abstract: T, min_size: int = MIN_DIVIDED) -> T:
-    """A sharding for each array of a tree: divided along `fsdp`, or whole on every device.
+    """Return a sharding for each array of a tree: divided along `fsdp`, or whole everywhere.
 
     Args:
-      mesh: of `make_mesh`.
-      abstract: the tree, of shapes.
-      min_size: elements from which on an array is divided, along the longest of its dimensions
-        that the axis divides.
+      mesh: a mesh from `make_mesh`.
+      abstract: the tree, with shapes for arrays.
+      min_size: the number of elements from which on an array is divided, along the longest of its
+        dimensions that the axis divides.
     """
     parts = mesh.shape[FSDP_AXIS]
 
-    def place(leaf: jax.ShapeDtypeStruct) -> NamedSharding:
+    def choose(leaf: jax.ShapeDtypeStruct) -> NamedSharding:
         lengths = [length if length % parts == 0 else 0 for length in leaf.shape]
         if parts == 1 or leaf.size < min_size or not any(lengths):
             return replicated(mesh)
@@ -71,19 +71,19 @@ def divided(mesh: Mesh, abstract: T, min_size: int = MIN_DIVIDED) -> T:
         spec[int(np.argmax(lengths))] = FSDP_AXIS
         return NamedSharding(mesh, PartitionSpec(*spec))
 
-    return jax.tree.map(place, abstract)
+    return jax.tree.map(choose, abstract)
 
 
 def check_batch_size(batch_size: int, mesh: Mesh, accumulate: int = 1) -> None:
-    """Refuse a global batch that the devices cannot share equally.
+    """Raise an `InputError` if the devices cannot share a global batch equally.
 
     Args:
-      batch_size: pairs of a step.
-      mesh: of the devices.
-      accumulate: parts in which the batch is taken.
+      batch_size: pairs per step.
+      mesh: the mesh of the devices.
+      accumulate: the number of parts in which the batch is taken.
 
     Raises:
-      InputError: a part is no multiple of the number of devices.
+      InputError: a part is not a multiple of the number of devices.
     """
     if batch_size % (mesh.size * accumulate):
         parts = f" times config.train.accumulate, {accumulate}" if accumulate > 1 else ""
@@ -94,7 +94,7 @@ def check_batch_size(batch_size: int, mesh: Mesh, accumulate: int = 1) -> None:
 
 
 def to_global(batch: Batch, mesh: Mesh) -> Batch:
-    """One global batch from the parts (b / processes, h, w, c) that the processes hold."""
+    """Make one global batch of the parts (b / processes, h, w, c) that the processes have."""
 
     def place(part: np.ndarray) -> jax.Array:
         return jax.make_array_from_process_local_data(split_by_batch(mesh), part)

@@ -1,27 +1,32 @@
-"""One run at a time in a workdir."""
+"""One run at a time in a workdir.
+
+The package filelock would leave its file in the workdir after the run, and names no holder.
+"""
 
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import pathlib
 import socket
-import sys
 from collections.abc import Iterator
 
 from fomm_jax.errors import InputError
 from fomm_jax.files import writing
 
+logger = logging.getLogger(__name__)
+
 LOCK_FILE = "running"  # inside a workdir, for as long as a run is at work there
-# Of file systems that know no locks, as Lustre is often mounted.
+# Errors of file systems without locks, such as Lustre as it is often mounted.
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 
 
 @contextlib.contextmanager
 def only_run_in(workdir: str | os.PathLike[str]) -> Iterator[None]:
-    """Keep other runs out of the workdir, which is made where it is missing.
+    """Keep other runs out of the workdir, which is made if it is missing.
 
-    The kernel takes the lock back from a process that ends, however it does.
+    The kernel releases the lock of a process that ends, however it ends.
 
     Raises:
       InputError: another run is at work, or the workdir cannot be written.
@@ -38,14 +43,14 @@ def only_run_in(workdir: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        # While the lock is held, so that it is never another run's file.
+        # The lock is still held, so this is never another run's file.
         with contextlib.suppress(OSError):
             path.unlink()
         os.close(descriptor)
 
 
 def _locked(path: pathlib.Path) -> int:
-    """The file of the lock, open; it tells of this process."""
+    """Open and lock the file, and write into it which process this is."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -54,8 +59,8 @@ def _locked(path: pathlib.Path) -> int:
             if error.errno not in NO_LOCKS:
                 os.close(descriptor)
                 raise
-            print(f"{path}: cannot be locked; a second run would not be noticed", file=sys.stderr)
-        # The run before may have removed the file after it was opened here.
+            logger.warning("%s: cannot be locked; a second run would not be noticed", path)
+        # The previous run may have removed the file after it was opened here.
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), os.stat(path)):
                 os.ftruncate(descriptor, 0)
@@ -65,6 +70,7 @@ def _locked(path: pathlib.Path) -> int:
 
 
 def _holder(path: pathlib.Path) -> str:
+    """Describe the process that holds the lock."""
     try:
         return path.read_text().strip() or "which has just begun"
     except OSError:

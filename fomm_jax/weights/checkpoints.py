@@ -26,10 +26,10 @@ from fomm_jax.config.parsing import from_json, to_json
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.files import writing
-from fomm_jax.models.networks import Networks
+from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.weights.checksums import find_damage, write_checksums
 from fomm_jax.weights.shapes import check_shapes
-from fomm_jax.weights.train_state import TrainState, begin_averages, merge_networks, split_networks
+from fomm_jax.weights.train_state import TrainState, begin_averages, merge_model, split_model
 
 FOLDER = "checkpoints"  # inside a workdir
 
@@ -227,25 +227,25 @@ def restore_config(path: pathlib.Path) -> Config | None:
         return None if text is None else from_json(text)
 
 
-def restore_networks(folder: str | os.PathLike[str], networks: Networks) -> Networks:
+def restore_networks(folder: str | os.PathLike[str], model: MotionModel) -> MotionModel:
     """Trained networks from a checkpoint: the averages of their weights where it has them.
 
     Args:
       folder: a checkpoint, or a folder of which the newest is taken: a workdir or its checkpoints.
-      networks: abstract networks of the architecture, as `nnx.eval_shape` gives them.
+      model: the abstract model of the architecture, from `build.abstract_model`.
 
     Raises:
       DamagedCheckpointError: the checkpoint is not as it was written.
       InputError: there is none in the folder, or it is of another architecture.
     """
     path = find_checkpoint(folder)
-    params, statistics = split_networks(networks)
+    params, statistics = split_model(model)
     weights = "averages" if _has_averages(path) else "params"
     abstract = _placed({weights: params, "statistics": statistics})
     with _whole(path, abstract):
         _check_architecture(path, {"params": params, "statistics": statistics})
         restored = ocp.load_checkpointables(path, abstract)
-    return merge_networks(nnx.graphdef(networks), restored[weights], restored["statistics"])
+    return merge_model(nnx.graphdef(model), restored[weights], restored["statistics"])
 
 
 def find_checkpoint(folder: str | os.PathLike[str]) -> pathlib.Path:

@@ -1,12 +1,16 @@
 """Trained networks from wherever they are: a checkpoint of ours, or a file of either project."""
 
+import contextlib
+import importlib.resources
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
-from fomm_jax.models.networks import Networks, abstract_networks
+from fomm_jax.models.build import abstract_model
+from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.weights import npz
 from fomm_jax.weights.checkpoints import (
     find_checkpoint,
@@ -22,7 +26,7 @@ from fomm_jax.weights.torch.names import (
 from fomm_jax.weights.train_state import Optimizers, TrainState, begin_averages, place_like
 
 
-def load_pretrained(path: str | os.PathLike[str], config: Config) -> Networks:
+def load_pretrained(path: str | os.PathLike[str], config: Config) -> MotionModel:
     """Networks of a checkpoint; those of weights (`.npz`) have no discriminator.
 
     Args:
@@ -36,7 +40,7 @@ def load_pretrained(path: str | os.PathLike[str], config: Config) -> Networks:
     if npz.is_weights_file(path):
         return npz.load_weights(path, config)
     if not pathlib.Path(path).is_file():
-        return restore_networks(path, abstract_networks(config))
+        return restore_networks(path, abstract_model(config))
     checkpoint = read_original(path)
     with naming(path):
         return load_networks(config, checkpoint)
@@ -87,7 +91,7 @@ def load_state(
     if npz.is_weights_file(path):
         raise InputError(
             f"{path}: holds no state of training to go on from; expected a checkpoint, or"
-            f" --config.train.init_from={path}"
+            f" config.train.init_from={path}"
         )
     if not pathlib.Path(path).is_file():
         return restore_state(find_checkpoint(path), abstract, data)
@@ -98,3 +102,17 @@ def load_state(
         state = begin_averages(state)
     data.set_state({"next_batch": int(state.step)})
     return place_like(state, abstract)
+
+
+@contextlib.contextmanager
+def demo_weights() -> Iterator[pathlib.Path]:
+    """Yield the path of the weights of the demo model, which come with the package.
+
+    Raises:
+      InputError: this installation lacks them.
+    """
+    weights = importlib.resources.files("fomm_jax") / "demo_model" / "weights.npz"
+    if not weights.is_file():
+        raise InputError(f"{weights}: the demo model is missing; expected it in the package")
+    with importlib.resources.as_file(weights) as path:
+        yield path

@@ -5,7 +5,6 @@ The file is an .npz: the arrays of keypoint detector and generator under their d
 """
 
 import os
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,14 +14,14 @@ from fomm_jax.config.parsing import from_json, to_json
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.files import read_npz, replacing
-from fomm_jax.models.networks import Networks, abstract_networks
+from fomm_jax.models.build import abstract_model
+from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.weights.shapes import check_shapes
 
-NETWORKS = ("kp_detector", "generator")  # of `Networks`; an animation needs no discriminator
 SUFFIX = ".npz"
 
 
-def save_weights(path: str | os.PathLike[str], networks: Networks, config: Config) -> None:
+def save_weights(path: str | os.PathLike[str], model: MotionModel, config: Config) -> None:
     """Write trained networks with their configuration.
 
     Args:
@@ -37,7 +36,8 @@ def save_weights(path: str | os.PathLike[str], networks: Networks, config: Confi
         raise InputError(f"{path}: expected a name that ends in {SUFFIX}, by which it is known")
     arrays = {"config": np.asarray(to_json(config))} | {
         ".".join(map(str, key)): np.asarray(variable.get_value(), np.float32)
-        for key, variable in _variables(networks).items()
+        for key, variable in nnx.to_flat_state(nnx.state(model))
+        if key[0] != "discriminator"
     }
     with replacing(path) as unfinished, unfinished.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
@@ -61,16 +61,14 @@ def load_config(path: str | os.PathLike[str]) -> Config:
         return from_json(str(found["config"]))
 
 
-def load_weights(path: str | os.PathLike[str], config: Config) -> Networks:
-    """The networks in a file, without a discriminator.
+def load_weights(path: str | os.PathLike[str], config: Config) -> MotionModel:
+    """Load the model in a file, without a discriminator.
 
     Raises:
       InputError: the file cannot be read, or is of another architecture.
     """
     arrays = read_npz(path, lambda name: name != "config")
-    networks = abstract_networks(config)
-    del networks.discriminator
-    definition, tree = nnx.split(networks)
+    definition, tree = nnx.split(abstract_model(config, with_discriminator=False))
     variables = dict(nnx.to_flat_state(tree))
     names = {key: ".".join(map(str, key)) for key in variables}
     with naming(path):
@@ -81,9 +79,3 @@ def load_weights(path: str | os.PathLike[str], config: Config) -> Networks:
     for key, variable in variables.items():
         variables[key] = variable.replace(jnp.asarray(arrays[names[key]]))
     return nnx.merge(definition, nnx.from_flat_state(variables.items()))
-
-
-def _variables(networks: Networks) -> dict[tuple[Any, ...], Any]:
-    """The variables that the file holds, by their path in the networks."""
-    state = nnx.to_flat_state(nnx.state(networks))
-    return {key: variable for key, variable in state if key[0] in NETWORKS}

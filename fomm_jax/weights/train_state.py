@@ -8,16 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
+from jaxtyping import Array, Int
 
-from fomm_jax.config.schema import Config, TrainConfig
-from fomm_jax.models.networks import Networks
+from fomm_jax.config.schema import Config
+from fomm_jax.models.build import build_model, model_class
+from fomm_jax.models.motion_model import MotionModel, ParameterGroup
 
 ADAM_BETAS = (0.5, 0.999)
 ADAM_EPSILON = 1e-8
 MILESTONE_FACTOR = 0.1  # of the learning rates at each of `epoch_milestones`
 
 T = TypeVar("T")
-Optimizers = dict[str, optax.GradientTransformation]  # by network, as in `Networks`
+Branches = dict[str, nnx.State]  # by the name of the network, as in the motion model
+Optimizers = dict[str, optax.GradientTransformation]  # by the name of the network
 
 
 @jax.tree_util.register_dataclass
@@ -25,56 +28,51 @@ Optimizers = dict[str, optax.GradientTransformation]  # by network, as in `Netwo
 class TrainState:
     """Everything that a step of training changes.
 
-    `params`, `statistics` and `optimizers` have a branch for each of `kp_detector`, `generator`
-    and `discriminator`.
+    `params`, `statistics` and `optimizers` have a branch for each network of the motion model; the
+    first-order model has `kp_detector`, `generator` and `discriminator`.
     """
 
-    step: jax.Array  # () int32, steps done
-    params: dict[str, nnx.State]
-    statistics: dict[str, nnx.State]  # running statistics and singular vectors
+    step: Int[Array, ""]  # steps done
+    params: Branches
+    statistics: Branches  # running statistics and singular vectors
     optimizers: dict[str, optax.OptState]
-    # Of `params`, over the steps, for evaluation; None unless `config.train.ema_decay` asks for it.
-    averages: dict[str, nnx.State] | None = None
+    # The average of `params` over the steps, for evaluation; None unless `config.train.ema_decay`
+    # asks for it.
+    averages: Branches | None = None
 
 
-def make_optimizers(config: TrainConfig, steps_per_epoch: int) -> Optimizers:
-    """Adam for each network, with learning rates that drop by 10 at the milestones."""
+def make_optimizers(config: Config, steps_per_epoch: int) -> Optimizers:
+    """Make Adam for each network, with learning rates that drop by 10 at the milestones."""
 
-    def optimizer(learning_rate: float) -> optax.GradientTransformation:
+    def optimizer(group: ParameterGroup) -> optax.GradientTransformation:
         schedule = optax.piecewise_constant_schedule(
-            learning_rate,
-            {epoch * steps_per_epoch: MILESTONE_FACTOR for epoch in config.epoch_milestones},
+            group.learning_rate,
+            {epoch * steps_per_epoch: MILESTONE_FACTOR for epoch in config.train.epoch_milestones},
         )
         adam = optax.adam(schedule, *ADAM_BETAS, eps=ADAM_EPSILON)
-        if not config.max_gradient_norm:
+        if not group.max_gradient_norm:
             return adam
-        return optax.chain(optax.clip_by_global_norm(config.max_gradient_norm), adam)
+        return optax.chain(optax.clip_by_global_norm(group.max_gradient_norm), adam)
 
-    return {
-        "kp_detector": optimizer(config.lr_kp_detector),
-        "generator": optimizer(config.lr_generator),
-        "discriminator": optimizer(config.lr_discriminator),
-    }
+    groups = model_class(config).parameter_groups(config.train)
+    return {name: optimizer(group) for name, group in groups.items()}
 
 
-def split_networks(networks: Networks) -> tuple[dict[str, nnx.State], dict[str, nnx.State]]:
-    """Parameters and statistics by network."""
-    params = nnx.state(networks, nnx.Param)
-    statistics = nnx.state(networks, nnx.Not(nnx.Param))
+def split_model(model: MotionModel) -> tuple[Branches, Branches]:
+    """Split a model into parameters and statistics, by network."""
+    params = nnx.state(model, nnx.Param)
+    statistics = nnx.state(model, nnx.Not(nnx.Param))
     return dict(params), dict(statistics)
 
 
-def merge_networks(
-    definition: nnx.GraphDef, params: dict[str, nnx.State], statistics: dict[str, nnx.State]
-) -> Networks:
-    """Networks of their own, which may change their statistics under any transformation."""
+def merge_model(definition: nnx.GraphDef, params: Branches, statistics: Branches) -> MotionModel:
+    """Make a model of its own, which may change its statistics under any transformation."""
     return nnx.merge(definition, nnx.State(params), nnx.State(statistics), copy=True)
 
 
 def initial_state(config: Config, optimizers: Optimizers, key: jax.Array) -> TrainState:
-    """Random networks and fresh optimisers; a pure function of the key."""
-    networks = Networks(config.model, config.compat, rngs=nnx.Rngs(key))
-    params, statistics = split_networks(networks)
+    """Draw random networks and make fresh optimisers; a pure function of the key."""
+    params, statistics = split_model(build_model(config, rngs=nnx.Rngs(key)))
     state = TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
@@ -84,31 +82,33 @@ def initial_state(config: Config, optimizers: Optimizers, key: jax.Array) -> Tra
     return begin_averages(state) if config.train.ema_decay else state
 
 
-def averaged(
-    averages: dict[str, nnx.State], params: dict[str, nnx.State], step: jax.Array, decay: float
-) -> dict[str, nnx.State]:
-    """The exponential moving average of the weights after one more step.
+def update_averages(
+    averages: Branches, params: Branches, step: Int[Array, ""], decay: float
+) -> Branches:
+    """Update the exponential moving average of the weights after one more step.
 
-    A step keeps min(decay, (1 + t) / (10 + t)) of the average, where t counts the steps from 0, so
-    that random weights are soon forgotten (the rule of TensorFlow's ExponentialMovingAverage).
+    A step keeps the share min(decay, (1 + t) / (10 + t)) of the average, where t counts the steps
+    from 0, so that random weights are soon forgotten (the rule of TensorFlow's
+    ExponentialMovingAverage).
     """
 
-    def move(average: jax.Array, param: jax.Array) -> jax.Array:
+    def update(average: jax.Array, param: jax.Array) -> jax.Array:
         time = step.astype(param.dtype)
-        kept = jnp.minimum(decay, (1 + time) / (10 + time))
-        return kept * average + (1 - kept) * param
+        share = jnp.minimum(decay, (1 + time) / (10 + time))
+        # `optax.incremental_update` takes 1 - share, which rounds the share itself.
+        return share * average + (1 - share) * param
 
-    return jax.tree.map(move, averages, params)
+    return jax.tree.map(update, averages, params)
 
 
 def begin_averages(state: TrainState) -> TrainState:
-    """The state with averages that are its weights."""
+    """Add averages to a state; they begin as its weights."""
     return dataclasses.replace(state, averages=jax.tree.map(jnp.copy, state.params))
 
 
 def place_like(tree: T, like: T) -> T:
-    """Arrays that every process has to where those of another tree lie."""
-    # From the host, since arrays on a device go to devices of other processes by no other way.
+    """Put arrays that every process has on the devices where those of another tree are."""
+    # By way of the host: arrays on a device reach devices of other processes by no other way.
     return jax.tree.map(
         lambda array, other: jax.device_put(np.asarray(array), other.sharding), tree, like
     )

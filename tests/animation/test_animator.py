@@ -16,16 +16,18 @@ from scipy.spatial import ConvexHull
 
 import fomm_jax
 from fomm_jax.animation.animator import Animator
+from fomm_jax.animation.compiled_model import CompiledModel
 from fomm_jax.animation.motion import Motion
-from fomm_jax.animation.motion_transfer import movement_scale, normalize_keypoints
-from fomm_jax.animation.smoothing import OneEuro, smooth_keypoints
+from fomm_jax.animation.movement_scale import movement_scale
+from fomm_jax.animation.smoothing import OneEuro, smooth_motion
 from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import InputError
+from fomm_jax.models.first_order import FirstOrderModel
 from fomm_jax.models.generator import Generator
 from fomm_jax.models.keypoint_detector import KeypointDetector
+from fomm_jax.models.keypoints import Keypoints
 from fomm_jax.parity import recordings
 from fomm_jax.parity.recorded import animate_clip
-from fomm_jax.types import Keypoints
 
 RECORDING = reference.Recording(reference.IN_REPOSITORY / "tiny_first_order")
 RANDOM = np.random.default_rng(0)
@@ -41,17 +43,18 @@ def normalization(relative, adapt=False):
     )
 
 
-def check_animation(networks, source, driving, recorded, relative, adapt):
-    """Against `relative_R_adapt_scale_A` among the recorded arrays; frames in [0, 1], NHWC."""
+def check_animation(recording, source, driving, recorded, relative, adapt):
+    """Compare with `relative_R_adapt_scale_A` among the recorded arrays; frames are NHWC."""
     prefix = f"relative_{relative:d}_adapt_scale_{adapt:d}"
-    animated = animate_clip(networks, source, driving, normalization(relative, adapt))
-    for name, found in {
-        "prediction": animated.prediction,
-        "kp_value": animated.normalized_keypoints.value,
-        "kp_jacobian": animated.normalized_keypoints.jacobian,
+    model = CompiledModel(recording.model(np.float32), recording.config)
+    clip = animate_clip(model, source, driving, normalization(relative, adapt))
+    for name, array in {
+        "prediction": clip.prediction,
+        "kp_value": clip.transferred.value,
+        "kp_jacobian": clip.transferred.jacobian,
     }.items():
         np.testing.assert_allclose(
-            found, recorded[f"{prefix}/{name}"], rtol=0, atol=1e-4, err_msg=name
+            array, recorded[f"{prefix}/{name}"], rtol=0, atol=1e-4, err_msg=name
         )
 
 
@@ -60,19 +63,17 @@ def test_animation_is_the_originals(relative, adapt):
     recorded = RECORDING.below("animation/")
     count = len(recorded["relative_0_adapt_scale_0/prediction"])
     source, driving = (
-        recordings.as_floats(recordings.to_nhwc(RECORDING.arrays[f"inputs/{name}"]), np.float32)
-        for name in ("source", "driving")
+        recordings.to_nhwc(RECORDING.arrays[f"inputs/{name}"]) for name in ("source", "driving")
     )
-    networks = RECORDING.networks(np.float32)
-    check_animation(networks, source[:1], driving[:count], recorded, relative, adapt)
+    check_animation(RECORDING, source[:1], driving[:count], recorded, relative, adapt)
 
 
 @combinations
 def test_animation_of_a_face_is_the_originals(shared, relative, adapt):
     recording = reference.Recording(shared / "reference" / "animation")
     arrays = recording.arrays
-    networks = recording.networks(np.float32)
-    check_animation(networks, arrays["source"][None], arrays["driving"], arrays, relative, adapt)
+    source, driving = arrays["source"][None], arrays["driving"]
+    check_animation(recording, source, driving, arrays, relative, adapt)
 
 
 def draw_keypoints(batch, count=5):
@@ -84,66 +85,70 @@ def draw_keypoints(batch, count=5):
 
 def test_relative_keypoints_move_the_source_by_what_the_driving_ones_moved(x64):
     source, driving, initial = draw_keypoints(1), draw_keypoints(3), draw_keypoints(1)
-    found = normalize_keypoints(source, driving, initial, jnp.asarray(2.0), normalization(True))
+    transferred = FirstOrderModel.transfer(
+        source, driving, initial, jnp.asarray(2.0), normalization(True)
+    )
     value = np.asarray(source.value) + 2 * (np.asarray(driving.value) - np.asarray(initial.value))
-    np.testing.assert_allclose(found.value, value, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(transferred.value, value, rtol=0, atol=1e-14)
     jacobian = (
         np.asarray(driving.jacobian) @ np.linalg.inv(initial.jacobian) @ np.asarray(source.jacobian)
     )
-    np.testing.assert_allclose(found.jacobian, jacobian, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(transferred.jacobian, jacobian, rtol=0, atol=1e-12)
 
 
 def test_relative_movement_may_leave_the_jacobians_alone(x64):
     source, driving, initial = draw_keypoints(1), draw_keypoints(3), draw_keypoints(1)
     config = NormalizationConfig(use_relative_movement=True, use_relative_jacobian=False)
-    found = normalize_keypoints(source, driving, initial, jnp.asarray(1.0), config)
-    np.testing.assert_array_equal(found.jacobian, driving.jacobian)
+    transferred = FirstOrderModel.transfer(source, driving, initial, jnp.asarray(1.0), config)
+    np.testing.assert_array_equal(transferred.jacobian, driving.jacobian)
     zero_order = [Keypoints(keypoints.value) for keypoints in (source, driving, initial)]
-    found = normalize_keypoints(*zero_order, jnp.asarray(1.0), normalization(True))
-    assert found.jacobian is None
+    transferred = FirstOrderModel.transfer(*zero_order, jnp.asarray(1.0), normalization(True))
+    assert transferred.jacobian is None
 
 
 def test_the_initial_frame_leaves_the_source_as_it_is(x64):
     source, initial = draw_keypoints(1), draw_keypoints(1)
-    found = normalize_keypoints(source, initial, initial, jnp.asarray(3.0), normalization(True))
-    np.testing.assert_allclose(found.value, source.value, rtol=0, atol=1e-14)
-    np.testing.assert_allclose(found.jacobian, source.jacobian, rtol=0, atol=1e-12)
+    transferred = FirstOrderModel.transfer(
+        source, initial, initial, jnp.asarray(3.0), normalization(True)
+    )
+    np.testing.assert_allclose(transferred.value, source.value, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(transferred.jacobian, source.jacobian, rtol=0, atol=1e-12)
 
 
 def test_absolute_keypoints_are_the_driving_ones():
     driving = draw_keypoints(3)
-    found = normalize_keypoints(
+    transferred = FirstOrderModel.transfer(
         draw_keypoints(1), driving, draw_keypoints(1), jnp.asarray(3.0), normalization(False)
     )
-    assert found is driving
+    assert transferred is driving
 
 
 def test_movement_scale_compares_the_sides_of_the_hulls():
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0.5, 0.4]])
-    source, initial = (Keypoints(side * square[None]) for side in (1.0, 0.25))
+    source, initial = square, 0.25 * square
     assert movement_scale(source, initial, normalization(True, True)) == pytest.approx(4)
     assert movement_scale(source, initial, normalization(True, False)) == 1
-    cloud = draw_keypoints(1)
-    area = ConvexHull(np.asarray(cloud.value[0])).volume
-    found = movement_scale(cloud, initial, normalization(True, True))
-    assert found == pytest.approx(np.sqrt(area) / 0.25)
+    cloud = RANDOM.uniform(-1, 1, (5, 2))
+    area = ConvexHull(cloud).volume
+    scale = movement_scale(cloud, initial, normalization(True, True))
+    assert scale == pytest.approx(np.sqrt(area) / 0.25)
 
 
 def test_keypoints_on_a_line_are_refused():
-    line = Keypoints(np.linspace(0, 1, 5)[None, :, None].repeat(2, axis=2))
+    line = np.linspace(0, 1, 5)[:, None].repeat(2, axis=1)
     with pytest.raises(InputError, match="adapt_movement_scale") as error:
-        movement_scale(draw_keypoints(1), line, normalization(True, True))
+        movement_scale(RANDOM.uniform(-1, 1, (5, 2)), line, normalization(True, True))
     assert "\n" not in str(error.value)
 
 
 @pytest.fixture(scope="module")
-def networks():
-    return RECORDING.networks(np.float32)
+def model():
+    return RECORDING.model(np.float32)
 
 
 @pytest.fixture(scope="module")
-def animator(networks):
-    return Animator(networks, RECORDING.config, batch_size=3)
+def animator(model):
+    return Animator(model, RECORDING.config, batch_size=3)
 
 
 @pytest.fixture(scope="module")
@@ -174,22 +179,15 @@ def test_animator_gives_the_recorded_frames(animator, source, frames, relative, 
         assert below.max() < 1.03
 
 
-def test_comparison_measures_before_the_truncation(animator, networks, source, frames):
+def test_comparison_measures_before_the_truncation(animator, source, frames):
     outputs = list(animator.compare(source, frames[:4], normalization=normalization(True)))
     pictures = animator.animate(source, frames[:4], normalization=normalization(True))
-    expected = animate_clip(
-        networks,
-        source[None].astype(np.float32) / 255,
-        frames[:4].astype(np.float32) / 255,
-        normalization(True),
-    )
+    expected = animate_clip(animator._model, source[None], frames[:4], normalization(True))
     rows = zip(outputs, frames, pictures, expected.prediction, strict=False)
     for i, (output, frame, picture, prediction) in enumerate(rows):
         np.testing.assert_array_equal(output.driving, frame)
         np.testing.assert_array_equal(output.prediction, picture)
-        np.testing.assert_allclose(
-            output.driving_keypoints, expected.driving_keypoints.value[i], atol=1e-5
-        )
+        np.testing.assert_allclose(output.driving_points, expected.driving.value[i], atol=1e-5)
         l1 = np.abs(np.asarray(prediction) - frame / np.float32(255)).mean()
         assert output.l1 == pytest.approx(l1, abs=1e-5)
         assert abs(output.l1 - np.abs(picture / 255 - frame / 255).mean()) > 1e-4
@@ -202,7 +200,7 @@ def test_a_last_batch_that_is_not_full_gives_its_own_frames_only(animator, sourc
     assert len(part) == 5
     for a, b in zip(part, whole, strict=False):
         np.testing.assert_array_equal(a.prediction, b.prediction)
-        np.testing.assert_array_equal(a.driving_keypoints, b.driving_keypoints)
+        np.testing.assert_array_equal(a.driving_points, b.driving_points)
         assert a.l1 == b.l1
     assert list(animator.compare(source, [])) == list(animator.animate(source, [])) == []
 
@@ -248,7 +246,7 @@ def test_motion_may_start_from_another_frame(animator, source, frames):
     assert (found[0] != next(animator.animate_keypoints(source, keypoints))).any()
 
 
-def test_a_size_is_compiled_once_however_many_threads_begin(networks, source, frames, monkeypatch):
+def test_a_size_is_compiled_once_however_many_threads_begin(model, source, frames, monkeypatch):
     traced = []
 
     def count(network, method):
@@ -263,7 +261,7 @@ def test_a_size_is_compiled_once_however_many_threads_begin(networks, source, fr
     count(KeypointDetector, "__call__")
     count(Generator, "encode")
     count(Generator, "decode")
-    animator = Animator(networks, RECORDING.config, batch_size=2)
+    animator = Animator(model, RECORDING.config, batch_size=2)
 
     def work(number):  # videos of three lengths, motion of two kinds
         motion = normalization(number % 2 == 0)
@@ -326,7 +324,7 @@ def test_a_motion_that_was_saved_gives_the_frames_of_the_video(animator, source,
     assert (later[0] != expected[0]).any()
 
 
-def test_a_motion_of_another_model_is_refused(animator, networks, source, frames):
+def test_a_motion_of_another_model_is_refused(animator, model, source, frames):
     motion = animator.record(frames[:2], fps=25.0)
 
     def message(**changes):
@@ -334,13 +332,16 @@ def test_a_motion_of_another_model_is_refused(animator, networks, source, frames
             next(animator.animate(source, dataclasses.replace(motion, **changes)))
         return str(error.value)
 
-    assert message(jacobian=None) == (
-        "the motion has 4 keypoints without jacobians; the model has 4 keypoints with jacobians"
+    value, jacobian = motion.arrays["value"], motion.arrays["jacobian"]
+    has = "the model has value (4, 2), jacobian (4, 2, 2)"
+    assert message(arrays={"value": value}) == f"the motion has value (4, 2) per frame; {has}"
+    assert "has value (3, 2), jac" in message(arrays={"value": value[:, :3], "jacobian": jacobian})
+    assert "(4, 2, 2), weights (4, 2) per frame" in message(
+        arrays=motion.arrays | {"weights": value}
     )
-    assert "has 3 keypoints" in message(value=motion.value[:, :3])
     assert "recorded with another model (ffff)" in message(model="ffff")
     next(animator.animate(source, dataclasses.replace(motion, model="")))  # made by hand
-    definition, state = nnx.split(networks)
+    definition, state = nnx.split(model)
     again = nnx.merge(definition, jax.tree.map(jnp.copy, state))
     assert Animator(again, RECORDING.config).fingerprint == animator.fingerprint
     bias = again.kp_detector.kp.bias
@@ -359,7 +360,7 @@ def test_the_best_frame_by_keypoints(animator, source, frames):
 
 def test_smoothing_is_part_of_the_way(animator, source, frames):
     settings = OneEuro(fps=25.0)
-    smoothed = smooth_keypoints(animator.detect(frames[:5]), settings)
+    smoothed = smooth_motion(animator.detect(frames[:5]), settings)
     expected = list(animator.animate_keypoints(source, smoothed))
     found = list(animator.animate(source, frames[:5], smooth=settings))
     np.testing.assert_array_equal(found, expected)
@@ -387,9 +388,9 @@ def test_the_face_that_is_most_like_the_source(animator, source, frames, monkeyp
         list(animator.animate(source, animator.record(frames, fps=25.0), best_frame="face"))
 
 
-def test_other_arguments_that_cannot_be_used(animator, networks, source, frames):
+def test_other_arguments_that_cannot_be_used(animator, model, source, frames):
     with pytest.raises(InputError, match=r"^batch_size: expected at least 1, got 0"):
-        Animator(networks, RECORDING.config, batch_size=0)
+        Animator(model, RECORDING.config, batch_size=0)
     wide = np.zeros((32, 64, 3), np.uint8)
     with pytest.raises(
         InputError, match=r"^frames are of size \(32, 64\), the source of \(32, 32\)"

@@ -33,7 +33,7 @@ assert not {"fomm_jax", "flax"} & set(sys.modules)
 
 @pytest.fixture(scope="module")
 def animator():
-    return Animator(RECORDING.networks(np.float32), RECORDING.config, batch_size=5)
+    return Animator(RECORDING.model(np.float32), RECORDING.config, batch_size=5)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_onnxruntime_gives_the_same_frames(name, normalization, tmp_path, monkey
     import onnxruntime
 
     recording = reference.Recording(reference.IN_REPOSITORY / name)
-    animator = Animator(recording.networks(np.float32), recording.config, batch_size=5)
+    animator = Animator(recording.model(np.float32), recording.config, batch_size=5)
     source, driving = (
         recordings.to_nhwc(recording.arrays[f"inputs/{which}"])[:5]
         for which in ("source", "driving")
@@ -124,7 +124,7 @@ def test_onnxruntime_gives_the_same_frames(name, normalization, tmp_path, monkey
         assert_same_frames(run(path, count), expected)
     monkeypatch.setattr(animation_export, "to_bytes", lambda pictures: pictures)
     animator.export(path, normalization=normalization)
-    function = animation_export.animation(animator._model, normalization)
+    function = animation_export.make_animation(animator._model, normalization)
     np.testing.assert_allclose(
         run(path, 5), function(source[:1], driving, driving[:1]), rtol=0, atol=1e-4
     )

@@ -12,12 +12,13 @@ from fomm_jax.animation.smoothing import (
     OneEuro,
     OneEuroFilter,
     jitter,
-    smooth_keypoints,
+    smooth_motion,
 )
 from fomm_jax.media.faces import DlibFaceEvaluator
 from fomm_jax.media.framing import fit_frame
 from fomm_jax.media.video_reader import iterate_frames
-from fomm_jax.types import FrameKeypoints
+from fomm_jax.models.first_order import FirstOrderModel
+from fomm_jax.models.keypoints import Keypoints
 
 SETTINGS = OneEuro(fps=25.0)
 RANDOM = np.random.default_rng(0)
@@ -106,13 +107,13 @@ def noisy_keypoints(count=200):
     noisy = course + RANDOM.normal(0, 0.004, (count, 5, 2))
     jacobian = np.eye(2) + RANDOM.normal(0, 0.02, (count, 5, 2, 2))
     frames = zip(noisy.astype(np.float32), jacobian.astype(np.float32), strict=True)
-    return course, [FrameKeypoints(*frame) for frame in frames]
+    return course, [Keypoints(*frame) for frame in frames]
 
 
 def test_keypoints_and_jacobians_tremble_less_and_stay_near_their_course():
     course, keypoints = noisy_keypoints()
-    before, after = JitterMeter(), JitterMeter()
-    found = list(after.watch(smooth_keypoints(before.watch(keypoints), SETTINGS)))
+    before, after = JitterMeter(FirstOrderModel.points), JitterMeter(FirstOrderModel.points)
+    found = list(after.watch(smooth_motion(before.watch(keypoints), SETTINGS)))
     raw, smooth = (np.stack([frame.value for frame in frames]) for frames in (keypoints, found))
     assert before.mean == pytest.approx(jitter(raw).mean())
     assert after.mean == pytest.approx(jitter(smooth).mean())
@@ -133,11 +134,11 @@ def test_smoothing_is_causal_and_keeps_step_with_the_stream():
             taken.append(frame)
             yield frame
 
-    smoothed = smooth_keypoints(stream(keypoints), SETTINGS)
+    smoothed = smooth_motion(stream(keypoints), SETTINGS)
     assert not taken
     first = [next(smoothed) for _ in range(3)]
     assert len(taken) == 3
-    shorter = list(smooth_keypoints(keypoints[:3], SETTINGS))
+    shorter = list(smooth_motion(keypoints[:3], SETTINGS))
     for found, expected in zip(first, shorter, strict=True):
         np.testing.assert_array_equal(found.value, expected.value)
         np.testing.assert_array_equal(found.jacobian, expected.jacobian)
@@ -145,16 +146,16 @@ def test_smoothing_is_causal_and_keeps_step_with_the_stream():
 
 def test_keypoints_without_jacobians_are_smoothed_too():
     _, keypoints = noisy_keypoints(4)
-    zero_order = [FrameKeypoints(frame.value) for frame in keypoints]
+    zero_order = [Keypoints(frame.value) for frame in keypoints]
     for found, full in zip(
-        smooth_keypoints(zero_order, SETTINGS), smooth_keypoints(keypoints, SETTINGS), strict=True
+        smooth_motion(zero_order, SETTINGS), smooth_motion(keypoints, SETTINGS), strict=True
     ):
         assert found.jacobian is None
         np.testing.assert_array_equal(found.value, full.value)
 
 
 def test_two_frames_have_no_jitter():
-    meter = JitterMeter()
+    meter = JitterMeter(FirstOrderModel.points)
     list(meter.watch(noisy_keypoints(2)[1]))
     assert meter.mean is None
 

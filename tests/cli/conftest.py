@@ -9,7 +9,7 @@ from flax import nnx
 from configs import tiny
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.media.pictures import write_picture
-from fomm_jax.models.networks import Networks
+from fomm_jax.models.build import build_model
 from fomm_jax.weights.npz import save_weights
 from input_pipeline.figures.scenes import write_dataset
 
@@ -29,7 +29,7 @@ def weights(tmp_path_factory):
     """A file of untrained weights for configs/tiny.py."""
     path = tmp_path_factory.mktemp("model") / "weights.npz"
     config = from_config_dict(tiny.get_config())
-    save_weights(path, Networks(config.model, config.compat, rngs=nnx.Rngs(0)), config)
+    save_weights(path, build_model(config, rngs=nnx.Rngs(0)), config)
     return path
 
 

@@ -14,7 +14,7 @@ from fomm_jax.config.constants import DISCRIMINATOR_KERNEL, HEAD_KERNEL, PERCEPT
 from fomm_jax.config.schema import Config
 from fomm_jax.config.validation import PERCEPTUAL_MINIMUM, check_config
 from fomm_jax.errors import InputError
-from fomm_jax.models.networks import abstract_networks
+from fomm_jax.models.build import abstract_model
 from fomm_jax.models.vgg import vgg_features
 
 
@@ -158,7 +158,7 @@ def test_values_that_cannot_work_are_refused(changes, field, reason):
 
 
 def test_networks_have_the_sizes_that_validation_calculates_with():
-    networks = abstract_networks(config_of("tiny"))
+    networks = abstract_model(config_of("tiny"))
     heads = (
         networks.kp_detector.kp,
         networks.kp_detector.jacobian,

@@ -14,8 +14,8 @@ from fomm_jax.evaluation.reconstruct import reconstruct
 from fomm_jax.media.pictures import read_picture
 from fomm_jax.media.read_marks import read_marks
 from fomm_jax.media.video_reader import iterate_frames
+from fomm_jax.models.keypoints import Keypoints
 from fomm_jax.provenance.mark import Marking, SourceType
-from fomm_jax.types import FrameKeypoints
 
 SIZE = 16
 
@@ -31,7 +31,7 @@ class BrightenedSource:
 
     def detect(self, frames):
         for _ in frames:
-            yield FrameKeypoints(np.zeros((2, 2)))
+            yield Keypoints(np.zeros((2, 2)))
 
 
 class GreyVideo:

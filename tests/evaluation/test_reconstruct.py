@@ -17,7 +17,7 @@ from fomm_jax.evaluation.films import FilmOutputs
 from fomm_jax.evaluation.metrics import COUNTS, METRICS
 from fomm_jax.evaluation.reconstruct import reconstruct
 from fomm_jax.evaluation.reconstruction_report import average_frames
-from fomm_jax.types import FrameKeypoints
+from fomm_jax.models.keypoints import Keypoints
 
 SIZE = 16
 
@@ -47,7 +47,7 @@ class OffByFour:
     def detect(self, frames):
         for frame in frames:
             x = ((frame.mean() - 4) / 10) ** 2
-            yield FrameKeypoints(np.array([[x, 0], [0, 0], [0, 0]]))
+            yield Keypoints(np.array([[x, 0], [0, 0], [0, 0]]))
 
 
 class LevelEvaluator:

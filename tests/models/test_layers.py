@@ -11,14 +11,16 @@ from fomm_jax.models.layers import (
     ConvBlock,
     DownBlock,
     Hourglass,
-    InstanceNorm,
+    Numerics,
     ResBlock,
     SpectralNorm,
     UpBlock,
     convolution,
+    instance_norm,
 )
 
 RANDOM = np.random.default_rng(0)
+NUMERICS = Numerics()
 
 
 def pictures(*shape):
@@ -71,7 +73,7 @@ def test_batch_norm_passes_no_gradient_to_its_statistics():
 
 def test_instance_norm_normalises_each_picture_alone():
     x = pictures(2, 4, 5, 3)
-    norm = InstanceNorm(3)
+    norm = instance_norm(3)
     norm.scale[...] = jnp.asarray([1.0, 2.0, 3.0])
     norm.bias[...] = jnp.asarray([0.0, 1.0, 2.0])
     normal = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 1e-5)
@@ -86,7 +88,7 @@ def matrix_of(norm):
 
 
 def test_spectral_norm_reaches_the_largest_singular_value():
-    conv = convolution(3, 5, 4, 0, rngs=nnx.Rngs(0))
+    conv = convolution(3, 5, 4, 0, NUMERICS, rngs=nnx.Rngs(0))
     norm = SpectralNorm(conv, rngs=nnx.Rngs(1))
     x = jnp.asarray(pictures(1, 6, 6, 3))
     for _ in range(100):
@@ -98,7 +100,7 @@ def test_spectral_norm_reaches_the_largest_singular_value():
 
 
 def test_spectral_norm_does_one_power_iteration_a_call_in_training():
-    norm = SpectralNorm(convolution(2, 4, 3, 1, rngs=nnx.Rngs(0)), rngs=nnx.Rngs(1))
+    norm = SpectralNorm(convolution(2, 4, 3, 1, NUMERICS, rngs=nnx.Rngs(0)), rngs=nnx.Rngs(1))
     matrix, left = matrix_of(norm), np.asarray(norm.left[...])
     x = jnp.asarray(pictures(1, 4, 4, 2))
     norm(x, train=True)
@@ -114,7 +116,7 @@ def test_spectral_norm_does_one_power_iteration_a_call_in_training():
 
 def test_spectral_norm_differentiates_its_divisor(x64):
     """By torch's rule the singular vectors are constants, the singular value is not."""
-    conv = convolution(2, 3, 3, 0, rngs=nnx.Rngs(0))
+    conv = convolution(2, 3, 3, 0, NUMERICS, rngs=nnx.Rngs(0))
     norm = SpectralNorm(conv, rngs=nnx.Rngs(1))
     definition, state = nnx.split(norm)
     state = jax.tree.map(lambda array: jnp.asarray(array, float), state)
@@ -138,7 +140,7 @@ def test_spectral_norm_differentiates_its_divisor(x64):
 
 
 def test_convolutions_begin_as_torchs():
-    conv = convolution(16, 64, 5, 2, rngs=nnx.Rngs(0))
+    conv = convolution(16, 64, 5, 2, NUMERICS, rngs=nnx.Rngs(0))
     bound = 1 / np.sqrt(16 * 25)
     for values in (np.asarray(conv.kernel[...]), np.asarray(conv.bias[...])):
         assert np.abs(values).max() <= bound
@@ -150,7 +152,7 @@ def test_convolutions_begin_as_torchs():
 
 
 def test_convolution_is_a_sum_over_its_window():
-    conv = convolution(2, 3, 3, 1, rngs=nnx.Rngs(0))
+    conv = convolution(2, 3, 3, 1, NUMERICS, rngs=nnx.Rngs(0))
     x = pictures(1, 4, 5, 2)
     found = conv(jnp.asarray(x))
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
@@ -164,9 +166,9 @@ def test_convolution_is_a_sum_over_its_window():
 @pytest.mark.parametrize(
     ("block", "size"),
     [
-        (ConvBlock(3, 4, rngs=nnx.Rngs(0)), 8),
-        (DownBlock(3, 4, rngs=nnx.Rngs(0)), 4),
-        (UpBlock(3, 4, rngs=nnx.Rngs(0)), 16),
+        (ConvBlock(3, 4, NUMERICS, rngs=nnx.Rngs(0)), 8),
+        (DownBlock(3, 4, NUMERICS, rngs=nnx.Rngs(0)), 4),
+        (UpBlock(3, 4, NUMERICS, rngs=nnx.Rngs(0)), 16),
     ],
 )
 def test_blocks_rectify_and_keep_halve_or_double_the_size(block, size):
@@ -177,7 +179,7 @@ def test_blocks_rectify_and_keep_halve_or_double_the_size(block, size):
 
 
 def test_residual_block_is_the_identity_where_its_last_convolution_is_0():
-    block = ResBlock(3, rngs=nnx.Rngs(0))
+    block = ResBlock(3, NUMERICS, rngs=nnx.Rngs(0))
     x = jnp.asarray(pictures(2, 4, 4, 3))
     assert np.abs(block(x, train=True) - x).max() > 0.1
     block.conv2.kernel[...] = jnp.zeros_like(block.conv2.kernel[...])
@@ -186,7 +188,7 @@ def test_residual_block_is_the_identity_where_its_last_convolution_is_0():
 
 
 def test_hourglass_hands_its_input_through():
-    hourglass = Hourglass(3, 4, 2, 8, rngs=nnx.Rngs(0))
+    hourglass = Hourglass(3, 4, 2, 8, NUMERICS, rngs=nnx.Rngs(0))
     x = pictures(1, 8, 8, 3)
     out = nnx.jit(lambda module, x: module(x, train=True))(hourglass, jnp.asarray(x))
     assert out.shape[-1] == hourglass.out_features == 7
@@ -194,7 +196,7 @@ def test_hourglass_hands_its_input_through():
 
 
 def test_hourglass_bounds_its_channels():
-    hourglass = nnx.eval_shape(lambda: Hourglass(3, 4, 3, 10, rngs=nnx.Rngs(0)))
+    hourglass = nnx.eval_shape(lambda: Hourglass(3, 4, 3, 10, NUMERICS, rngs=nnx.Rngs(0)))
     down = [block.conv.kernel.shape[2:] for block in hourglass.down_blocks]
     up = [block.conv.kernel.shape[2:] for block in hourglass.up_blocks]
     assert down == [(3, 8), (8, 10), (10, 10)]

@@ -10,10 +10,11 @@ import reference
 from flax import nnx
 from narrow_vgg import narrow_vgg
 
+from fomm_jax.models.build import abstract_model
 from fomm_jax.parity import recordings
 from fomm_jax.training.step import make_train_step
 from fomm_jax.types import Batch
-from fomm_jax.weights.train_state import make_optimizers, merge_networks
+from fomm_jax.weights.train_state import make_optimizers, merge_model, split_model
 
 
 def in_bfloat16(config):
@@ -32,7 +33,7 @@ def steps():
         ("float32", recording.config),
         ("bfloat16", in_bfloat16(recording.config)),
     ):
-        optimizers = make_optimizers(config.train, 10)
+        optimizers = make_optimizers(config, 10)
         state = recordings.Trainer(recording).initial
         fresh = {name: optimizers[name].init(state.params[name]) for name in optimizers}
         state = dataclasses.replace(state, optimizers=fresh)
@@ -82,9 +83,7 @@ def test_losses_and_gradients_are_near_those_of_float32(steps):
             assert mixed == pytest.approx(expected, rel=1e-5), name
         else:
             assert mixed != expected, name
-    np.testing.assert_allclose(
-        mixed_outputs.driving_keypoints.value, outputs.driving_keypoints.value, atol=1e-6
-    )
+    np.testing.assert_allclose(mixed_outputs.driving_points, outputs.driving_points, atol=1e-6)
     # A source moved by a rounding of bfloat16 turns the gradients of this untrained model as much
     # in float32: those of the generator to a cosine of 0.8, those of the keypoints to 0.2 to 0.5.
     for network, least in (("discriminator", 0.95), ("generator", 0.6)):
@@ -101,19 +100,14 @@ def test_losses_and_gradients_are_near_those_of_float32(steps):
 
 def test_an_animation_is_near_that_of_float32():
     recording = reference.Recording(reference.IN_REPOSITORY / "tiny_first_order")
-    networks = recording.networks(np.float32)
-    mixed = nnx.eval_shape(
-        lambda: recordings.Networks(
-            in_bfloat16(recording.config).model, recording.config.compat, rngs=nnx.Rngs(0)
-        )
-    )
-    frame = np.random.default_rng(0).uniform(size=(1, 32, 32, 3)).astype(np.float32)
-    params, rest = nnx.state(networks, nnx.Param), nnx.state(networks, nnx.Not(nnx.Param))
-    mixed = merge_networks(nnx.graphdef(mixed), dict(params), dict(rest))
+    model = recording.model(np.float32)
+    definition = nnx.graphdef(abstract_model(in_bfloat16(recording.config)))
+    frame = jnp.asarray(np.random.default_rng(0).uniform(size=(1, 32, 32, 3)), jnp.float32)
+    mixed = merge_model(definition, *split_model(model))
 
-    def generate(networks):
-        keypoints = networks.kp_detector(frame, train=False)
-        return networks.generator(frame, keypoints, keypoints, train=False).prediction
+    def generate(model):
+        keypoints = model.detect(frame, train=False)
+        return model.generate(frame, keypoints, keypoints, train=False).prediction
 
-    difference = np.abs(generate(mixed) - generate(networks))
+    difference = np.abs(generate(mixed) - generate(model))
     assert 0 < difference.max() < 0.05

@@ -1,13 +1,13 @@
 """The convolution and both of its gradients, against sums written out in numpy."""
 
-import contextlib
+import types
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fomm_jax.ops import convolution, winograd
+from fomm_jax.ops import convolution, cpu_convolution, winograd
 
 # Picture, kernel, padding above and below, left and right, channels in and out.
 CASES = {
@@ -26,25 +26,28 @@ CASES = {
 }
 
 
-WAYS = ["a CPU", "a CPU, many channels", "a CPU, large kernels", "simulated devices"]
+FORMS = {
+    "any device": convolution.ANY_DEVICE,
+    "a CPU": convolution.ONE_CPU,
+    "a CPU, many channels": convolution.ONE_CPU,
+    "a CPU, large kernels": convolution.ONE_CPU,
+}
 
 
-@pytest.fixture(params=WAYS, autouse=True)
-def devices(request, monkeypatch):
-    """All ways that there are on CPU; the tests' eight devices alone would take one."""
-    if request.param != "simulated devices":
-        monkeypatch.setattr(jax, "device_count", lambda: 1)
+@pytest.fixture(params=FORMS)
+def convolutions(request, monkeypatch):
+    """Every form; on a CPU also those for large arrays, by limits that small ones reach."""
     if request.param == "a CPU, many channels":
-        monkeypatch.setattr(convolution, "FEWEST_PRODUCTS", 0)
-        monkeypatch.setattr(convolution, "FEWEST_PIXELS", 0)
-        monkeypatch.setattr(convolution, "FEWEST_MULTIPLICATIONS", 0)
+        monkeypatch.setattr(cpu_convolution, "FEWEST_PRODUCTS", 0)
+        monkeypatch.setattr(cpu_convolution, "FEWEST_PIXELS", 0)
+        monkeypatch.setattr(cpu_convolution, "FEWEST_MULTIPLICATIONS", 0)
     if request.param == "a CPU, large kernels":
-        monkeypatch.setattr(convolution, "LARGE_KERNEL", 0)
-    return request.param
+        monkeypatch.setattr(cpu_convolution, "LARGE_KERNEL", 0)
+    return FORMS[request.param]
 
 
 def sums(x, kernel, padding, outer):
-    """y = Σ over taps of x, shifted, times the tap; and the gradients of Σ y · outer."""
+    """Sum over the taps the shifted x times the tap; return y and the gradients of Σ y · outer."""
     padded = np.pad(x, ((0, 0), *padding, (0, 0)))
     _, rows, columns, _ = outer.shape
     y = np.zeros_like(outer)
@@ -61,16 +64,16 @@ def sums(x, kernel, padding, outer):
 
 def check(function, x, kernel, outer, expected):
     @jax.jit
-    def found(x, kernel, outer):
+    def value_and_gradients(x, kernel, outer):
         y, backward = jax.vjp(function, x, kernel)
         return y, *backward(outer)
 
-    for ours, theirs in zip(found(x, kernel, outer), expected, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+    for actual, desired in zip(value_and_gradients(x, kernel, outer), expected, strict=True):
+        np.testing.assert_allclose(actual, desired, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_values_and_gradients(x64, case):
+def test_values_and_gradients(x64, convolutions, case):
     size, (height, width), padding, channels, features = case
     random = np.random.default_rng(0)
     x = random.normal(size=(2, *size, channels))
@@ -81,7 +84,7 @@ def test_values_and_gradients(x64, case):
     )
     outer = random.normal(size=(2, rows, columns, features))
     check(
-        lambda x, kernel: convolution.convolve(x, kernel, padding),
+        lambda x, kernel: convolutions.plain(x, kernel, padding),
         x,
         kernel,
         outer,
@@ -90,7 +93,7 @@ def test_values_and_gradients(x64, case):
 
 
 @pytest.mark.parametrize(("size", "at_once"), [((1, 1), 100), ((4, 3), 1), ((4, 3), 24)])
-def test_values_and_gradients_of_doubled_pictures(x64, size, at_once, monkeypatch):
+def test_values_and_gradients_of_doubled_pictures(x64, convolutions, size, at_once, monkeypatch):
     monkeypatch.setattr(winograd, "PIXELS_AT_ONCE", at_once)
     random = np.random.default_rng(0)
     x, kernel = random.normal(size=(3, *size, 2)), random.normal(size=(3, 3, 2, 5))
@@ -100,7 +103,7 @@ def test_values_and_gradients_of_doubled_pictures(x64, size, at_once, monkeypatc
     y, repeated_gradient, kernel_gradient = sums(repeated, kernel, padding, outer)
     x_gradient = repeated_gradient.reshape(3, size[0], 2, size[1], 2, 2).sum((2, 4))
     check(
-        lambda x, kernel: convolution.convolve_doubled(x, kernel, (1, 1), padding),
+        lambda x, kernel: convolutions.doubled(x, kernel, padding),
         x,
         kernel,
         outer,
@@ -108,34 +111,31 @@ def test_values_and_gradients_of_doubled_pictures(x64, size, at_once, monkeypatc
     )
 
 
-def test_gradient_in_bfloat16_sums_in_float32():
+def test_gradient_in_bfloat16_sums_in_float32(convolutions):
     """Ones times ones over more pixels than bfloat16 can count."""
     x, kernel = jnp.ones((1, 64, 64, 1), jnp.bfloat16), jnp.ones((1, 1, 1, 1), jnp.bfloat16)
-    _, backward = jax.vjp(lambda k: convolution.convolve(x, k, ((0, 0), (0, 0))), kernel)
+    _, backward = jax.vjp(lambda k: convolutions.plain(x, k, ((0, 0), (0, 0))), kernel)
     assert float(backward(x)[0].item()) == 64 * 64
 
 
-FUNCTIONS = {
-    "as it is": lambda x, kernel: convolution.convolve(x, kernel, ((1, 1), (1, 1))),
-    "doubled": lambda x, kernel: convolution.convolve_doubled(x, kernel, (1, 1), [(1, 1), (1, 1)]),
-}
-
-
-@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
-@pytest.mark.parametrize("where", ["a GPU", "an exported program", "here"])
-def test_accelerators_run_xlas_own_convolution(devices, function, where, monkeypatch):
-    """There, it and its gradients are the convolution and its transposes, with no loop."""
-    if where == "a GPU":
-        monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+@pytest.mark.parametrize("form", ["plain", "doubled"])
+def test_forms_for_any_device_are_xlas_own_convolution(convolutions, form):
+    """They and their gradients are the convolution and its transposes, with no product or loop."""
 
     def loss(x, kernel):
-        return jnp.sum(function(x, kernel) ** 2)
+        return jnp.sum(getattr(convolutions, form)(x, kernel, ((1, 1), (1, 1))) ** 2)
 
-    with convolution.portable() if where == "an exported program" else contextlib.nullcontext():
-        gradients = jax.jit(jax.grad(loss, argnums=(0, 1)))
-        text = gradients.lower(jnp.ones((1, 8, 8, 3)), jnp.ones((3, 3, 3, 4))).as_text()
-    if where == "here" and devices != "simulated devices":
+    gradients = jax.jit(jax.grad(loss, argnums=(0, 1)))
+    text = gradients.lower(jnp.ones((1, 8, 8, 3)), jnp.ones((3, 3, 3, 4))).as_text()
+    if convolutions is convolution.ONE_CPU:
         assert "stablehlo.dot_general" in text
     else:
         assert "stablehlo.dot_general" not in text
         assert text.count("stablehlo.convolution") == 3
+
+
+def test_forms_are_chosen_by_the_devices():
+    cpu, gpu = (types.SimpleNamespace(platform=platform) for platform in ("cpu", "gpu"))
+    assert convolution.choose_convolutions([cpu]) is convolution.ONE_CPU
+    for devices in ([gpu], [gpu, gpu], [cpu, cpu], jax.devices()):
+        assert convolution.choose_convolutions(devices) is convolution.ANY_DEVICE

@@ -77,7 +77,7 @@ def test_grid_sample_follows_its_definition(align_corners, padding, coordinates,
             jnp.asarray(picture),
             jnp.asarray(coordinates),
             align_corners=align_corners,
-            padding=padding,
+            border=padding,
         )
     for i, (x, y) in enumerate(coordinates[0]):
         expected = sample_by_hand(picture[0], x, y, align_corners, padding)
@@ -104,7 +104,7 @@ def test_grid_sample_is_torchs_with_its_gradients(x64, align_corners, padding):
     weights = RANDOM.normal(size=(2, 4, 7, 3))
 
     def objective(pictures, grid):
-        sampled = geometry.grid_sample(pictures, grid, align_corners=align_corners, padding=padding)
+        sampled = geometry.grid_sample(pictures, grid, align_corners=align_corners, border=padding)
         return jnp.sum(sampled * weights), sampled
 
     gradients, sampled = jax.grad(objective, argnums=(0, 1), has_aux=True)(

@@ -10,7 +10,7 @@ from configs import tiny
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.media.pictures import read_picture
 from fomm_jax.media.video_reader import iterate_frames, probe_video
-from fomm_jax.models.networks import Networks
+from fomm_jax.models.build import build_model
 from fomm_jax.weights.npz import save_weights
 
 pytestmark = pytest.mark.slow
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 def weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "weights.npz"
     config = from_config_dict(tiny.get_config())
-    save_weights(path, Networks(config.model, config.compat, rngs=nnx.Rngs(0)), config)
+    save_weights(path, build_model(config, rngs=nnx.Rngs(0)), config)
     return path
 
 

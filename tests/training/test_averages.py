@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import reference
 
-from fomm_jax.models.networks import abstract_networks
+from fomm_jax.models.build import abstract_model
 from fomm_jax.parity import recordings
 from fomm_jax.weights.checkpoints import Checkpoints, restore_networks, restore_state
-from fomm_jax.weights.train_state import averaged, begin_averages, split_networks
+from fomm_jax.weights.train_state import begin_averages, split_model, update_averages
 
 
 def test_the_average_is_the_weighted_sum_of_all_weights_so_far(x64):
     decay, weights = 0.9, np.random.default_rng(0).normal(size=(201, 3))
     average = {"net": weights[0]}
     for step, current in enumerate(weights[1:]):
-        average = averaged(average, {"net": current}, np.int32(step), decay)
+        average = update_averages(average, {"net": current}, np.int32(step), decay)
     # What a step keeps of the average, 0.1 at first, then 2/11, … up to the decay from step 80 on.
     kept = [min(decay, (1 + step) / (10 + step)) for step in range(200)]
     assert kept[0] == 0.1
@@ -49,7 +49,7 @@ def test_evaluation_takes_the_averages_and_training_both(tmp_path, state):
     restored = restore_state(tmp_path / "checkpoints" / "1", abstract)
     for found, expected in zip(jax.tree.leaves(restored), jax.tree.leaves(state), strict=True):
         np.testing.assert_array_equal(found, expected)
-    params, _ = split_networks(restore_networks(tmp_path, abstract_networks(config_of_state())))
+    params, _ = split_model(restore_networks(tmp_path, abstract_model(config_of_state())))
     for found, expected in zip(jax.tree.leaves(params), jax.tree.leaves(moved), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 

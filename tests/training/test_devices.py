@@ -26,7 +26,7 @@ def alone():
     config = recording.config
     source, driving = np.random.default_rng(0).integers(0, 256, (2, PAIRS, 32, 32, 3), np.uint8)
     with jax.enable_x64(True):
-        optimizers = make_optimizers(config.train, 10)
+        optimizers = make_optimizers(config, 10)
         state = recordings.Trainer(recording).initial
         fresh = {name: optimizers[name].init(state.params[name]) for name in optimizers}
         state = dataclasses.replace(state, optimizers=fresh)

@@ -10,10 +10,12 @@ import pytest
 import reference
 from narrow_vgg import narrow_vgg
 
-from fomm_jax.config.schema import TrainConfig
-from fomm_jax.ops.thin_plate import sample_transform
+from fomm_jax.config.schema import Config, TrainConfig
+from fomm_jax.models.build import model_class
 from fomm_jax.parity import recordings
-from fomm_jax.training.step import make_gradients, make_update
+from fomm_jax.training.gradients import make_gradients
+from fomm_jax.training.objectives import StepInputs
+from fomm_jax.training.step import make_update
 from fomm_jax.weights.train_state import make_optimizers
 
 
@@ -22,21 +24,18 @@ def tiny():
     """Config and state in float64 of a recorded model, and what its gradients are computed from."""
     recording = reference.Recording(reference.IN_REPOSITORY / "tiny_adversarial")
     with jax.enable_x64(True):
-        optimizers = make_optimizers(recording.config.train, 10)
+        optimizers = make_optimizers(recording.config, 10)
         state = recordings.Trainer(recording).initial
         fresh = {name: optimizers[name].init(state.params[name]) for name in optimizers}
         source, driving = np.random.default_rng(0).uniform(size=(2, 4, 32, 32, 3))
-        transform = sample_transform(
-            jax.random.key(0),
-            4,
-            jnp.float64,
-            **dataclasses.asdict(recording.config.train.transform),
+        transform = model_class(recording.config).sample_perturbation(
+            jax.random.key(0), 4, jnp.float64, recording.config.train
         )
         return (
             recording.config,
             dataclasses.replace(state, optimizers=fresh),
             jax.tree.map(jnp.asarray, narrow_vgg()),
-            (source, driving, transform),
+            StepInputs(jnp.asarray(source), jnp.asarray(driving), transform),
         )
 
 
@@ -47,49 +46,49 @@ def with_settings(config, **settings):
 @pytest.fixture(scope="module")
 def parts(tiny):
     """The pairs of either half of the batch, and what they give one after the other."""
-    config, state, vgg, seen = tiny
+    config, state, vgg, inputs = tiny
     with jax.enable_x64(True):
-        gradients_of = jax.jit(make_gradients(config))
-        statistics, found = state.statistics, []
+        take_gradients = jax.jit(make_gradients(config))
+        statistics, results = state.statistics, []
         for part in range(2):
-            chosen = jax.tree.map(lambda array, part=part: array[part::2], seen)
-            arguments = state.params, statistics, vgg, chosen
-            found.append((arguments, gradients_of(*arguments)))
-            statistics = found[-1][1][0]
-        return found
+            half = jax.tree.map(lambda array, part=part: array[part::2], inputs)
+            arguments = state.params, statistics, half, vgg
+            results.append((arguments, take_gradients(*arguments)))
+            statistics = results[-1][1][1]
+        return results
 
 
 def test_parts_give_the_mean_of_their_gradients(x64, tiny, parts):
-    config, before, vgg, seen = tiny
+    config, before, vgg, inputs = tiny
     config = with_settings(config, accumulate=2)
-    update = jax.jit(make_update(config, make_optimizers(config.train, 10)))
-    after, scalars, outputs = update(before, *seen, vgg)
+    update = jax.jit(make_update(config, make_optimizers(config, 10)))
+    after, scalars, outputs = update(before, inputs, vgg)
 
     for part, (_, (_, _, part_outputs)) in enumerate(parts):
         np.testing.assert_allclose(
             outputs.generated.prediction[part::2], part_outputs.generated.prediction, atol=1e-12
         )
-    gradients, terms = jax.tree.map(
-        lambda a, b: (a + b) / 2, *(gradients_and_terms for _, (_, gradients_and_terms, _) in parts)
+    mean = jax.tree.map(
+        lambda a, b: (a + b) / 2, *(part_gradients for _, (part_gradients, _, _) in parts)
     )
-    for name, term in terms.items():
+    for name, term in mean.losses.items():
         assert float(scalars[name]) == pytest.approx(float(term), rel=1e-12)
-    for network, gradient in gradients.items():
+    for network, gradient in mean.networks.items():
         expected = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)]) / 2
         moments = jax.tree.leaves(after.optimizers[network][0].mu)  # half of the gradients
-        found = np.concatenate([np.ravel(leaf) for leaf in moments])
-        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
-    statistics = parts[-1][1][0]
-    for ours, theirs in zip(
+        actual = np.concatenate([np.ravel(leaf) for leaf in moments])
+        np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-12)
+    statistics = parts[-1][1][1]
+    for actual, expected in zip(
         jax.tree.leaves(after.statistics), jax.tree.leaves(statistics), strict=True
     ):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+        np.testing.assert_allclose(actual, expected, rtol=1e-12)
 
 
 def test_rematerialisation_keeps_convolutions_alone_and_changes_no_gradient(x64, tiny, parts):
     arguments, expected = parts[0]
-    gradients_of = make_gradients(with_settings(tiny[0], remat=True))
-    traced = jax.jit(gradients_of).trace(*arguments)
+    take_gradients = make_gradients(with_settings(tiny[0], remat=True))
+    traced = jax.jit(take_gradients).trace(*arguments)
     equations = traced.jaxpr.eqns
     (backward,) = (equation for equation in equations if equation.params.get("differentiated"))
     convolved = collections.Counter(
@@ -97,22 +96,22 @@ def test_rematerialisation_keeps_convolutions_alone_and_changes_no_gradient(x64,
         for equation in equations
         if equation.primitive.name == "name"
     )
-    kept = collections.Counter(
+    residuals = collections.Counter(
         variable.aval.shape
         for variable in backward.invars
         if variable not in traced.jaxpr.invars and variable.aval.shape[:1] == (2,)
     )
-    pictures = collections.Counter({shape: n for shape, n in kept.items() if len(shape) == 4})
+    pictures = collections.Counter({shape: n for shape, n in residuals.items() if len(shape) == 4})
     assert pictures.total() > 50
     assert pictures <= convolved
-    found = traced.lower().compile()(*arguments)
-    for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+    results = traced.lower().compile()(*arguments)
+    for actual, desired in zip(jax.tree.leaves(results), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(actual, desired, rtol=1e-9, atol=1e-12)
 
 
 def test_long_gradients_are_shortened_and_keep_their_direction():
-    settings = dataclasses.replace(TrainConfig(), max_gradient_norm=0.5)
-    optimizer = make_optimizers(settings, 10)["generator"]
+    config = Config(train=TrainConfig(max_gradient_norm=0.5))
+    optimizer = make_optimizers(config, 10)["generator"]
     for length in (0.2, 3.0):
         gradient = {"a": jnp.array([0.6, 0.0]) * length, "b": jnp.array([0.8]) * length}
         with jax.numpy_dtype_promotion("standard"):

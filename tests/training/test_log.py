@@ -1,5 +1,6 @@
 """What the log of training tells beside the losses, and when it warns."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -8,7 +9,6 @@ from fomm_jax.reporting.events import read_curves
 from fomm_jax.training import log as training_log
 from fomm_jax.training.log import COLLAPSED_SPREAD, TrainingLog
 from fomm_jax.training.step import keypoint_spread
-from fomm_jax.types import Keypoints
 
 
 def open_log(workdir, **options):
@@ -50,7 +50,7 @@ def test_collapse_of_the_keypoints_is_told_once(tmp_path, capsys):
             log.write_scalars(step)
     told = [line for line in capsys.readouterr().err.splitlines() if "collapsed" in line]
     assert len(told) == 1
-    assert told[0].startswith("step 3: the keypoints have collapsed")
+    assert told[0].startswith("warning: step 3: the keypoints have collapsed")
     assert "0.0110 of the frame's side" in told[0]
 
 
@@ -64,5 +64,5 @@ def test_one_keypoint_cannot_collapse(tmp_path, capsys):
 def test_spread_is_the_deviation_as_a_share_of_the_frame():
     corners = np.array([[-1, -1], [1, 1]], np.float32)  # 1 from their mean, along each side
     inner = np.array([[0.2, -0.5], [0.6, -0.5]], np.float32)  # 0.2 along x, 0 along y
-    spread = keypoint_spread(Keypoints(np.stack([corners, inner])))
+    spread = keypoint_spread(jnp.asarray(np.stack([corners, inner])))
     assert float(spread) == pytest.approx((0.5 + np.sqrt(0.2**2 / 2) / 2) / 2, rel=1e-6)

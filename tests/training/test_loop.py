@@ -18,7 +18,10 @@ from fomm_jax.errors import InputError
 from fomm_jax.evaluation.reconstruction_page import NOT_LOSSES
 from fomm_jax.reporting.events import read_curves
 from fomm_jax.training import loop as train_module
-from fomm_jax.training.loop import NotFiniteError, train
+from fomm_jax.training import program
+from fomm_jax.training.divergence import NotFiniteError
+from fomm_jax.training.loop import train
+from fomm_jax.training.program import Program
 from fomm_jax.training.step import make_train_step
 from fomm_jax.training.workdir_lock import only_run_in
 from fomm_jax.types import Batch
@@ -135,7 +138,7 @@ def test_training_in_a_new_workdir_begins_from_a_checkpoint(config, vgg, uninter
 
 def test_training_goes_on_from_a_file_of_the_original(config, vgg, uninterrupted, tmp_path):
     """Step 2 of ours, by way of PyTorch's form: networks, moments, counts and position."""
-    optimizers = make_optimizers(config.train, 1)
+    optimizers = make_optimizers(config, 1)
     abstract = jax.eval_shape(lambda: initial_state(config, optimizers, jax.random.key(0)))
     state = restore_state(uninterrupted / "checkpoints" / "2", abstract)
     write_torch_file(tmp_path / "two.pth.tar", to_checkpoint(config, state, 0))
@@ -250,12 +253,12 @@ def test_second_run_in_a_workdir_is_refused(config, vgg, tmp_path):
 
 
 def test_a_batch_that_was_not_sent_on_purpose_is_refused(config, vgg, tmp_path, monkeypatch):
-    def compiled_for(mesh, config, optimizers):
-        initialise, _ = compiled(mesh, config, optimizers)
-        return initialise, jax.jit(lambda state, batch, key, vgg: (state, {}, batch))
+    def without_step(mesh, config, optimizers):
+        initialise, _ = make_program(mesh, config, optimizers)
+        return Program(initialise, jax.jit(lambda state, batch, key, vgg: (state, {}, batch)))
 
-    compiled = train_module.compiled_for
-    monkeypatch.setattr(train_module, "compiled_for", compiled_for)
+    make_program = train_module.make_program
+    monkeypatch.setattr(train_module, "make_program", without_step)
     monkeypatch.setattr(train_module.sharding, "to_global", lambda batch, mesh: batch)
     with pytest.raises(jax.errors.JaxRuntimeError, match="Disallowed host-to-device transfer"):
         run(config, tmp_path, vgg)
@@ -265,8 +268,8 @@ def test_a_batch_that_was_not_sent_on_purpose_is_refused(config, vgg, tmp_path, 
 def diverging(monkeypatch):
     """Training in which a black batch gives gradients, and parameters, that are not numbers."""
 
-    def make(config, optimizers):
-        step = make_train_step(config, optimizers)
+    def make(config, optimizers, convolutions):
+        step = make_train_step(config, optimizers, convolutions)
 
         def spoiled(state, batch, key, vgg):
             state, scalars, outputs = step(state, batch, key, vgg)
@@ -277,7 +280,7 @@ def diverging(monkeypatch):
 
         return spoiled
 
-    monkeypatch.setattr(train_module, "make_train_step", make)
+    monkeypatch.setattr(program, "make_train_step", make)
     read = TrainingBatches.__next__
 
     def these_black(numbers):
@@ -306,9 +309,11 @@ def test_bad_batches_are_skipped_as_if_they_had_not_been(config, vgg, tmp_path, 
     these_black({0, 3})
     assert run(config, tmp_path / "black", vgg, on_divergence="skip", max_skips=2) == 4
     told = [line for line in capsys.readouterr().err.splitlines() if "without the batch" in line]
-    assert told[0].startswith("step 1: gradient_norm is nan; the last good checkpoint: none")
+    assert told[0].startswith(
+        "warning: step 1: gradient_norm is nan; the last good checkpoint: none"
+    )
     assert "(1 of at most 2)" in told[0]
-    assert told[1].startswith("step 3: gradient_norm is nan")
+    assert told[1].startswith("warning: step 3: gradient_norm is nan")
     assert f"{tmp_path}/black/checkpoints/2; going back" in told[1]
     assert len(told) == 2
     without({0, 3})

@@ -53,7 +53,7 @@ def finish(*processes):
 def checkpoint(workdir, step):
     """Arrays of a checkpoint by name."""
     config = from_config_dict(tiny.get_config())
-    optimizers = make_optimizers(config.train, 1)
+    optimizers = make_optimizers(config, 1)
     abstract = jax.eval_shape(lambda key: initial_state(config, optimizers, key), jax.random.key(0))
     state = restore_state(workdir / "checkpoints" / str(step), abstract)
     return {

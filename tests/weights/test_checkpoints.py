@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fomm_jax.errors import InputError
-from fomm_jax.training.resume import newest_whole
+from fomm_jax.training.resume import newest_whole_state
 from fomm_jax.weights.checkpoints import (
     Checkpoints,
     DamagedCheckpointError,
@@ -117,16 +117,16 @@ def test_training_goes_back_to_the_checkpoint_before_damaged_ones(tmp_path, abst
     (folder / "3" / FILE).write_text("{")
     position = Position(0)
     with Checkpoints(tmp_path, keep=2) as checkpoints:
-        assert_is(newest_whole(checkpoints, abstract, position), 2)
+        assert_is(newest_whole_state(checkpoints, abstract, position), 2)
         assert checkpoints.steps == [1, 2]
         checkpoints.save(3, state_at(3), 0)
     assert position.state == {"next_batch": 4}
     four, three = capsys.readouterr().err.splitlines()
     assert four == (
-        f"{folder / '4'}: is damaged (step/manifest.ocdbt: No such file or directory); renamed,"
-        f" and going on from {folder / '2'}"
+        f"warning: {folder / '4'}: is damaged (step/manifest.ocdbt: No such file or directory);"
+        f" renamed, and going on from {folder / '2'}"
     )
-    assert three.startswith(f"{folder / '3'}: is damaged ({FILE} is no JSON)")
+    assert three.startswith(f"warning: {folder / '3'}: is damaged ({FILE} is no JSON)")
     assert {path.name for path in folder.iterdir()} == {"2", "3", "3.damaged", "4.damaged"}
     assert_is(restore_state(find_checkpoint(tmp_path), abstract), 3)
 
@@ -140,7 +140,7 @@ def test_nothing_is_renamed_if_no_checkpoint_is_whole(tmp_path, abstract):
         Checkpoints(tmp_path, keep=2) as checkpoints,
         pytest.raises(InputError, match=r"/2: is damaged .params/.* no checkpoint before it"),
     ):
-        newest_whole(checkpoints, abstract, Position(0))
+        newest_whole_state(checkpoints, abstract, Position(0))
     assert {path.name for path in folder.iterdir()} == {"1", "2"}
 
 

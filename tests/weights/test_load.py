@@ -14,7 +14,8 @@ from flax import nnx
 from fomm_jax.animation.animator import Animator
 from fomm_jax.config.parsing import from_json, to_json
 from fomm_jax.errors import InputError
-from fomm_jax.training.resume import state_to_begin_with
+from fomm_jax.training.program import Program
+from fomm_jax.training.resume import Origin, first_state
 from fomm_jax.weights.checkpoints import Checkpoints
 from fomm_jax.weights.load import load_config, load_pretrained, load_state
 from fomm_jax.weights.npz import save_weights
@@ -27,14 +28,14 @@ CONFIG = RECORDING.config
 
 @pytest.fixture(scope="module")
 def networks():
-    return RECORDING.networks(np.float32)
+    return RECORDING.model(np.float32)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, networks):
     """A workdir whose checkpoint carries its config, an older one, and a file of weights."""
     folder = tmp_path_factory.mktemp("pretrained")
-    optimizers = make_optimizers(CONFIG.train, 1)
+    optimizers = make_optimizers(CONFIG, 1)
     state = load_train_state(CONFIG, RECORDING.checkpoint, optimizers)
     for name, config in (("run", CONFIG), ("old", None)):
         with Checkpoints(folder / name, keep=1, config=config) as checkpoints:
@@ -91,30 +92,24 @@ def test_what_carries_none_asks_for_it(folder, path):
 
 
 def test_training_from_weights_has_a_discriminator_of_its_own(folder):
-    optimizers = make_optimizers(CONFIG.train, 1)
+    optimizers = make_optimizers(CONFIG, 1)
     state = load_train_state(CONFIG, RECORDING.checkpoint, optimizers)
     other = jax.tree.map(lambda leaf: leaf + 1, state)
     path = str(folder / "weights.npz")
     config = dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, init_from=path))
-    found = state_to_begin_with(
-        config,
-        mock.Mock(steps=[]),
-        None,
-        mock.Mock(),
-        optimizers,
-        lambda key: other,
-        jax.random.key(0),
-    )
+    program = Program(initialise=lambda key: other, train_step=None)
+    origin = Origin(config, optimizers, program, jax.random.key(0), begin_from=None)
+    first = first_state(origin, mock.Mock(steps=[]), mock.Mock())
     for field in ("params", "statistics"):
-        for name, network in getattr(found, field).items():
+        for name, network in getattr(first, field).items():
             origin = other if name == "discriminator" else state
             for a, b in zip(
                 jax.tree.leaves(network), jax.tree.leaves(getattr(origin, field)[name]), strict=True
             ):
                 np.testing.assert_array_equal(a, b)
-    assert set(found.params) == {"kp_detector", "generator", "discriminator"}
+    assert set(first.params) == {"kp_detector", "generator", "discriminator"}
     with pytest.raises(
-        InputError, match=r"holds no state of training .* --config\.train\.init_from"
+        InputError, match=r"holds no state of training .* or config\.train\.init_from"
     ):
         load_state(path, CONFIG, optimizers, state, None)
 

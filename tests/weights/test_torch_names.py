@@ -8,6 +8,7 @@ from flax import nnx
 
 from fomm_jax.config.parsing import parse, to_config_dict
 from fomm_jax.errors import InputError
+from fomm_jax.models.build import abstract_model
 from fomm_jax.parity import recordings
 from fomm_jax.weights.checkpoints import Checkpoints, find_checkpoint, restore_epoch, restore_state
 from fomm_jax.weights.torch.names import (
@@ -130,7 +131,7 @@ def test_a_bound_of_channels_that_is_not_reached_may_be_larger():
         values.model.generator.max_features = bound
         return parse(values.to_dict())
 
-    optimizers = make_optimizers(ADVERSARIAL.config.train, 1)
+    optimizers = make_optimizers(ADVERSARIAL.config, 1)
     abstract = jax.eval_shape(
         lambda key: initial_state(with_bound(16), optimizers, key), jax.random.key(0)
     )
@@ -197,7 +198,7 @@ def assert_same_tree(found, expected):
 )
 def test_there_and_back_gives_every_tensor_bit_for_bit(path, tmp_path):
     config = reference.Recording(path.parent).config
-    optimizers = make_optimizers(config.train, 1)
+    optimizers = make_optimizers(config, 1)
     checkpoint = read_torch_file(path)
     state = load_train_state(config, checkpoint, optimizers)
     with Checkpoints(tmp_path, keep=1) as checkpoints:
@@ -227,7 +228,7 @@ def test_there_and_back_gives_every_tensor_bit_for_bit(path, tmp_path):
 
 def test_moments_that_do_not_fit_are_refused():
     recording = ADVERSARIAL
-    optimizers = make_optimizers(recording.config.train, 1)
+    optimizers = make_optimizers(recording.config, 1)
     state = load_train_state(recording.config, recording.checkpoint, optimizers)
     checkpoint = to_checkpoint(recording.config, state, 0)
     moment = {"step": np.float32(1), "exp_avg": np.zeros(3), "exp_avg_sq": np.zeros(3)}
@@ -242,12 +243,8 @@ def test_moments_that_do_not_fit_are_refused():
 
 def test_every_recorded_model_has_one_key_a_variable():
     for recording in reference.all_recordings():
-        networks = nnx.eval_shape(
-            lambda recording=recording: recordings.Networks(
-                recording.config.model, recording.config.compat, rngs=nnx.Rngs(0)
-            )
-        )
-        keys = [row[1:] for row in variable_keys(nnx.state(networks), recording.config)]
+        state = nnx.state(abstract_model(recording.config))
+        keys = [row[1:] for row in variable_keys(state, recording.config)]
         assert len(set(keys)) == len(keys)
         assert {key for name, key in keys if name == "generator"} == {
             key for key in recording.checkpoint["generator"] if not ANTIALIAS_KERNEL.search(key)
@@ -255,6 +252,6 @@ def test_every_recorded_model_has_one_key_a_variable():
 
 
 def test_weights_keep_their_precision(x64):
-    networks = ADVERSARIAL.networks(np.float64)
-    dtypes = {leaf.dtype for leaf in jax.tree.leaves(nnx.state(networks, nnx.Param))}
+    model = ADVERSARIAL.model(np.float64)
+    dtypes = {leaf.dtype for leaf in jax.tree.leaves(nnx.state(model, nnx.Param))}
     assert dtypes == {np.dtype(np.float64)}

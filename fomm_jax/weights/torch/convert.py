@@ -34,7 +34,7 @@ def convert_from_torch(config: Config, source: str, target: str) -> list[str]:
     """
     checkpoint = read_original(source)
     # Any length of an epoch gives the same state: the schedule uses it in training only.
-    optimizers = make_optimizers(config.train, steps_per_epoch=1)
+    optimizers = make_optimizers(config, steps_per_epoch=1)
     with naming(source):
         state = load_train_state(config, checkpoint, optimizers)
     absent = sorted({"discriminator", *OPTIMIZER_KEYS.values()} - checkpoint.keys())
@@ -61,7 +61,7 @@ def convert_to_torch(config: Config, source: str, target: str) -> list[str]:
         cannot be written.
     """
     path = find_checkpoint(source)
-    optimizers = make_optimizers(config.train, steps_per_epoch=1)
+    optimizers = make_optimizers(config, steps_per_epoch=1)
     abstract = jax.eval_shape(lambda key: initial_state(config, optimizers, key), jax.random.key(0))
     state = restore_state(path, abstract)
     write_torch_file(target, to_checkpoint(config, state, restore_epoch(path)))

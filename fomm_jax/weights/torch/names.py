@@ -18,8 +18,10 @@ from flax import nnx
 
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
+from fomm_jax.models.build import abstract_model
 from fomm_jax.models.discriminator import MultiScaleDiscriminator
-from fomm_jax.models.networks import Networks, abstract_networks
+from fomm_jax.models.layers import Numerics
+from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.ops import geometry
 from fomm_jax.weights.shapes import check_shapes
 from fomm_jax.weights.torch.architecture import check_architecture
@@ -30,7 +32,7 @@ from fomm_jax.weights.train_state import (
     MILESTONE_FACTOR,
     Optimizers,
     TrainState,
-    split_networks,
+    split_model,
 )
 
 NETWORKS = ("kp_detector", "generator", "discriminator")
@@ -96,7 +98,7 @@ def variable_keys(state: nnx.State, config: Config) -> Iterator[tuple[Path, str,
     yield from sorted(found, key=lambda entry: (entry[1], _position(entry[2], scales)))
 
 
-def load_networks(config: Config, checkpoint: Mapping[str, Any]) -> Networks:
+def load_networks(config: Config, checkpoint: Mapping[str, Any]) -> MotionModel:
     """Networks with the weights of a checkpoint of the original.
 
     Args:
@@ -112,12 +114,14 @@ def load_networks(config: Config, checkpoint: Mapping[str, Any]) -> Networks:
     for name in ("kp_detector", "generator"):
         if name not in states:
             raise InputError(f"the checkpoint has no {name}; expected a checkpoint of the original")
-    networks = abstract_networks(config)
-    check_architecture(config, states, _shapes(networks, config))
-    if "discriminator" not in states:
-        networks.discriminator = MultiScaleDiscriminator(config.model, rngs=nnx.Rngs(0))
-    definition, tree = nnx.split(networks)
+    model = abstract_model(config)
+    check_architecture(config, states, _shapes(model, config))
+    definition, tree = nnx.split(model)
     flat: dict[Any, Any] = dict(nnx.to_flat_state(tree))
+    if "discriminator" not in states:
+        random = MultiScaleDiscriminator(config.model, Numerics(), rngs=nnx.Rngs(0))
+        variables = nnx.to_flat_state(nnx.state(random))
+        flat |= {("discriminator", *path): variable for path, variable in variables}
     keys = {
         (network, key): path
         for path, network, key in variable_keys(tree, config)
@@ -143,7 +147,7 @@ def load_train_state(
     Raises:
       InputError: as `load_networks`, or an optimiser's state does not fit its network.
     """
-    params, statistics = split_networks(load_networks(config, checkpoint))
+    params, statistics = split_model(load_networks(config, checkpoint))
     states = {name: optimizers[name].init(params[name]) for name in optimizers}
     steps = 0
     for network, name in OPTIMIZER_KEYS.items():
@@ -256,9 +260,9 @@ def torch_arrays(tree: nnx.State, config: Config) -> dict[str, dict[str, np.ndar
     return arrays
 
 
-def _shapes(networks: Networks, config: Config) -> dict[tuple[str, str], tuple[int, ...]]:
+def _shapes(model: MotionModel, config: Config) -> dict[tuple[str, str], tuple[int, ...]]:
     """The shapes in torch's layout of all tensors that the config asks for."""
-    tree = nnx.state(networks)
+    tree = nnx.state(model)
     flat: dict[Any, Any] = dict(nnx.to_flat_state(tree))
     shapes = {}
     for path, network, key in variable_keys(tree, config):

@@ -1,0 +1,52 @@
+"""The motion model that a configuration asks for. A new model is one line in `model_class`."""
+
+from flax import nnx
+
+from fomm_jax.config.schema import Config
+from fomm_jax.models.first_order import FirstOrderModel
+from fomm_jax.models.motion_model import MotionModel
+from fomm_jax.ops.convolution import ANY_DEVICE, Convolutions
+
+
+def model_class(config: Config) -> type[FirstOrderModel]:
+    """Return the class of the model."""
+    del config  # there is one model so far
+    return FirstOrderModel
+
+
+def build_model(
+    config: Config,
+    convolutions: Convolutions = ANY_DEVICE,
+    *,
+    with_discriminator: bool = True,
+    rngs: nnx.Rngs,
+) -> MotionModel:
+    """Build the model with random parameters.
+
+    Args:
+      config: the configuration of the run.
+      convolutions: the forms of convolution that suit the devices.
+      with_discriminator: False for an animation, which needs none.
+      rngs: the source of random parameters.
+    """
+    return model_class(config)(
+        config.model,
+        config.compat,
+        convolutions,
+        with_discriminator=with_discriminator,
+        rngs=rngs,
+    )
+
+
+def abstract_model(
+    config: Config,
+    convolutions: Convolutions = ANY_DEVICE,
+    *,
+    with_discriminator: bool = True,
+) -> MotionModel:
+    """Build the model with shapes and dtypes in place of values."""
+    return nnx.eval_shape(
+        lambda: build_model(
+            config, convolutions, with_discriminator=with_discriminator, rngs=nnx.Rngs(0)
+        )
+    )
