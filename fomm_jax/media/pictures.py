@@ -75,14 +75,14 @@ def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
         raise InputError(f"{path}: there is no such file, expected a picture")
     try:
         with open_picture(path) as header:
-            check_size(path, header)
+            _check_size(path, header)
             if header.format != "MPO" and getattr(header, "n_frames", 1) > 1:
                 raise InputError(f"{path}: is an animation, expected a still picture")
             is_16_bit = header.mode.startswith("I")
             # Pillow warns where a palette with several degrees of transparency becomes RGB.
             has_alpha = header.mode == "P" and "transparency" in header.info
             mode = "RGBA" if has_alpha else "RGB"
-        with open_imageio(path) as reader:
+        with _open_with_imageio(path) as reader:
             # Pillow would clip 16 bits of grey to 8.
             pixels = reader.read(index=0) if is_16_bit else reader.read(index=0, mode=mode)
             orientation = reader.metadata(index=0, exclude_applied=False).get("Orientation", 1)
@@ -99,7 +99,7 @@ def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
     return np.ascontiguousarray(_TURNS[orientation](pixels) if orientation in _TURNS else pixels)
 
 
-def check_size(path: str | os.PathLike[str], header: Image.Image) -> None:
+def _check_size(path: str | os.PathLike[str], header: Image.Image) -> None:
     """Raise an InputError if a picture would take more than `MAX_BYTES` when decoded to RGB."""
     if 3 * header.width * header.height > MAX_BYTES:
         raise InputError(
@@ -122,11 +122,8 @@ def open_picture(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
 
 
 @contextlib.contextmanager
-def open_imageio(path: str | os.PathLike[str]) -> Iterator[PillowPlugin]:
-    """Open a picture or GIF with imageio, for `read`, `iter` and `metadata`.
-
-    Check with `open_picture` first that the format is a known one.
-    """
+def _open_with_imageio(path: str | os.PathLike[str]) -> Iterator[PillowPlugin]:
+    """Open a picture with imageio, after `open_picture` has checked that its format is known."""
     with open(path, "rb") as file:  # imageio would take some names for addresses or archives
         with _no_pixel_limit():
             reader = iio.imopen(file, "r", plugin="pillow")

@@ -32,7 +32,10 @@ class SourceType(enum.StrEnum):
 
 
 def find_source_type(text: str) -> str | None:
-    """Return the first term of the whole vocabulary whose URI is in a text; None without one."""
+    """Return the first term of the vocabulary whose URI is in a text, or None.
+
+    It need not be one of `SourceType`.
+    """
     match = _TERM.search(text)
     return match and match[1]
 

@@ -82,7 +82,8 @@ BAD_FILES = {
             "--checkpoint=RUN",
             "--config.dataset.pairs_list=DIR/pairs.csv",
         ],
-        "DIR/pairs.csv, line 2: the driving 'gone.png' is not among the 2 test videos",
+        "DIR/pairs.csv, line 2, column driving: is 'gone.png'; expected the name of one of the 2"
+        " test videos",
     ),
     "no such picture": (
         [
