@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from absl import flags
+from test_architecture import ORDER, VOCABULARY
 
 import main  # noqa: F401  # defines the flags
 from fomm_jax.cli.flags import MODES
 from fomm_jax.config.parsing import check_field
+from fomm_jax.models.motion_model import MotionModel
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -238,3 +240,28 @@ def test_every_configuration_is_in_the_table():
     for path in (ROOT / "configs").glob("[!_]*.py"):
         if path.stem != "base":  # is no model
             assert re.search(rf"`{path.stem}(\.py:PATH)?`", table), path.name
+
+
+def test_the_architecture_page_names_functions_where_they_are():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rows = re.findall(r"^\|[^|]*\| `(\w+)` \| `([\w/]+\.py)` \|$", page, re.M)
+    assert len(rows) > 20
+    for name, path in rows:
+        definitions = ast.parse((ROOT / path).read_text()).body
+        assert name in {getattr(definition, "name", None) for definition in definitions}, path
+
+
+def test_the_architecture_page_explains_the_interface_of_motion_models():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    section = page.partition("## The interface of motion models")[2]
+    names = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (.*?) \|", section, re.M)))
+    assert set(names) == MotionModel.__abstractmethods__
+
+
+def test_the_architecture_page_has_the_order_of_imports():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    lines = [re.findall(r"`([\w.]+)`", line) for line in re.findall(r"^\d\. (.*)$", page, re.M)]
+    vocabulary = {name.removeprefix("fomm_jax.") for name in VOCABULARY}
+    expected = [{room.removeprefix("fomm_jax.") for room in rooms} for rooms in ORDER]
+    expected = [vocabulary if rooms == {"vocabulary"} else rooms for rooms in expected]
+    assert [{name.removesuffix(".py") for name in line} for line in lines] == expected
