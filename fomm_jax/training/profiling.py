@@ -3,21 +3,44 @@
 import collections
 import csv
 import dataclasses
+import logging
 import pathlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import jax
+import numpy as np
 
+from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
 from fomm_jax.files import replacing
 from fomm_jax.reporting.html_page import paragraph, table, write_page
+from fomm_jax.training import sharding
 from fomm_jax.training.compiled_program import Instruction, read_instructions
+from fomm_jax.training.program import make_program
+from fomm_jax.types import Batch
+from fomm_jax.weights.train_state import make_optimizers
+from fomm_jax.weights.vgg import load_vgg
+
+logger = logging.getLogger(__name__)
 
 PACKAGE = "/fomm_jax/"  # in the paths of this project's files
 # Instructions that only hold others, whose time would count twice.
 CONTAINERS = ("while", "call", "conditional")
 NOWHERE = "elsewhere"
+NUM_STEPS = 3  # to trace
+# Names that the networks, the losses and the step give to parts of the program.
+PARTS = (
+    "augmentation",
+    "kp_detector",
+    "dense_motion",
+    "generator",
+    "discriminator",
+    "perceptual",
+    "grid_sample",
+    "antialias_downsample",
+    "optimizer",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +51,60 @@ class Operation:
     instruction: Instruction
     seconds: float  # per step
     calls: float  # per step
+
+
+@dataclasses.dataclass(frozen=True)
+class StepProfile:
+    """The time that a training step takes, summed over all devices or threads."""
+
+    title: str  # batch size and devices
+    operations: Sequence[Operation]  # the costliest first
+    parts: Mapping[str, float]  # seconds a step, by part of the program
+    trace: pathlib.Path  # a file for TensorBoard's profiler or XProf
+
+
+def profile_step(config: Config, folder: pathlib.Path) -> StepProfile:
+    """Trace training steps on a batch of random pairs, and write a trace, a table and a page.
+
+    Args:
+      config: the configuration of the training run; it sets the batch size too.
+      folder: the folder to write to.
+
+    Raises:
+      InputError: the batch does not fit the devices, weights are missing, or JAX cannot trace this
+        kind of device.
+    """
+    settings = config.train
+    # A program from the cache may name places of older files, which the cache does not compare.
+    jax.config.update("jax_enable_compilation_cache", False)
+    mesh = sharding.make_mesh(settings.fsdp)
+    sharding.check_batch_size(settings.batch_size, mesh, settings.accumulate)
+    initialise, train_step = make_program(mesh, config, make_optimizers(config, 1000))
+    rng = np.random.default_rng(0)
+    shape = (settings.batch_size, *config.dataset.frame_shape)
+    pairs = Batch(*(rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)))
+    key, vgg = jax.device_put(
+        (jax.random.key(0), load_vgg(config.perceptual)), sharding.replicated(mesh)
+    )
+    batch, state = sharding.to_global(pairs, mesh), initialise(key)
+    logger.info("Compiling the step")
+    compiled = train_step.lower(state, batch, key, vgg).compile()
+    program = compiled.as_text()
+    assert program is not None, "XLA's programs have a text"
+
+    def step() -> None:
+        nonlocal state
+        state, scalars, _ = compiled(state, batch, key, vgg)
+        jax.block_until_ready((state, scalars))
+
+    step()  # the first one also reserves memory
+    trace = trace_steps(step, NUM_STEPS, folder)
+    operations = read_operations(trace, program, NUM_STEPS)
+    parts = sum_by_part(operations, PARTS)
+    device = jax.devices()[0].device_kind
+    title = f"A step of training: {settings.batch_size} pairs, {len(jax.devices())} x {device}"
+    write_tables(folder, operations, parts, title)
+    return StepProfile(title, operations, parts, trace)
 
 
 def trace_steps(step: Callable[[], None], num_steps: int, folder: pathlib.Path) -> pathlib.Path:
