@@ -36,22 +36,19 @@ CHECKPOINT = flags.DEFINE_string(
     "Checkpoint, folder of checkpoints, or file of the original. The mode uses it in place of the"
     " workdir's newest checkpoint; training in a new workdir starts from it.",
 )
+# absl itself adds to the help of these three that they may be repeated.
 SOURCE = flags.DEFINE_multi_string(
-    "source",
-    None,
-    "Picture to animate, or a pattern such as '*.jpg'. The flag may be given several times.",
+    "source", None, "Picture to animate, or a pattern such as '*.jpg'"
 )
 DRIVING = flags.DEFINE_multi_string(
     "driving",
     None,
-    "Video that moves the picture, or a pattern, or - for raw frames from standard input. The flag"
-    " may be given several times.",
+    "Video that moves the picture, or a pattern, or - for raw frames from standard input",
 )
 MOTION = flags.DEFINE_multi_string(
     "motion",
     None,
-    "File of --save_motion that moves the picture in place of a video, or a pattern. The flag may"
-    " be given several times.",
+    "File of --save_motion that moves the picture in place of a video, or a pattern",
 )
 OUTPUT = flags.DEFINE_string(
     "output",
@@ -83,11 +80,18 @@ DISTRIBUTED = flags.DEFINE_boolean(
     "distributed",
     False,
     "With --mode=train: train in several processes, of which this is one. On Cloud TPU, Slurm and"
-    " Kubernetes they find each other; elsewhere the next three flags are needed.",
+    " Kubernetes they find each other; elsewhere --coordinator, --num_processes and --process_id"
+    " are needed.",
 )
-COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of the first process.")
-NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Number of processes.")
-PROCESS_ID = flags.DEFINE_integer("process_id", None, "Number of this process, from 0.")
+COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "With --distributed: HOST:PORT of the first process."
+)
+NUM_PROCESSES = flags.DEFINE_integer(
+    "num_processes", None, "With --distributed: number of processes."
+)
+PROCESS_ID = flags.DEFINE_integer(
+    "process_id", None, "With --distributed: number of this process, from 0."
+)
 
 
 def read_config() -> Config | None:

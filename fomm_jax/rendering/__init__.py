@@ -1,1 +1,1 @@
-"""Animate a user's pictures by a user's videos, from files to films."""
+"""Make films from a user's pictures and videos."""
