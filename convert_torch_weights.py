@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
+from fomm_jax import console
 from fomm_jax.cli.command_line import parse_flags
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.errors import InputError, one_line_errors
@@ -46,6 +47,7 @@ INSPECT = flags.DEFINE_string("inspect", None, "Describe this file of PyTorch's.
 
 def main(_: Sequence[str]) -> None:
     """Convert or describe a file as the flags ask, and print what was done."""
+    console.show_messages()
     with one_line_errors():
         print("\n".join(run(flags.FLAGS.config)))
 
