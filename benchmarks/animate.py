@@ -37,7 +37,7 @@ def random_frames(config: Config, batch: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def our_step(config: Config, source: np.ndarray, driving: np.ndarray) -> Step:
-    """The next frames of a video without end."""
+    """Return a step that animates the next batch of frames of an endless video."""
     animator = Animator(random_model(config), config, batch_size=len(driving))
     animated = animator.animate(source, itertools.cycle(driving))
 

@@ -81,7 +81,7 @@ def milliseconds(shape: Shape, convolutions: Convolutions) -> list[float]:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command that the head of this file describes."""
     columns = [f"{part}: {form}" for part in PARTS for form in ("XLA", "CPU")]
     print(f"| 3x3 convolution | {' | '.join(columns)} |")
     print("|" + " --- |" * 7)
