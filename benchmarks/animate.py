@@ -21,7 +21,7 @@ from fomm_jax.models.motion_model import MotionModel
 
 
 def random_model(config: Config) -> MotionModel:
-    """Build a model that nobody has trained."""
+    """Build a model with random weights."""
 
     def initialise() -> nnx.State:
         return nnx.state(build_model(config, rngs=nnx.Rngs(0)))

@@ -9,6 +9,7 @@ from flax import nnx
 from jax.sharding import Sharding, SingleDeviceSharding
 
 from fomm_jax.animation.compiled_model import EncodedSource, paint_frames
+from fomm_jax.animation.pixels import to_float
 from fomm_jax.config.schema import Config
 from fomm_jax.models.build import abstract_model
 from fomm_jax.models.motion_model import MotionModel
@@ -28,7 +29,7 @@ def abstract(tree: Any, placed: Sharding) -> Any:
 
 
 def lower_train(config: Config, devices: Sequence[jax.Device], batch: int) -> jax.stages.Lowered:
-    """Lower the step that `train` runs, with `batch` pairs per device."""
+    """Lower the step that training runs, with `batch` pairs on each device."""
     mesh = sharding.make_mesh(config.train.fsdp, devices)
     optimizers = make_optimizers(config, steps_per_epoch=1000)
     initialise, train_step = make_program(mesh, config, optimizers)
@@ -48,7 +49,7 @@ def lower_train(config: Config, devices: Sequence[jax.Device], batch: int) -> ja
 
 
 def lower_animation(config: Config, device: jax.Device, batch: int) -> jax.stages.Lowered:
-    """Lower what `animate` runs for `batch` frames, with the source encoded beforehand."""
+    """Lower the animation of `batch` frames; the source is encoded beforehand."""
     convolutions = choose_convolutions([device])
     definition, state = nnx.split(abstract_model(config, convolutions, with_discriminator=False))
 
@@ -62,7 +63,7 @@ def lower_animation(config: Config, device: jax.Device, batch: int) -> jax.stage
         state: nnx.State, source: EncodedSource, frames: jax.Array, scale: jax.Array
     ) -> jax.Array:
         model: MotionModel = nnx.merge(definition, state)
-        driving = model.detect(frames.astype(jnp.float32) / 255, train=False)
+        driving = model.detect(to_float(frames), train=False)
         mode = config.animate.normalization
         motion = model.transfer(source.motion, driving, source.motion, scale, mode)
         return paint_frames(model, source, motion)

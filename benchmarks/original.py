@@ -36,9 +36,9 @@ class Original:
           path: a clone of the original's repository.
           config: the configuration of the networks.
           device: torch's name of the device that they run on.
-          compiled: compile them with `torch.compile` and run them with `torch.autocast`, which
-            computes in bfloat16 where it takes that to be safe. Otherwise they run as they are
-            written, in float32.
+          compiled: whether to compile them with `torch.compile` and run them under
+            `torch.autocast`, which uses bfloat16 for the operations that torch considers safe.
+            Otherwise they run as they are written, in float32.
 
         Raises:
           InputError: `path` is not a clone of the original.

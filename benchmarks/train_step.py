@@ -28,7 +28,7 @@ def random_pairs(config: Config, batch: int) -> Batch:
 
 
 def our_step(config: Config, pairs: Batch) -> Step:
-    """Return the step that `train` runs."""
+    """Return the step that training runs."""
     mesh = sharding.make_mesh(config.train.fsdp)
     sharding.check_batch_size(len(pairs.source), mesh, config.train.accumulate)
     initialise, train_step = make_program(

@@ -6,7 +6,7 @@ from fomm_jax.config.constants import PERCEPTUAL_TAPS
 
 
 def narrow_vgg():
-    """One narrow layer for each of the five taps."""
+    """Return random weights of one narrow layer for each of the five taps."""
     random = np.random.default_rng(0)
     return {
         name: (random.normal(0, 0.2, (3, 3, channels, 4)), random.normal(0, 0.1, 4))

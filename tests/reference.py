@@ -1,7 +1,7 @@
 """The recordings that the tests compare with.
 
-Two sets have the same layout: `tests/data/recorded/NAME` of this repository, made by
-`make_fixtures.py`, and `reference/small/NAME` of a folder `shared` beside it.
+There are two sets with the same layout. `make_fixtures.py` makes `tests/data/recorded/NAME` in this
+repository; the other set is `reference/small/NAME` in the folder `shared` beside the repository.
 """
 
 import functools
@@ -16,34 +16,40 @@ SHARED = pathlib.Path(__file__).parents[2] / "shared" / "reference"
 IN_REPOSITORY = pathlib.Path(__file__).parent / "data" / "recorded"
 GRADIENTS = pathlib.Path(__file__).parent / "data" / "gradients"
 
-DIRECTIONS = 8
+DIRECTIONS = 8  # random vectors that a gradient is multiplied with
 
 
 class Recording(recordings.Recording):
-    """One recorded model, with the original's gradients in float64."""
+    """The recording of one model, with the original's gradients in float64."""
 
     @property
     def gradients_file(self) -> pathlib.Path:
+        """The file of the gradients' fingerprints."""
         return GRADIENTS / f"{self.folder.name}.npz"
 
     @functools.cached_property
     def gradient_fingerprints(self) -> recordings.Arrays:
-        """Of the original's gradients in float64, at the step that is recorded in float32."""
+        """The fingerprints of the original's gradients in float64, by `NETWORK/KEY`.
+
+        They belong to the inputs of the step that is recorded in float32.
+        """
         with np.load(self.gradients_file) as archive:
             return dict(zip(archive["names"].tolist(), archive["fingerprints"], strict=True))
 
 
 def all_recordings() -> list[Recording]:
-    """All that there are, this repository's first."""
+    """Return all recordings on this machine, those in the repository first."""
     shared = SHARED / "small"
     folders = [*IN_REPOSITORY.iterdir(), *(shared.iterdir() if shared.is_dir() else ())]
     return [Recording(folder) for folder in folders]
 
 
 def fingerprints(gradients: recordings.Arrays) -> dict[str, np.ndarray]:
-    """The norm of each gradient, and its products with `DIRECTIONS` fixed random vectors of ±1.
+    """Compute a few numbers that tell gradients apart, to record in place of whole gradients.
 
-    A difference between two gradients has, in the mean over directions, products of its own norm.
+    They are the norm of a gradient and its products with `DIRECTIONS` fixed random vectors of ±1.
+    If two gradients differ, the root mean square of the products' differences, over all possible
+    directions, is the norm of the difference.
     """
     values = {}
     for key, gradient in gradients.items():

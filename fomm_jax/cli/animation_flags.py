@@ -1,12 +1,12 @@
 """The flags of `main.py --mode=animate --source=PICTURE`, and the options that they set."""
 
-import contextlib
 import re
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from fractions import Fraction
 
 from absl import flags
 
+from fomm_jax.cli.flags import names_as_flags
 from fomm_jax.errors import InputError
 from fomm_jax.media.raw_frames import RawFormat
 from fomm_jax.rendering.options import AnimationOptions, Crop
@@ -184,23 +184,7 @@ def parse_raw_format(size: str | None, fps: str) -> RawFormat:
     return RawFormat(int(match[2]), int(match[1]), float(rate))
 
 
-@contextlib.contextmanager
-def naming_flags() -> Iterator[None]:
-    """Write flags for the options at the beginning of an `InputError`'s message.
-
-    The library, which knows nothing of flags, says "best_frame=9: expected less than 7"; the user
-    has written --best_frame=9.
-    """
-    try:
-        yield
-    except InputError as error:
-        raise InputError(_with_flags(str(error))) from error
-
-
-def _with_flags(message: str) -> str:
+def naming_flags() -> AbstractContextManager[None]:
+    """Write flags for the animation's options at the beginning of an `InputError`'s message."""
     options = {flag.name for flag in flags.FLAGS.get_flags_for_module(__name__)} | {"output"}
-    match = re.match(r"(\w+(?:, \w+)*)([=:].*)", message, re.DOTALL)
-    names = match[1].split(", ") if match else []
-    if match is None or not options.issuperset(names):
-        return message
-    return ", ".join(f"--{name}" for name in names) + match[2]
+    return names_as_flags(options)

@@ -3,7 +3,16 @@
 import pathlib
 import sys
 
-from fomm_jax.cli.flags import CHECKPOINT, DRIVING, OUTPUT, REFERENCE, SOURCE, WORKDIR, read_config
+from fomm_jax.cli.flags import (
+    CHECKPOINT,
+    DRIVING,
+    OUTPUT,
+    REFERENCE,
+    SOURCE,
+    WORKDIR,
+    names_as_flags,
+    read_config,
+)
 from fomm_jax.errors import InputError
 from fomm_jax.parity.compare import compare_live, compare_recordings, write_reports
 from fomm_jax.parity.results import Comparisons, exceeds_tolerance
@@ -47,4 +56,5 @@ def _compare_recordings(recordings: pathlib.Path) -> Comparisons:
             "--config, --source, --driving: expected with a clone of the original alone;"
             f" {recordings} is not one, and recordings have their own"
         )
-    return compare_recordings(recordings, CHECKPOINT.value)
+    with names_as_flags({"checkpoint"}):
+        return compare_recordings(recordings, CHECKPOINT.value)

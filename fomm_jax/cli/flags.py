@@ -1,6 +1,9 @@
 """The flags that several modes read, and the names of the modes."""
 
+import contextlib
 import pathlib
+import re
+from collections.abc import Collection, Iterator
 
 from absl import flags
 from ml_collections import config_flags
@@ -128,3 +131,24 @@ def names_files() -> bool:
 def model_path() -> str | None:
     """Return the path of the model, --checkpoint or else --workdir; None if neither is given."""
     return CHECKPOINT.value or WORKDIR.value
+
+
+@contextlib.contextmanager
+def names_as_flags(names: Collection[str]) -> Iterator[None]:
+    """Write flags for the arguments at the beginning of an `InputError`'s message.
+
+    The library, which knows nothing of flags, says "best_frame=9: expected less than 7"; the user
+    has written --best_frame=9.
+
+    Args:
+      names: the names of arguments that are also names of flags.
+    """
+    try:
+        yield
+    except InputError as error:
+        match = re.match(r"(\w+(?:, \w+)*)([=:].*)", str(error), re.DOTALL)
+        arguments = match[1].split(", ") if match else []
+        if match is None or not set(arguments).issubset(names):
+            raise
+        flag_names = ", ".join(f"--{argument}" for argument in arguments)
+        raise InputError(flag_names + match[2]) from error

@@ -11,7 +11,8 @@ from fomm_jax.config.schema import Config
 from fomm_jax.media.framing import fit_frame
 from fomm_jax.media.pictures import read_picture
 from fomm_jax.media.video_reader import iterate_frames
-from fomm_jax.parity.recorded import compare_recording, find_recordings
+from fomm_jax.parity.recorded import compare_recording
+from fomm_jax.parity.recordings import find_recordings
 from fomm_jax.parity.results import Comparison, Comparisons
 from fomm_jax.parity.results_page import write_results_page
 from fomm_jax.parity.results_text import describe_timing, format_table, write_json, write_markdown

@@ -1,4 +1,4 @@
-"""Our networks and the original's, from a clone, on the same weights and the same pictures."""
+"""Compare our networks with the original's from a clone, on the same weights and pictures."""
 
 import dataclasses
 import functools
@@ -15,9 +15,16 @@ from fomm_jax.config.schema import CompatConfig, Config
 from fomm_jax.errors import naming
 from fomm_jax.models.build import abstract_model
 from fomm_jax.parity import original
-from fomm_jax.parity.recorded import FULL_SIZE_TOLERANCE, KEYPOINT_TOLERANCE
-from fomm_jax.parity.recordings import Arrays, as_floats, evaluator, to_nhwc
-from fomm_jax.parity.results import ComparedFrames, Comparison, Timing, compare_arrays
+from fomm_jax.parity.forward import compile_evaluation
+from fomm_jax.parity.recordings import Arrays, as_floats, to_nhwc
+from fomm_jax.parity.results import (
+    ComparedArray,
+    ComparedFrames,
+    Comparison,
+    Timing,
+    compare_arrays,
+)
+from fomm_jax.parity.tolerances import FULL_SIZE_TOLERANCE, KEYPOINT_TOLERANCE
 from fomm_jax.weights.torch.names import load_networks, read_original
 
 TIMED_RUNS = 5
@@ -27,16 +34,20 @@ KEYPOINTS = ("kp_source/value", "kp_driving/value")
 def compare_with_original(
     clone: Path, config: Config, checkpoint: str, source: np.ndarray, driving: np.ndarray
 ) -> Iterator[Comparison]:
-    """Evaluate both on a pair, with either value of the switch `compat.align_corners` on both.
+    """Evaluate both implementations on a pair, and yield a comparison for each setting.
+
+    The settings are `compat.align_corners` False and then True, in both implementations.
 
     Args:
-      clone: folder of the original's repository.
+      clone: the folder of the original's repository.
       config: the architecture.
-      checkpoint: file of the original's.
-      source, driving: (h, w, c) uint8.
+      checkpoint: the path of the original's checkpoint.
+      source: the source picture, (h, w, c) uint8.
+      driving: the driving frame, (h, w, c) uint8.
 
     Raises:
-      InputError: the clone or the file is none, or the file is of another architecture.
+      InputError: `clone` is not a clone, or the checkpoint cannot be read or has another
+        architecture.
     """
     load = os.getloadavg()[0]
     networks = original.make_networks(clone, config)
@@ -47,39 +58,55 @@ def compare_with_original(
     pair = source[None], driving[None]
     source_floats, driving_floats = (as_floats(frames, np.float32) for frames in pair)
     for align_corners in (False, True):
-        switched = dataclasses.replace(config, compat=CompatConfig(align_corners=align_corners))
-        definition = nnx.graphdef(abstract_model(switched))
-        ours = evaluator(switched, nnx.merge(definition, variables))
-        theirs = functools.partial(original.evaluate, networks, *pair, align_corners)
-        expected, original_seconds = _timed(theirs)
-        found, our_seconds = _timed(functools.partial(ours, source_floats, driving_floats))
-        rows = []
-        for name in sorted(expected):
-            is_judged = name.startswith("discriminator/")
-            if is_judged and "discriminator" not in weights:
-                continue  # both are random
-            tolerance = KEYPOINT_TOLERANCE if name in KEYPOINTS else FULL_SIZE_TOLERANCE
-            rows.append(
-                # Feature maps are of any size.
-                compare_arrays(name, found[name], expected[name], tolerance, is_relative=is_judged)
-            )
+        setting = dataclasses.replace(config, compat=CompatConfig(align_corners=align_corners))
+        definition = nnx.graphdef(abstract_model(setting))
+        evaluate = compile_evaluation(setting, nnx.merge(definition, variables))
+        expected, original_seconds = _measure(
+            functools.partial(original.evaluate, networks, *pair, align_corners)
+        )
+        outputs, our_seconds = _measure(functools.partial(evaluate, source_floats, driving_floats))
         frames = ComparedFrames(
             "prediction",
             source=source_floats,
             driving=driving_floats,
             original=to_nhwc(expected["prediction"]),
-            ours=to_nhwc(found["prediction"]),
+            ours=to_nhwc(outputs["prediction"]),
         )
-        cores = os.cpu_count() or 1
-        timing = Timing(align_corners, our_seconds, original_seconds, load, cores)
-        yield Comparison(rows, [frames], timing=timing)
+        arrays = _compare_outputs(outputs, expected, "discriminator" in weights)
+        timing = Timing(align_corners, our_seconds, original_seconds, load, os.cpu_count() or 1)
+        yield Comparison(arrays, [frames], timing=timing)
 
 
-def _timed(evaluate: Callable[[], Arrays]) -> tuple[Arrays, float]:
-    """The arrays, and the median seconds of some runs after the first, which may compile."""
-    found, times = evaluate(), []
+def _compare_outputs(
+    outputs: Arrays, expected: Arrays, has_discriminator: bool
+) -> list[ComparedArray]:
+    """Compare the outputs of the networks by name.
+
+    Args:
+      outputs: this project's outputs.
+      expected: the original's outputs.
+      has_discriminator: whether both discriminators have the weights of the checkpoint. Otherwise
+        both are random, and their outputs are left out.
+    """
+    rows = []
+    for name in sorted(expected):
+        is_discriminator = name.startswith("discriminator/")
+        if is_discriminator and not has_discriminator:
+            continue
+        tolerance = KEYPOINT_TOLERANCE if name in KEYPOINTS else FULL_SIZE_TOLERANCE
+        # The discriminator's feature maps may have values of any size.
+        is_relative = is_discriminator
+        rows.append(
+            compare_arrays(name, outputs[name], expected[name], tolerance, is_relative=is_relative)
+        )
+    return rows
+
+
+def _measure(evaluate: Callable[[], Arrays]) -> tuple[Arrays, float]:
+    """Return the outputs, and the median seconds of the runs after the first, which may compile."""
+    outputs, times = evaluate(), []
     for _ in range(TIMED_RUNS):
         start = time.perf_counter()
         evaluate()
         times.append(time.perf_counter() - start)
-    return found, statistics.median(times)
+    return outputs, statistics.median(times)

@@ -1,7 +1,7 @@
 """The original's networks, imported from a clone of its repository.
 
-https://github.com/AliaksandrSiarohin/first-order-model (PyTorch). It asks torchvision for VGG19;
-here it gets one of the same layers with random weights.
+The repository is https://github.com/AliaksandrSiarohin/first-order-model (PyTorch). Its code takes
+VGG19 from torchvision; here it gets a network of the same layers with random weights.
 """
 
 import dataclasses
@@ -29,19 +29,23 @@ except ImportError:
 
 
 class OriginalNetworks(NamedTuple):
-    """PyTorch's modules on the CPU."""
+    """The original's networks as PyTorch modules on the CPU."""
 
     kp_detector: Any
     generator: Any
     discriminator: Any
-    pyramid: Any  # what the discriminator and the losses see of a picture
+    pyramid: Any  # shrinks a picture to the scales of the discriminator and the losses
 
 
 def import_module(path: Path, name: str) -> types.ModuleType:
-    """A module of the original's, such as `model`, from a clone.
+    """Import a module of the original, such as `model`, from a clone.
+
+    Args:
+      path: the folder of the clone.
+      name: the name of the module in the original's package `modules`.
 
     Raises:
-      InputError: `path` is no clone of the original.
+      InputError: `path` is not a clone of the original.
     """
     if not (path / "modules" / "model.py").is_file():
         raise InputError(f"{path} has no modules/model.py; expected a clone of first-order-model")
@@ -52,16 +56,20 @@ def import_module(path: Path, name: str) -> types.ModuleType:
 
 
 def make_networks(path: Path, config: Config) -> OriginalNetworks:
-    """The original's networks of a configuration, with random weights.
+    """Make the original's networks for a configuration, with random weights.
+
+    Args:
+      path: the folder of a clone of the original.
+      config: the architecture.
 
     Raises:
-      InputError: `path` is no clone of the original.
+      InputError: `path` is not a clone of the original.
     """
-    # Our field names are the original's.
+    # The fields of our configuration have the names of the original's arguments.
     model = dataclasses.asdict(config.model)
     generator_settings = model["generator"]
     generator_settings["dense_motion_params"] = generator_settings.pop("dense_motion")
-    # It names the parts of the discriminator by how YAML writes the scales: 1, not 1.0.
+    # The original names the discriminators by their scales as YAML writes them: 1, not 1.0.
     model["discriminator"]["scales"] = as_in_yaml(config.model.discriminator.scales)
     common = {name: model[name] for name in ("num_kp", "num_channels", "estimate_jacobian")}
     with quiet():
@@ -80,10 +88,14 @@ def make_networks(path: Path, config: Config) -> OriginalNetworks:
 
 
 def load_weights(networks: OriginalNetworks, checkpoint: Mapping[str, Any]) -> None:
-    """Put a checkpoint's tensors, as numpy arrays, into the networks that it has.
+    """Load the weights of a checkpoint into the networks that it contains.
+
+    Args:
+      networks: the networks; those that the checkpoint lacks stay as they are.
+      checkpoint: the original's state dict of each network, as numpy arrays.
 
     Raises:
-      InputError: they are not those of the networks.
+      InputError: the tensors do not fit a network.
     """
     for name, network in networks._asdict().items():
         if name in checkpoint:
@@ -95,15 +107,23 @@ def load_weights(networks: OriginalNetworks, checkpoint: Mapping[str, Any]) -> N
                 network.load_state_dict(tensors)
             except RuntimeError as error:
                 reason = " ".join(str(error).split())
-                raise InputError(f"{name}: the original does not take it ({reason})") from error
+                raise InputError(f"{name}: does not fit the original's ({reason})") from error
 
 
 def evaluate(
     networks: OriginalNetworks, source: np.ndarray, driving: np.ndarray, align_corners: bool
 ) -> dict[str, np.ndarray]:
-    """What they make of frames (b, h, w, c) uint8, by the names and axes of the recordings.
+    """Run all networks in evaluation mode.
 
-    `align_corners` is given to each of their calls of `grid_sample`, which leave it to torch.
+    Args:
+      networks: the original's networks.
+      source: the source pictures, (b, h, w, c) uint8.
+      driving: the driving frames, (b, h, w, c) uint8.
+      align_corners: the argument of all calls of `grid_sample`. The original does not set it, so
+        that the version of torch would decide.
+
+    Returns:
+      The outputs by the names of the recordings, in PyTorch's order of axes.
     """
     kp_detector, generator = networks.kp_detector.eval(), networks.generator.eval()
     motion: dict[str, Any] = {}
@@ -117,18 +137,18 @@ def evaluate(
         keypoints = {"kp_source": kp_detector(picture), "kp_driving": kp_detector(frame)}
         generated = generator(picture, **keypoints)
         pyramid = networks.pyramid(frame)
-        judged = networks.discriminator.eval()(pyramid, kp=keypoints["kp_driving"])
+        discriminated = networks.discriminator.eval()(pyramid, kp=keypoints["kp_driving"])
     hook.remove()
     tensors = {
         f"{which}/{name}": tensor
-        for which, found in keypoints.items()
-        for name, tensor in found.items()
+        for which, parts in keypoints.items()
+        for name, tensor in parts.items()
     }
     tensors |= motion | generated
     tensors |= {f"pyramid/{name}": level for name, level in pyramid.items()}
-    for name, output in judged.items():
+    for name, output in discriminated.items():
         if name.startswith("feature_maps"):
-            tensors |= {f"discriminator/{name}/{i}": part for i, part in enumerate(output)}
+            tensors |= {f"discriminator/{name}/{i}": level for i, level in enumerate(output)}
         else:
             tensors[f"discriminator/{name}"] = output
     return {name: tensor.numpy() for name, tensor in tensors.items()}
@@ -136,29 +156,29 @@ def evaluate(
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the warnings of code that was written for an older torch."""
+    """Silence the warnings about code that was written for an older torch."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def to_tensor(frames: Any) -> torch.Tensor:
-    """(b, h, w, c) uint8 to (b, c, h, w) in [0, 1]."""
+    """Convert pictures (b, h, w, c) uint8 to (b, c, h, w) in [0, 1]."""
     return torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous().float() / 255
 
 
 def as_in_yaml(scales: Sequence[float]) -> list[float]:
-    """Whole numbers as integers."""
+    """Convert whole numbers to integers, as a YAML file has them."""
     return [int(scale) if scale == int(scale) else scale for scale in scales]
 
 
 def _torchvision() -> types.ModuleType:
-    """A module with the one function of torchvision's that the original calls."""
+    """Make a module with the only function of torchvision that the original calls."""
 
     def vgg19(**_pretrained: bool) -> types.SimpleNamespace:
         layers: list[torch.nn.Module] = []
         channels = 3
-        # The whole network: the original itself cuts off what follows conv5_1.
+        # Build the whole network: the original itself cuts off the layers after relu5_1.
         for width, depth in zip(BLOCK_WIDTHS, BLOCK_DEPTHS["vgg19"], strict=True):
             for _ in range(depth):
                 layers += [torch.nn.Conv2d(channels, width, 3, padding=1), torch.nn.ReLU()]

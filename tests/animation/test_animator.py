@@ -27,7 +27,7 @@ from fomm_jax.models.generator import Generator
 from fomm_jax.models.keypoint_detector import KeypointDetector
 from fomm_jax.models.keypoints import Keypoints
 from fomm_jax.parity import recordings
-from fomm_jax.parity.recorded import animate_clip
+from fomm_jax.parity.animated_clip import animate_clip
 
 RECORDING = reference.Recording(reference.IN_REPOSITORY / "tiny_first_order")
 RANDOM = np.random.default_rng(0)

@@ -11,7 +11,7 @@ from flax import nnx
 from narrow_vgg import narrow_vgg
 
 from fomm_jax.models.build import abstract_model
-from fomm_jax.parity import recordings
+from fomm_jax.parity.trainer import Trainer
 from fomm_jax.training.step import make_train_step
 from fomm_jax.types import Batch
 from fomm_jax.weights.train_state import make_optimizers, merge_model, split_model
@@ -34,7 +34,7 @@ def steps():
         ("bfloat16", in_bfloat16(recording.config)),
     ):
         optimizers = make_optimizers(config, 10)
-        state = recordings.Trainer(recording).initial
+        state = Trainer(recording).initial
         fresh = {name: optimizers[name].init(state.params[name]) for name in optimizers}
         state = dataclasses.replace(state, optimizers=fresh)
         state = jax.tree.map(

@@ -15,9 +15,11 @@ from absl.testing import flagsaver
 import main
 from fomm_jax.config.schema import CompatConfig
 from fomm_jax.errors import InputError
-from fomm_jax.parity import recordings
 from fomm_jax.parity.compare import compare_live, write_reports
-from fomm_jax.parity.recorded import LOSS_TOLERANCE, compare_recording, find_recordings
+from fomm_jax.parity.forward import compile_evaluation
+from fomm_jax.parity.recorded import compare_recording
+from fomm_jax.parity.recordings import as_floats, find_recordings
+from fomm_jax.parity.tolerances import LOSS_TOLERANCE
 from fomm_jax.reporting import html_page
 from fomm_jax.weights import load
 
@@ -62,10 +64,10 @@ def test_an_array_over_its_tolerance_is_named_and_sets_the_exit_status(recording
 
 def test_incomplete_and_damaged_recordings_are_refused(recording, tmp_path):
     folder, arrays = recording
-    with pytest.raises(InputError, match=r"empty is neither a recording"):
+    with pytest.raises(InputError, match=r"empty: expected a recording"):
         find_recordings(tmp_path / "empty")
     (folder / "checkpoint.pth.tar").unlink()
-    with pytest.raises(InputError, match=r"carries no checkpoint\.pth\.tar; expected --checkpoint"):
+    with pytest.raises(InputError, match=r"checkpoint: .*set has no checkpoint\.pth\.tar; seeded"):
         compare_recording(folder, None)
     del arrays["inputs/source"]
     np.savez(folder / "arrays.npz", **arrays)
@@ -103,7 +105,7 @@ def test_a_file_of_another_architecture_is_named(recording):
     shutil.copy(other, folder)
     with pytest.raises(InputError, match=r"set/checkpoint\.pth\.tar: config\.model\.num_kp is 2"):
         compare_recording(folder, None)
-    with pytest.raises(InputError, match=r"--checkpoint: .*set carries its own"):
+    with pytest.raises(InputError, match=r"checkpoint: expected none, .*set has one of its own"):
         compare_recording(folder, other)
 
 
@@ -153,8 +155,8 @@ def test_live_times_and_differences(tmp_path, monkeypatch, capsys):
 
     def evaluate(networks, source, driving, align_corners):
         config = dataclasses.replace(recorded.config, compat=CompatConfig(align_corners))
-        run = recordings.evaluator(config, load.load_pretrained(*weights, config))
-        arrays = run(*(recordings.as_floats(frames, np.float32) for frames in (source, driving)))
+        run = compile_evaluation(config, load.load_pretrained(*weights, config))
+        arrays = run(*(as_floats(frames, np.float32) for frames in (source, driving)))
         return arrays | {"prediction": arrays["prediction"] + np.float32(0.01 * align_corners)}
 
     def read(path):

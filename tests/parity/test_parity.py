@@ -1,7 +1,7 @@
-"""What the original implementation computed, our networks and our training compute too.
+"""Our networks and our training compute what the original computed.
 
-The recordings are described in `reference.py`. Where they come from, and how exact the original is
-itself, `make_fixtures.py` and the README beside the shared recordings say.
+`reference.py` describes the recordings of the original. `make_fixtures.py` and the README beside
+the shared recordings tell where they come from, and how exact the original itself is.
 """
 
 import functools
@@ -12,14 +12,17 @@ import numpy as np
 import pytest
 import reference
 
-from fomm_jax.parity import recordings
-from fomm_jax.parity.recorded import (
+from fomm_jax.parity.forward import evaluate_recording
+from fomm_jax.parity.recordings import seeded_vgg19
+from fomm_jax.parity.tolerances import (
     DECISIVE_RESUMED_STEPS,
     DECISIVE_STEPS,
     FREE_STEPS,
     LOSS_TOLERANCE,
     STATE_TOLERANCE,
 )
+from fomm_jax.parity.trainer import Step, Trainer, with_networks
+from fomm_jax.weights.torch.names import NETWORKS
 
 RECORDINGS = {recording.folder.name: recording for recording in reference.all_recordings()}
 SHARED_NAMES = (
@@ -32,14 +35,16 @@ SHARED_NAMES = (
 )
 IN_REPOSITORY = [folder.name for folder in reference.IN_REPOSITORY.iterdir()]
 NAMES = [*IN_REPOSITORY, *SHARED_NAMES]
-# Float64 decides. The others in float32 as well are minutes of compiling: `make slow`.
+# The tests in float64 decide. In float32, the other models take minutes to compile: `make slow`
+# tests them.
 QUICK_IN_FLOAT32 = ["tiny_adversarial"]
 # Wider models of the same kinds as tiny_first_order and tiny_zero_order: `make slow` trains them.
 SLOW_IN_FLOAT64 = ["first_order", "zero_order"]
 
 STEPS, RESUMED_STEPS = DECISIVE_STEPS, DECISIVE_RESUMED_STEPS
-# A gradient that is 0 but for rounding: of a bias in front of a normalisation.
-ZERO_GRADIENT = 1e-10  # of the largest in the same network
+# A gradient that is 0 except for rounding, such as that of a bias before a normalisation, is at
+# most this share of the largest gradient in the same network.
+ZERO_GRADIENT = 1e-10
 
 
 def mark_slow(names, slow):
@@ -52,11 +57,12 @@ shared_recordings = pytest.mark.parametrize("name", mark_slow(SHARED_NAMES, SLOW
 
 @pytest.fixture(autouse=True)
 def a_cpu(monkeypatch):
-    """The steps run on one device and take its way to the kernels' gradients."""
+    """The tests see one device, and take the way to the kernels' gradients that suits it."""
     monkeypatch.setattr(jax, "device_count", lambda: 1)
 
 
 def find(name):
+    """Return a recording by its name; skip the test if it is not on this machine."""
     if name not in RECORDINGS:
         pytest.skip(f"{reference.SHARED} is not there")
     return RECORDINGS[name]
@@ -64,20 +70,22 @@ def find(name):
 
 @functools.cache
 def float32_step(name):
-    trainer = recordings.Trainer(find(name))
+    trainer = Trainer(find(name))
     return trainer.step(trainer.initial, "float32/step_0")[1]
 
 
 class Float64Steps(NamedTuple):
-    single: recordings.Step  # that is recorded in float32
-    trajectory: list[recordings.Step]
-    resumed: list[recordings.Step]
+    """Steps in float64."""
+
+    single: Step  # from the inputs of the step that is recorded in float32
+    trajectory: list[Step]
+    resumed: list[Step]
 
 
 @functools.cache
 def float64_steps(name):
     with jax.enable_x64(True):
-        trainer = recordings.Trainer(find(name))
+        trainer = Trainer(find(name))
         single = trainer.step(trainer.initial, "float32/step_0")[1]
         state, trajectory = trainer.initial, []
         for i in range(STEPS):
@@ -94,12 +102,12 @@ def float64_steps(name):
 
 @functools.cache
 def steps_from_recorded_state(name):
-    """Steps 1 and on in float64, from the networks that are recorded after step 0."""
+    """Return the steps from 1 in float64, starting from the recorded networks after step 0."""
     recorded = find(name).below("float64/step_0/state_after/")
     with jax.enable_x64(True):
-        trainer = recordings.Trainer(find(name))
+        trainer = Trainer(find(name))
         state, _ = trainer.step(trainer.initial, "float64/step_0")
-        state = recordings.with_networks(state, recorded, find(name).config)
+        state = with_networks(state, recorded, find(name).config)
         trajectory = {}
         for i in range(1, STEPS):
             state, trajectory[i] = trainer.step(state, f"float64/step_{i}")
@@ -109,11 +117,11 @@ def steps_from_recorded_state(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_evaluation(name):
     recorded = find(name).below("eval/")
-    found = recordings.evaluate(find(name))
-    assert found.keys() == recorded.keys()
+    outputs = evaluate_recording(find(name))
+    assert outputs.keys() == recorded.keys()
     for key, expected in recorded.items():
         scale = np.abs(expected).max() if key.startswith("discriminator/") else 1
-        np.testing.assert_allclose(found[key], expected, rtol=0, atol=1e-4 * scale, err_msg=key)
+        np.testing.assert_allclose(outputs[key], expected, rtol=0, atol=1e-4 * scale, err_msg=key)
 
 
 @pytest.mark.parametrize("name", mark_slow(NAMES, {*NAMES} - {*QUICK_IN_FLOAT32}))
@@ -138,31 +146,32 @@ def test_first_step_in_float32(name):
 @all_recordings
 def test_gradients_in_float64(name):
     gradients = float64_steps(name).single.gradients
-    found = reference.fingerprints(gradients)
+    fingerprints = reference.fingerprints(gradients)
     expected = find(name).gradient_fingerprints
     adversarial = find(name).config.train.loss_weights.generator_gan != 0
-    trained = recordings.NETWORKS if adversarial else recordings.NETWORKS[:2]
+    trained = NETWORKS if adversarial else NETWORKS[:2]
     assert expected.keys() == {key for key in gradients if key.split("/")[0] in trained}
     largest = {
-        network: max(found[key][0] for key in expected if key.startswith(network))
+        network: max(fingerprints[key][0] for key in expected if key.startswith(network))
         for network in trained
     }
     for key, values in expected.items():
         floor = ZERO_GRADIENT * largest[key.split("/")[0]]
         if values[0] <= floor:
-            assert found[key][0] <= floor, key
+            assert fingerprints[key][0] <= floor, key
         else:
             np.testing.assert_allclose(
-                found[key], values, rtol=0, atol=1e-8 * values[0], err_msg=key
+                fingerprints[key], values, rtol=0, atol=1e-8 * values[0], err_msg=key
             )
 
 
 @shared_recordings
 def test_gradients_against_those_in_float32(name):
-    """Rounding moves pixels across the kinks of rectifiers, warps and absolute values.
+    """A coarse test of whole gradients; the test in float64 is sharp.
 
-    So the original's own gradients are up to 24 % (3 % in most) from those that it has in float64,
-    and this test is coarse. The one above is sharp.
+    In float32, rounding moves pixels across the kinks of rectifiers, warps and absolute values.
+    The original's own gradients in float32 are up to 24 % (in most recordings 3 %) from its
+    gradients in float64.
     """
     gradients = float64_steps(name).single.gradients
     recorded = find(name).below("float32/step_0/grads/")
@@ -204,13 +213,14 @@ def test_state_after_steps_in_float64(name, after):
     recorded = find(name).below(f"float64/step_{after}/state_after/")
     if not recorded:
         pytest.skip("not recorded, to keep the repository small")
-    found = float64_steps(name).trajectory[after].state_after
-    # The shared recordings leave out one of the two singular vectors, those here the counters.
+    state = float64_steps(name).trajectory[after].state_after
+    # The shared recordings lack one of the two singular vectors; the recordings in the repository
+    # lack the counters.
     left_out = ("weight_v", "num_batches_tracked")
-    assert all(key.endswith(left_out) for key in found.keys() ^ recorded.keys())
-    for key in found.keys() & recorded.keys():
+    assert all(key.endswith(left_out) for key in state.keys() ^ recorded.keys())
+    for key in state.keys() & recorded.keys():
         np.testing.assert_allclose(
-            found[key], recorded[key], rtol=0, atol=STATE_TOLERANCE[after], err_msg=key
+            state[key], recorded[key], rtol=0, atol=STATE_TOLERANCE[after], err_msg=key
         )
 
 
@@ -224,7 +234,7 @@ def test_seeded_perceptual_network_is_the_shared_one(shared, monkeypatch):
 
     expected = seeded_weights.vgg19_features()
     indices = sorted({int(key.split(".")[1]) for key in expected})
-    for index, (kernel, bias) in zip(indices, recordings.seeded_vgg19().values(), strict=True):
+    for index, (kernel, bias) in zip(indices, seeded_vgg19().values(), strict=True):
         np.testing.assert_array_equal(
             kernel.transpose(3, 2, 0, 1), expected[f"features.{index}.weight"]
         )

@@ -1,4 +1,4 @@
-"""Two of the original's models at full size, with seeded random weights."""
+"""Two of the original's models at full size, with seeded random weights, are evaluated alike."""
 
 import functools
 import json
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import reference
 
-from fomm_jax.parity import recordings
+from fomm_jax.parity.forward import evaluate_recording
 
 TOLERANCES = {
     "kp_source/value": 1e-4,
@@ -23,7 +23,7 @@ TOLERANCES = {
 
 
 class SeededRecording(reference.Recording):
-    """A recording whose weights are drawn anew from a seed."""
+    """A recording without a checkpoint, whose weights are drawn from a seed."""
 
     @functools.cached_property
     def checkpoint(self):
@@ -47,6 +47,6 @@ def test_evaluation(shared, monkeypatch, name):
     recording = SeededRecording(shared / "reference" / "full" / name)
     recorded = recording.below("eval/")
     assert recorded.keys() == TOLERANCES.keys()
-    found = recordings.evaluate(recording)
+    outputs = evaluate_recording(recording)
     for key, tolerance in TOLERANCES.items():
-        np.testing.assert_allclose(found[key], recorded[key], rtol=0, atol=tolerance, err_msg=key)
+        np.testing.assert_allclose(outputs[key], recorded[key], rtol=0, atol=tolerance, err_msg=key)

@@ -8,7 +8,7 @@ import pytest
 import reference
 
 from fomm_jax.models.build import abstract_model
-from fomm_jax.parity import recordings
+from fomm_jax.parity.trainer import Trainer
 from fomm_jax.weights.checkpoints import Checkpoints, restore_networks, restore_state
 from fomm_jax.weights.train_state import begin_averages, split_model, update_averages
 
@@ -30,9 +30,7 @@ def test_the_average_is_the_weighted_sum_of_all_weights_so_far(x64):
 @pytest.fixture
 def state():
     """The recorded tiny model before training."""
-    return recordings.Trainer(
-        reference.Recording(reference.IN_REPOSITORY / "tiny_first_order")
-    ).initial
+    return Trainer(reference.Recording(reference.IN_REPOSITORY / "tiny_first_order")).initial
 
 
 def config_of_state():

@@ -10,7 +10,7 @@ import reference
 from narrow_vgg import narrow_vgg
 
 from fomm_jax.errors import InputError
-from fomm_jax.parity import recordings
+from fomm_jax.parity.trainer import Trainer
 from fomm_jax.training import sharding
 from fomm_jax.training.step import make_train_step
 from fomm_jax.types import Batch
@@ -27,7 +27,7 @@ def alone():
     source, driving = np.random.default_rng(0).integers(0, 256, (2, PAIRS, 32, 32, 3), np.uint8)
     with jax.enable_x64(True):
         optimizers = make_optimizers(config, 10)
-        state = recordings.Trainer(recording).initial
+        state = Trainer(recording).initial
         fresh = {name: optimizers[name].init(state.params[name]) for name in optimizers}
         state = dataclasses.replace(state, optimizers=fresh)
         vgg, key = jax.tree.map(jnp.asarray, narrow_vgg()), jax.random.key(1)

@@ -12,7 +12,7 @@ from narrow_vgg import narrow_vgg
 
 from fomm_jax.config.schema import Config, TrainConfig
 from fomm_jax.models.build import model_class
-from fomm_jax.parity import recordings
+from fomm_jax.parity.trainer import Trainer
 from fomm_jax.training.gradients import make_gradients
 from fomm_jax.training.objectives import StepInputs
 from fomm_jax.training.step import make_update
@@ -25,7 +25,7 @@ def tiny():
     recording = reference.Recording(reference.IN_REPOSITORY / "tiny_adversarial")
     with jax.enable_x64(True):
         optimizers = make_optimizers(recording.config, 10)
-        state = recordings.Trainer(recording).initial
+        state = Trainer(recording).initial
         fresh = {name: optimizers[name].init(state.params[name]) for name in optimizers}
         source, driving = np.random.default_rng(0).uniform(size=(2, 4, 32, 32, 3))
         transform = model_class(recording.config).sample_perturbation(

@@ -9,10 +9,11 @@ from flax import nnx
 from fomm_jax.config.parsing import parse, to_config_dict
 from fomm_jax.errors import InputError
 from fomm_jax.models.build import abstract_model
-from fomm_jax.parity import recordings
+from fomm_jax.parity.trainer import by_torch_key
 from fomm_jax.weights.checkpoints import Checkpoints, find_checkpoint, restore_epoch, restore_state
 from fomm_jax.weights.torch.names import (
     ANTIALIAS_KERNEL,
+    NETWORKS,
     from_torch_layout,
     load_networks,
     load_train_state,
@@ -37,10 +38,10 @@ def changed(network, **changes):
 
 def test_every_array_lands_under_its_key():
     networks = load_networks(ADVERSARIAL.config, ADVERSARIAL.checkpoint)
-    found = recordings.by_torch_key(nnx.state(networks), ADVERSARIAL.config)
+    found = by_torch_key(nnx.state(networks), ADVERSARIAL.config)
     expected = {
         f"{network}/{key}": array
-        for network in recordings.NETWORKS
+        for network in NETWORKS
         for key, array in ADVERSARIAL.checkpoint[network].items()
         if not ANTIALIAS_KERNEL.search(key)
     }
@@ -151,7 +152,7 @@ def test_files_of_old_versions_are_understood():
             for key, array in ADVERSARIAL.checkpoint[network].items()
             if not key.endswith(("num_batches_tracked", "weight_v"))
         }
-        for network in recordings.NETWORKS
+        for network in NETWORKS
     }
     key = "predictor.encoder.down_blocks.0.norm.num_batches_tracked"
     old["kp_detector"][f"module.{key}"] = np.array([0])
@@ -211,7 +212,7 @@ def test_there_and_back_gives_every_tensor_bit_for_bit(path, tmp_path):
     )
     back = read_torch_file(tmp_path / "back.pth.tar")
     assert back["epoch"] == checkpoint["epoch"]
-    for network in recordings.NETWORKS:
+    for network in NETWORKS:
         assert_same_tree(back[network], checkpoint[network])
         adam = checkpoint.get(f"optimizer_{network}")
         if adam is None:

@@ -1,0 +1,153 @@
+"""Our training on the inputs of a recording, step by step."""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from fomm_jax.config.schema import Config
+from fomm_jax.errors import naming
+from fomm_jax.parity.recordings import Arrays, Recording, cast_floats, seeded_vgg19, to_nchw
+from fomm_jax.training.objectives import StepInputs
+from fomm_jax.training.step import DIAGNOSTICS, make_update
+from fomm_jax.weights.torch import names
+from fomm_jax.weights.torch.names import NETWORKS, read_original
+from fomm_jax.weights.train_state import TrainState, make_optimizers
+
+RESUMED_FROM = 8  # the resumed run begins with the pairs of this step
+STEPS_PER_EPOCH = 1000  # any large number: no recording reaches a milestone of the learning rates
+# On CPU, a step of the smallest recorded model compiles in 24 s of processor time at this level and
+# in 41 s at higher ones, which save 0.8 s a step. A recording has about ten steps.
+QUICK_COMPILATION = {"xla_backend_optimization_level": 0}
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """The results of one training step.
+
+    Gradients and state are in the original's layout, by `NETWORK/KEY` with its keys.
+    """
+
+    losses: dict[str, float]
+    gradients: Arrays
+    state_after: Arrays  # parameters and statistics after the step
+    prediction: np.ndarray  # (b, c, h, w)
+    transformed_frame: np.ndarray  # (b, c, h, w)
+
+
+class Trainer:
+    """Training from the checkpoints of a recording, in JAX's default precision.
+
+    Under `jax.enable_x64(True)` it computes in float64, otherwise in float32.
+    """
+
+    def __init__(self, recording: Recording):
+        self.recording = recording
+        self.dtype = np.dtype(jax.dtypes.canonicalize_dtype(float))
+        self._optimizers = make_optimizers(recording.config, STEPS_PER_EPOCH)
+        recording_optimizers = {
+            name: optax.chain(_keep_gradient(), optimizer)
+            for name, optimizer in self._optimizers.items()
+        }
+        self._update = jax.jit(
+            make_update(recording.config, recording_optimizers),
+            compiler_options=QUICK_COMPILATION,
+        )
+        self._vgg = jax.tree.map(lambda array: jnp.asarray(array, self.dtype), seeded_vgg19())
+
+    @functools.cached_property
+    def initial(self) -> TrainState:
+        """The state before training."""
+        return self._load_state(self.recording.checkpoint_path, self.recording.checkpoint)
+
+    @functools.cached_property
+    def resumed(self) -> TrainState:
+        """The state of the checkpoint that has optimisers."""
+        path = self.recording.folder / "checkpoint_with_optimizers.pth.tar"
+        return self._load_state(path, read_original(path))
+
+    def step(self, state: TrainState, name: str) -> tuple[TrainState, Step]:
+        """Train on the inputs of a recorded step.
+
+        Args:
+          state: the state before the step.
+          name: the name of the step in the recording, such as `float64/step_0`.
+
+        Returns:
+          The state after the step, and the results of the step.
+        """
+        run, _, number = name.partition("/step_")
+        first = RESUMED_FROM if run.startswith("resumed") else 0
+        pairs = self.recording.pairs(first + int(number), self.dtype)
+        transform = self.recording.transform(name, self.dtype)
+        source, driving = (jnp.asarray(frames) for frames in pairs)
+        inputs = StepInputs(source, driving, transform)
+        state, scalars, outputs = self._update(state, inputs, self._vgg)
+        gradients = {network: state.optimizers[network][0] for network in NETWORKS}
+        networks = nnx.merge_state(nnx.State(state.params), nnx.State(state.statistics))
+        assert outputs.transformed is not None, "all recordings have equivariance losses"
+        return state, Step(
+            losses={key: float(scalars[key]) for key in scalars if key not in DIAGNOSTICS},
+            gradients=by_torch_key(nnx.State(gradients), self.recording.config),
+            state_after=by_torch_key(networks, self.recording.config),
+            prediction=to_nchw(outputs.generated.prediction),
+            transformed_frame=to_nchw(outputs.transformed),
+        )
+
+    def _load_state(self, path: pathlib.Path, checkpoint: Mapping[str, Any]) -> TrainState:
+        """Make a state from a checkpoint of the original, whose errors name its path."""
+        checkpoint = cast_floats(checkpoint, self.dtype)
+        with naming(path):
+            state = names.load_train_state(self.recording.config, checkpoint, self._optimizers)
+        optimizers = {
+            name: (_keep_gradient().init(state.params[name]), state.optimizers[name])
+            for name in state.optimizers
+        }
+        return dataclasses.replace(state, optimizers=optimizers)
+
+
+def with_networks(state: TrainState, arrays: Arrays, config: Config) -> TrainState:
+    """Replace the parameters and statistics of a state that are among `arrays`.
+
+    Args:
+      state: the state, whose optimisers stay as they are.
+      arrays: new values in the original's layout, by `NETWORK/KEY`.
+      config: the configuration of the networks.
+    """
+
+    def replace(branches: dict[str, nnx.State]) -> dict[str, nnx.State]:
+        tree: nnx.State = nnx.State(branches)
+        variables: dict[Any, Any] = dict(nnx.to_flat_state(tree))
+        for path, network, key in names.variable_keys(tree, config):
+            if f"{network}/{key}" in arrays:
+                array = names.from_torch_layout(arrays[f"{network}/{key}"])
+                variables[path] = variables[path].replace(jnp.asarray(array))
+        return dict(nnx.from_flat_state(variables.items()))
+
+    return dataclasses.replace(
+        state, params=replace(state.params), statistics=replace(state.statistics)
+    )
+
+
+def by_torch_key(state: nnx.State, config: Config) -> Arrays:
+    """Return the arrays of a tree in the original's layout, by `NETWORK/KEY` with its keys."""
+    return {
+        f"{network}/{key}": array
+        for network, arrays in names.torch_arrays(state, config).items()
+        for key, array in arrays.items()
+    }
+
+
+def _keep_gradient() -> optax.GradientTransformation:
+    """Make a transformation that changes nothing and whose state is the last gradient."""
+    return optax.GradientTransformation(
+        lambda params: jax.tree.map(jnp.zeros_like, params),
+        lambda gradient, state, params=None: (gradient, gradient),
+    )
