@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from commands import SHALLOW_MODEL
 from orbax.checkpoint import v1 as ocp
 
 from fomm_jax.reporting.events import read_curves
@@ -34,7 +35,8 @@ def start(tmp_path_factory):
     compiled = tmp_path_factory.mktemp("compiled")
 
     def begin(workdir, num_steps):
-        command = [sys.executable, "main.py", "--config=configs/tiny.py", "--mode=train"]
+        command = [sys.executable, "main.py", "--config=configs/tiny.py", *SHALLOW_MODEL]
+        command += ["--mode=train"]
         command += [f"--workdir={workdir}", f"--config.dataset.root_dir={data}"]
         command += [f"--config.train.num_steps={num_steps}"]
         command += [f"--config.train.checkpoint_every={EVERY}"]

@@ -9,10 +9,10 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from commands import SHALLOW_MODEL
 
-from configs import tiny
-from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.weights.checkpoints import restore_state
+from fomm_jax.weights.load import load_config
 from fomm_jax.weights.train_state import initial_state, make_optimizers
 from input_pipeline.figures.scenes import write_dataset
 
@@ -26,7 +26,8 @@ def start(workdir, data, num_steps, devices, *options):
         "JAX_ENABLE_X64": "1",
         "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}",
     }
-    command = [sys.executable, "main.py", "--config=configs/tiny.py", "--mode=train"]
+    command = [sys.executable, "main.py", "--config=configs/tiny.py", *SHALLOW_MODEL]
+    command += ["--mode=train"]
     command += [f"--workdir={workdir}", f"--config.dataset.root_dir={data}"]
     command += [f"--config.train.num_steps={num_steps}", "--config.train.batch_size=8"]
     # The perceptual network, which takes long to compile, is part of `test_devices`.
@@ -52,7 +53,7 @@ def finish(*processes):
 
 def checkpoint(workdir, step):
     """Arrays of a checkpoint by name."""
-    config = from_config_dict(tiny.get_config())
+    config = load_config(workdir)
     optimizers = make_optimizers(config, 1)
     abstract = jax.eval_shape(lambda key: initial_state(config, optimizers, key), jax.random.key(0))
     state = restore_state(workdir / "checkpoints" / str(step), abstract)
