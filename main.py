@@ -9,7 +9,7 @@
         --config=configs/vox_256.py --checkpoint=vox-cpk.pth.tar
     python main.py --mode=verify --input=FILM_OR_PICTURE
 
-Any field of the configuration is overridden as --config.train.num_steps=10.
+Flags such as --config.train.num_steps=10 override fields of the configuration.
 """
 
 from absl import app, flags
