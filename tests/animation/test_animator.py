@@ -12,20 +12,16 @@ import numpy as np
 import pytest
 import reference
 from flax import nnx
-from scipy.spatial import ConvexHull
 
 import fomm_jax
 from fomm_jax.animation.animator import Animator
 from fomm_jax.animation.compiled_model import CompiledModel
 from fomm_jax.animation.motion import Motion
-from fomm_jax.animation.movement_scale import movement_scale
 from fomm_jax.animation.smoothing import OneEuro, smooth_motion
 from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import InputError
-from fomm_jax.models.first_order import FirstOrderModel
 from fomm_jax.models.generator import Generator
 from fomm_jax.models.keypoint_detector import KeypointDetector
-from fomm_jax.models.keypoints import Keypoints
 from fomm_jax.parity import recordings
 from fomm_jax.parity.animated_clip import animate_clip
 
@@ -74,91 +70,6 @@ def test_animation_of_a_face_is_the_originals(shared, relative, adapt):
     arrays = recording.arrays
     source, driving = arrays["source"][None], arrays["driving"]
     check_animation(recording, source, driving, arrays, relative, adapt)
-
-
-def draw_keypoints(batch, count=5):
-    return Keypoints(
-        jnp.asarray(RANDOM.uniform(-1, 1, (batch, count, 2))),
-        jnp.asarray(np.eye(2) + RANDOM.normal(0, 0.2, (batch, count, 2, 2))),
-    )
-
-
-def test_relative_keypoints_move_the_source_by_what_the_driving_ones_moved(x64):
-    source, driving, initial = draw_keypoints(1), draw_keypoints(3), draw_keypoints(1)
-    transferred = FirstOrderModel.transfer(
-        source, driving, initial, jnp.asarray(2.0), normalization(True)
-    )
-    value = np.asarray(source.value) + 2 * (np.asarray(driving.value) - np.asarray(initial.value))
-    np.testing.assert_allclose(transferred.value, value, rtol=0, atol=1e-14)
-    jacobian = (
-        np.asarray(driving.jacobian) @ np.linalg.inv(initial.jacobian) @ np.asarray(source.jacobian)
-    )
-    np.testing.assert_allclose(transferred.jacobian, jacobian, rtol=0, atol=1e-12)
-
-
-def test_relative_movement_may_leave_the_jacobians_alone(x64):
-    source, driving, initial = draw_keypoints(1), draw_keypoints(3), draw_keypoints(1)
-    config = NormalizationConfig(use_relative_movement=True, use_relative_jacobian=False)
-    transferred = FirstOrderModel.transfer(source, driving, initial, jnp.asarray(1.0), config)
-    np.testing.assert_array_equal(transferred.jacobian, driving.jacobian)
-    zero_order = [Keypoints(keypoints.value) for keypoints in (source, driving, initial)]
-    transferred = FirstOrderModel.transfer(*zero_order, jnp.asarray(1.0), normalization(True))
-    assert transferred.jacobian is None
-
-
-def test_the_initial_frame_leaves_the_source_as_it_is(x64):
-    source, initial = draw_keypoints(1), draw_keypoints(1)
-    transferred = FirstOrderModel.transfer(
-        source, initial, initial, jnp.asarray(3.0), normalization(True)
-    )
-    np.testing.assert_allclose(transferred.value, source.value, rtol=0, atol=1e-14)
-    np.testing.assert_allclose(transferred.jacobian, source.jacobian, rtol=0, atol=1e-12)
-
-
-def test_absolute_keypoints_are_the_driving_ones():
-    driving = draw_keypoints(3)
-    transferred = FirstOrderModel.transfer(
-        draw_keypoints(1), driving, draw_keypoints(1), jnp.asarray(3.0), normalization(False)
-    )
-    assert transferred is driving
-
-
-def test_movement_scale_compares_the_sides_of_the_hulls():
-    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0.5, 0.4]])
-    source, initial = square, 0.25 * square
-    assert movement_scale(source, initial, normalization(True, True)) == pytest.approx(4)
-    assert movement_scale(source, initial, normalization(True, False)) == 1
-    cloud = RANDOM.uniform(-1, 1, (5, 2))
-    area = ConvexHull(cloud).volume
-    scale = movement_scale(cloud, initial, normalization(True, True))
-    assert scale == pytest.approx(np.sqrt(area) / 0.25)
-
-
-def test_keypoints_on_a_line_are_refused():
-    line = np.linspace(0, 1, 5)[:, None].repeat(2, axis=1)
-    with pytest.raises(InputError, match="adapt_movement_scale") as error:
-        movement_scale(RANDOM.uniform(-1, 1, (5, 2)), line, normalization(True, True))
-    assert "\n" not in str(error.value)
-
-
-@pytest.fixture(scope="module")
-def model():
-    return RECORDING.model(np.float32)
-
-
-@pytest.fixture(scope="module")
-def animator(model):
-    return Animator(model, RECORDING.config, batch_size=3)
-
-
-@pytest.fixture(scope="module")
-def frames():
-    return recordings.to_nhwc(RECORDING.arrays["inputs/driving"])
-
-
-@pytest.fixture(scope="module")
-def source():
-    return recordings.to_nhwc(RECORDING.arrays["inputs/source"])[0]
 
 
 @combinations
@@ -279,29 +190,6 @@ def test_a_size_is_compiled_once_however_many_threads_begin(model, source, frame
     assert len(traced) == 6  # its encoder, its decoder, and the detector of its keypoints
 
 
-@pytest.mark.parametrize(
-    ("picture", "message"),
-    {
-        "float": (np.zeros((32, 32, 3)), r"is float64\(32, 32, 3\); expected \(height, width, 3\)"),
-        "grey": (np.zeros((32, 32), np.uint8), r"is uint8\(32, 32\); expected"),
-        "transparent": (np.zeros((32, 32, 4), np.uint8), r"expected \(height, width, 3\) uint8"),
-        "odd": (np.zeros((32, 30, 3), np.uint8), r"frames of 32 x 30 pixels: .* trained with \("),
-    }.values(),
-)  # fmt: skip
-def test_pictures_of_other_forms_are_refused(animator, source, picture, message):
-    with pytest.raises(InputError, match=rf"^source: .*{message}") as error:
-        animator.encode(picture)
-    assert "\n" not in str(error.value)
-    with pytest.raises(InputError, match=message):
-        list(animator.animate(source, [picture]))
-
-
-def test_frames_of_several_sizes_are_refused(animator, source, frames):
-    wide = np.zeros((32, 64, 3), np.uint8)
-    with pytest.raises(InputError, match=r"^frame 4 is of size \(32, 64\); expected \(32, 32\)"):
-        list(animator.animate(source, [*frames[:4], wide]))
-
-
 def test_the_package_gives_the_animator_without_loading_jax_for_other_modules():
     assert fomm_jax.Animator is Animator
     with pytest.raises(AttributeError, match="Animated"):
@@ -386,13 +274,3 @@ def test_the_face_that_is_most_like_the_source(animator, source, frames, monkeyp
         np.testing.assert_array_equal(found, expected)
     with pytest.raises(InputError, match="face expects driving frames"):
         list(animator.animate(source, animator.record(frames, fps=25.0), best_frame="face"))
-
-
-def test_other_arguments_that_cannot_be_used(animator, model, source, frames):
-    with pytest.raises(InputError, match=r"^batch_size: expected at least 1, got 0"):
-        Animator(model, RECORDING.config, batch_size=0)
-    wide = np.zeros((32, 64, 3), np.uint8)
-    with pytest.raises(
-        InputError, match=r"^frames are of size \(32, 64\), the source of \(32, 32\)"
-    ):
-        list(animator.compare(source, [wide]))

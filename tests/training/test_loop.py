@@ -1,6 +1,5 @@
 """The training loop: what a stop and a second start must not change, and how a run fails."""
 
-import contextlib
 import dataclasses
 import re
 import resource
@@ -9,83 +8,26 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from narrow_vgg import narrow_vgg
-from orbax.checkpoint import v1 as ocp
+from training_runs import BRANCHES, assert_same, run, saved
 
-from configs import tiny
-from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.errors import InputError
 from fomm_jax.evaluation.reconstruction_page import NOT_LOSSES
 from fomm_jax.reporting.events import read_curves
 from fomm_jax.training import loop as train_module
-from fomm_jax.training import program
 from fomm_jax.training.divergence import NotFiniteError
-from fomm_jax.training.loop import train
 from fomm_jax.training.program import Program
-from fomm_jax.training.step import make_train_step
 from fomm_jax.training.workdir_lock import only_run_in
-from fomm_jax.types import Batch
 from fomm_jax.weights.checkpoints import restore_state
 from fomm_jax.weights.load import load_config
 from fomm_jax.weights.torch.names import to_checkpoint
 from fomm_jax.weights.torch.writer import write_torch_file
 from fomm_jax.weights.train_state import initial_state, make_optimizers
-from input_pipeline.figures.scenes import write_dataset
-from input_pipeline.loader import TrainingBatches, training_batches
+from input_pipeline.loader import TrainingBatches
 
 pytestmark = [
     # Orbax, asked for arrays without shardings, says that it takes those of the file.
     pytest.mark.filterwarnings("ignore:Sharding info not provided:UserWarning"),
 ]
-
-BRANCHES = ("params", "statistics", "optimizers", "step")
-
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    """The tiny model on drawn figures: an epoch has 2 steps, and a checkpoint follows every 2."""
-    data = tmp_path_factory.mktemp("figures") / "data"
-    write_dataset(data, size=32, num_videos=10, num_frames=5, seed=0)
-    values = tiny.get_config()
-    values.dataset.root_dir = str(data)
-    values.train.update(batch_size=8, num_repeats=2, num_steps=4, epoch_milestones=(1,))
-    return from_config_dict(values)
-
-
-@pytest.fixture(scope="module")
-def vgg():
-    return jax.tree.map(np.float32, narrow_vgg())
-
-
-def run(config, workdir, vgg, num_steps=4, begin_from=None, **changes):
-    """Train up to a step; the number of steps that it took."""
-    settings = dataclasses.replace(config.train, num_steps=num_steps, **changes)
-    config = dataclasses.replace(config, train=settings)
-    with contextlib.closing(
-        training_batches(
-            config.dataset,
-            batch_size=settings.batch_size,
-            num_repeats=settings.num_repeats,
-            seed=settings.seed,
-        )
-    ) as batches:
-        return train(config, workdir, batches, batches.steps_per_epoch, vgg, begin_from)
-
-
-def saved(workdir, step):
-    """The arrays of a checkpoint, by their names."""
-    folder = workdir / "checkpoints" / str(step)
-    branches = ocp.load_checkpointables(folder, dict.fromkeys(BRANCHES))
-    return {
-        jax.tree_util.keystr(path): np.asarray(leaf)
-        for path, leaf in jax.tree_util.tree_leaves_with_path(branches)
-    }
-
-
-def assert_same(ours, theirs):
-    assert ours.keys() == theirs.keys()
-    for name, array in ours.items():
-        np.testing.assert_array_equal(array, theirs[name], err_msg=name, strict=True)
 
 
 @pytest.fixture(scope="module")
@@ -262,71 +204,3 @@ def test_a_batch_that_was_not_sent_on_purpose_is_refused(config, vgg, tmp_path, 
     monkeypatch.setattr(train_module.sharding, "to_global", lambda batch, mesh: batch)
     with pytest.raises(jax.errors.JaxRuntimeError, match="Disallowed host-to-device transfer"):
         run(config, tmp_path, vgg)
-
-
-@pytest.fixture
-def diverging(monkeypatch):
-    """Training in which a black batch gives gradients, and parameters, that are not numbers."""
-
-    def make(config, optimizers, convolutions):
-        step = make_train_step(config, optimizers, convolutions)
-
-        def spoiled(state, batch, key, vgg):
-            state, scalars, outputs = step(state, batch, key, vgg)
-            factor = jax.numpy.where(batch.source.max() == 0, np.float32(np.nan), np.float32(1))
-            params = jax.tree.map(lambda array: array * factor, state.params)
-            norm = {"gradient_norm": scalars["gradient_norm"] * factor}
-            return dataclasses.replace(state, params=params), scalars | norm, outputs
-
-        return spoiled
-
-    monkeypatch.setattr(program, "make_train_step", make)
-    read = TrainingBatches.__next__
-
-    def these_black(numbers):
-        def next_batch(batches):
-            number = batches.get_state()["next_batch"]
-            batch = read(batches)
-            black = np.zeros_like(batch.source)
-            return Batch(black, black) if number in numbers else batch
-
-        monkeypatch.setattr(TrainingBatches, "__next__", next_batch)
-
-    def without(numbers):
-        def next_batch(batches):
-            while batches.get_state()["next_batch"] in numbers:
-                read(batches)
-            return read(batches)
-
-        monkeypatch.setattr(TrainingBatches, "__next__", next_batch)
-
-    return these_black, without
-
-
-def test_bad_batches_are_skipped_as_if_they_had_not_been(config, vgg, tmp_path, diverging, capsys):
-    """One before there is a checkpoint, and one after the first."""
-    these_black, without = diverging
-    these_black({0, 3})
-    assert run(config, tmp_path / "black", vgg, on_divergence="skip", max_skips=2) == 4
-    told = [line for line in capsys.readouterr().err.splitlines() if "without the batch" in line]
-    assert told[0].startswith(
-        "warning: step 1: gradient_norm is nan; the last good checkpoint: none"
-    )
-    assert "(1 of at most 2)" in told[0]
-    assert told[1].startswith("warning: step 3: gradient_norm is nan")
-    assert f"{tmp_path}/black/checkpoints/2; going back" in told[1]
-    assert len(told) == 2
-    without({0, 3})
-    assert run(config, tmp_path / "without", vgg) == 4
-    assert_same(saved(tmp_path / "black", 4), saved(tmp_path / "without", 4))
-    curves, expected = (read_curves(tmp_path / name) for name in ("black", "without"))
-    assert curves["perceptual"] == expected["perceptual"]
-    assert curves["skipped_batches"] == {1: 1, 2: 1, 3: 2, 4: 2}
-
-
-def test_skips_are_limited(config, vgg, tmp_path, diverging):
-    these_black, _ = diverging
-    these_black({1, 2, 3, 4})
-    with pytest.raises(NotFiniteError, match=r"^step 2: gradient_norm is nan"):
-        run(config, tmp_path, vgg, on_divergence="skip", max_skips=2)
-    assert not [*(tmp_path / "checkpoints").iterdir()]
