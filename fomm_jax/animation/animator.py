@@ -1,9 +1,9 @@
 """Animation: a source picture in place of the person who moves in a video.
 
-The way of the data: frames → motion (`Animator.detect`) → its change, transferred to the source →
-painted pictures (`Animator.animate_keypoints`). All of it is lazy and goes in batches of one size,
-so that one compilation serves videos of any length and memory does not grow with the video.
-Several sources may share the motion of a video, and several videos an encoded source.
+Data flow: frames → motion (`Animator.detect`) → motion transferred to the source → pictures
+(`Animator.animate_keypoints`). All of it is lazy and goes in batches of one size, so that one
+compilation serves videos of any length and memory does not grow with the video. Several sources
+may share the motion of a video, and several videos an encoded source.
 """
 
 import itertools
@@ -28,6 +28,7 @@ from fomm_jax.config.schema import Config, NormalizationConfig
 from fomm_jax.config.validation import check_frame_size
 from fomm_jax.errors import InputError, naming
 from fomm_jax.models.motion_model import MotionModel
+from fomm_jax.ops.convolution import choose_convolutions
 from fomm_jax.weights.load import demo_weights, load_config, load_pretrained
 from fomm_jax.weights.npz import save_weights
 
@@ -38,7 +39,7 @@ class Animator:
     Pictures and frames are (h, w, 3) uint8, best of the size `config.dataset.frame_shape` that the
     model was trained with (`framing.fit_frame` resizes to it), else of any size that the networks
     can halve. Each size is compiled when it first appears. Methods may be called from several
-    threads. Their iterators are for one thread each, and work when they are asked for a frame.
+    threads. Use each iterator in one thread; it works, and raises, when asked for a frame.
 
     Attributes:
       config: the configuration of the model; its `animate.normalization` is the mode of motion
@@ -47,10 +48,10 @@ class Animator:
     """
 
     def __init__(self, model: MotionModel, config: Config, *, batch_size: int | None = None):
-        """Animate with a trained model, whose discriminator is not needed.
+        """Animate with a trained model.
 
         Args:
-          model: the trained model.
+          model: the trained model, whose discriminator is not needed.
           config: the configuration of the model.
           batch_size: frames that are animated together, by default the config's. More are faster
             on an accelerator; 1 returns each frame as soon as it comes.
@@ -59,7 +60,7 @@ class Animator:
         self.batch_size = config.animate.batch_size if batch_size is None else batch_size
         if self.batch_size < 1:
             raise InputError(f"batch_size: expected at least 1, got {batch_size}")
-        self._model = CompiledModel(model, config)
+        self._model = CompiledModel(model, config, choose_convolutions(jax.devices()))
 
     @classmethod
     def from_checkpoint(
@@ -74,7 +75,7 @@ class Animator:
         Args:
           path: a workdir or a folder of checkpoints, of which the newest is taken, one checkpoint,
             weights that `save` wrote (.npz), or a file of the original (.pth.tar).
-          config: the configuration of the model; files without one need it, as the original's do.
+          config: the configuration of the model; files that store none need it.
           batch_size: as in `Animator`.
 
         Raises:
@@ -119,8 +120,8 @@ class Animator:
           For each driving frame the source in its place, (h, w, 3) uint8 of the source's size.
 
         Raises:
-          InputError: a picture has another form, the motion is another model's, there is no
-            `best_frame`, or an error of `animate_keypoints`.
+          InputError: a picture is not (h, w, 3) uint8, the motion is another model's, or
+            `best_frame` is not a frame of the video.
         """
         faces = FaceWatcher() if best_frame == "face" else None
         frames: Iterable[FrameMotion]
@@ -151,7 +152,7 @@ class Animator:
         """Record the motion of a video with `fps` frames per second, for `animate`.
 
         Raises:
-          InputError: there is no frame, or one has another form.
+          InputError: there is no frame, or one is not (h, w, 3) uint8 of a usable size.
         """
         return Motion.from_frames(self.detect(frames), fps, model=self.fingerprint)
 
@@ -161,7 +162,7 @@ class Animator:
         return motion.frames_like(self._model.motion_structure)
 
     def check_motion(self, motion: Motion) -> None:
-        """Raise an `InputError` if another model recorded a motion: it cannot drive this one."""
+        """Raise an `InputError` if a motion was recorded by another model."""
         motion.check_model(self._model.motion_structure, self.fingerprint)
 
     @property
@@ -181,7 +182,7 @@ class Animator:
           `value` (k, 2) and `jacobian` (k, 2, 2) or None.
 
         Raises:
-          InputError: a frame has another form.
+          InputError: a frame is not (h, w, 3) uint8 of a usable size.
         """
         for batch in batches_of(checked_frames(frames, self.config), self.batch_size):
             motion = self._model.detect(np.stack(fill_batch(batch, self.batch_size)))
@@ -245,7 +246,7 @@ class Animator:
         """Write weights and configuration as one file .npz, for `from_checkpoint`.
 
         Raises:
-          InputError: the file cannot be written, or its name ends otherwise.
+          InputError: the file cannot be written, or is not called .npz.
         """
         save_weights(path, self._model.portable(), self.config)
 
@@ -264,12 +265,11 @@ class Animator:
 
         Args:
           path: the file; ONNX if it ends in .onnx, else a `jax.export` artefact (StableHLO).
-          size: height and width; default: those that the model was trained with.
+          size: height and width; those of the training frames by default.
           normalization: the mode of motion transfer; without `adapt_movement_scale`.
 
         Raises:
-          InputError: a package is missing, the file cannot be written, or an argument is not
-            supported.
+          InputError: a package is missing, the file cannot be written, or an argument is wrong.
         """
         size = size or self.config.dataset.frame_shape[:2]
         check_frame_size(self.config, *size)

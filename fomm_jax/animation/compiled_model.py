@@ -16,7 +16,7 @@ from fomm_jax.animation.pixels import to_bytes, to_float
 from fomm_jax.config.schema import Config, NormalizationConfig
 from fomm_jax.models.build import abstract_model
 from fomm_jax.models.motion_model import Motion, MotionModel
-from fomm_jax.ops.convolution import ANY_DEVICE, choose_convolutions
+from fomm_jax.ops.convolution import ANY_DEVICE, Convolutions
 
 R = TypeVar("R")
 
@@ -39,19 +39,19 @@ class EncodedSource:
 class CompiledModel:
     """A trained model without its discriminator, ready for several threads."""
 
-    def __init__(self, model: MotionModel, config: Config):
+    def __init__(self, model: MotionModel, config: Config, convolutions: Convolutions):
         """Take the weights of a model; each function is compiled when it first meets a size.
 
         Args:
           model: the trained model.
           config: the configuration of the model.
+          convolutions: the forms of convolution that suit the devices.
         """
         self._config = config
         self._state = nnx.State(
             {name: branch for name, branch in nnx.state(model).items() if name != "discriminator"}
         )
         self._detector = model.DETECTOR
-        convolutions = choose_convolutions(jax.devices())
         abstract = abstract_model(config, convolutions, with_discriminator=False)
         definition = nnx.graphdef(abstract)
 

@@ -8,7 +8,7 @@ from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.ops.convolution import ANY_DEVICE, Convolutions
 
 
-def model_class(config: Config) -> type[FirstOrderModel]:
+def model_class(config: Config) -> type[MotionModel]:
     """Return the class of the model."""
     del config  # there is one model so far
     return FirstOrderModel
@@ -30,8 +30,7 @@ def build_model(
       rngs: the source of random parameters.
     """
     return model_class(config)(
-        config.model,
-        config.compat,
+        config,
         convolutions,
         with_discriminator=with_discriminator,
         rngs=rngs,

@@ -12,7 +12,7 @@ from fomm_jax.config.schema import ModelConfig
 from fomm_jax.models.layers import Numerics, SpectralNorm, convolution, instance_norm
 from fomm_jax.ops import geometry
 
-LEAKY_SLOPE = 0.2  # of the rectifier, as in pix2pix
+LEAKY_SLOPE = 0.2  # negative slope of the leaky rectifier, as in pix2pix
 
 
 @jax.tree_util.register_dataclass
@@ -26,7 +26,7 @@ class DiscriminatorOutput:
 
 @dataclasses.dataclass(frozen=True)
 class _BlockOptions:
-    """The parts that a block of the discriminator has."""
+    """The optional parts of a block of the discriminator."""
 
     norm: bool  # instance normalisation
     pool: bool  # average pooling at the end
@@ -132,4 +132,5 @@ class MultiScaleDiscriminator(nnx.Module):
 
 
 def _convolve(conv: nnx.Conv | SpectralNorm, x: jax.Array, *, train: bool) -> jax.Array:
+    """Call a convolution; only one with spectral normalisation has an argument `train`."""
     return conv(x, train=train) if isinstance(conv, SpectralNorm) else conv(x)

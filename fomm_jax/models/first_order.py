@@ -7,9 +7,8 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from fomm_jax.config.schema import (
-    CompatConfig,
+    Config,
     LossWeightsConfig,
-    ModelConfig,
     NormalizationConfig,
     TrainConfig,
 )
@@ -32,13 +31,14 @@ class FirstOrderModel(MotionModel):
 
     def __init__(
         self,
-        model: ModelConfig,
-        compat: CompatConfig,
+        config: Config,
         convolutions: Convolutions,
         *,
         with_discriminator: bool,
         rngs: nnx.Rngs,
     ):
+        """Build keypoint detector, generator and discriminator."""
+        model, compat = config.model, config.compat
         full_precision = Numerics(convolutions)
         in_bfloat16 = model.compute_dtype == "bfloat16"
         numerics = Numerics(convolutions, jnp.bfloat16) if in_bfloat16 else full_precision

@@ -31,7 +31,7 @@ class Numerics:
 
     @property
     def for_heads(self) -> "Numerics":
-        """The same without a dtype: what leaves a network is computed in full precision."""
+        """The same without a dtype: the outputs of a network are computed in full precision."""
         return dataclasses.replace(self, dtype=None)
 
 

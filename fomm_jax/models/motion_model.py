@@ -12,15 +12,21 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from fomm_jax.config.schema import LossWeightsConfig, NormalizationConfig, TrainConfig
+from fomm_jax.config.schema import (
+    Config,
+    LossWeightsConfig,
+    NormalizationConfig,
+    TrainConfig,
+)
 from fomm_jax.models.discriminator import MultiScaleDiscriminator
+from fomm_jax.ops.convolution import Convolutions
 from fomm_jax.types import DenseMotion, GeneratorOutput
 
 # What a model detects in frames: a pytree of arrays whose first dimension is the batch. For the
 # first-order model these are keypoints with jacobians.
 Motion = Any
-# What the losses of a step depend on at random: a pytree of arrays, batch first. For the
-# first-order model this is the thin-plate transform of the equivariance losses.
+# The random input of a model's own losses: a pytree of arrays, batch first. For the first-order
+# model this is the thin-plate transform of the equivariance losses.
 Perturbation = Any
 
 
@@ -46,12 +52,30 @@ class MotionModel(nnx.Module, abc.ABC):
 
     Each attribute that is a network is one branch of a training state and of a checkpoint.
     `DETECTOR` names the branch that decides what `detect` returns. Frames are (b, h, w, c) in
-    [0, 1]. `train` chooses between statistics of the batch, which also update the running ones,
-    and the running statistics.
+    [0, 1]. With `train`, normalisation uses the statistics of the batch and updates the running
+    ones; otherwise it uses the running ones.
     """
 
     DETECTOR: str
     discriminator: MultiScaleDiscriminator | None
+
+    @abc.abstractmethod
+    def __init__(
+        self,
+        config: Config,
+        convolutions: Convolutions,
+        *,
+        with_discriminator: bool,
+        rngs: nnx.Rngs,
+    ):
+        """Build the networks with random parameters.
+
+        Args:
+          config: the configuration of the run.
+          convolutions: the forms of convolution that suit the devices.
+          with_discriminator: False for an animation, which needs none.
+          rngs: the source of random parameters.
+        """
 
     @abc.abstractmethod
     def detect(self, frames: Float[Array, "b h w c"], *, train: bool) -> Motion:
@@ -66,7 +90,7 @@ class MotionModel(nnx.Module, abc.ABC):
         *,
         train: bool,
     ) -> DenseMotion:
-        """Compute the motion field from driving frames to sources, and what the sources hide.
+        """Compute the dense motion from driving frames to sources, with the occlusion map.
 
         A single source serves every driving frame.
         """
@@ -109,7 +133,7 @@ class MotionModel(nnx.Module, abc.ABC):
     def sample_perturbation(
         cls, key: Array, batch: int, dtype: jnp.dtype, config: TrainConfig
     ) -> Perturbation:
-        """Draw what the losses of a step depend on at random."""
+        """Draw the random input of `losses`."""
 
     @abc.abstractmethod
     def losses(
@@ -142,7 +166,7 @@ class MotionModel(nnx.Module, abc.ABC):
           source: the motion of the source, of batch 1.
           driving: the motion of the driving frames.
           initial: the motion of the frame that relative motion starts from, of batch 1.
-          scale: the factor by which movements grow.
+          scale: the factor applied to relative movements; see `movement_scale`.
           config: the mode of transfer.
         """
 

@@ -14,14 +14,16 @@ DISTANCE_EPSILON = 1e-6  # keeps log(d) finite at a control point; the original'
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class ThinPlateTransform:
-    """The transform x ↦ A x + t + Σ w_i d_i² log(d_i + 1e-6), d_i the L1 distance to point i.
+    """The transform x ↦ A x + t + Σ w_i d_i² log(d_i + 1e-6).
 
-    The control points are a regular grid on [-1, 1]². The parameter w_i of a control point moves x
-    and y alike.
+    Here d_i is the L1 distance to control point i. The control points are a regular grid on
+    [-1, 1]². The parameter w_i of a control point moves x and y alike.
     """
 
     theta: Float[Array, "b 2 3"]  # A and t
-    control_params: Float[Array, "b p"]  # w, row by row; p = 0 leaves the transform affine
+    control_params: Float[
+        Array, "b p"
+    ]  # w, row by row, p a square number; p = 0 leaves the transform affine
 
     def warp_coordinates(self, points: Float[Array, "#b n 2"]) -> Float[Array, "b n 2"]:
         """Transform points in (x, y) order on [-1, 1]."""
@@ -37,7 +39,7 @@ class ThinPlateTransform:
         return warped + jnp.sum(bend * weights, axis=-1, keepdims=True)
 
     def jacobian(self, points: Float[Array, "b n 2"]) -> Float[Array, "b n 2 2"]:
-        """Differentiate the transform at points; the rows of a matrix are the outputs."""
+        """Differentiate the transform at points; entry [i, j] is ∂output_i / ∂input_j."""
         columns = []
         for axis in range(2):
             direction = jnp.zeros_like(points).at[..., axis].set(1)

@@ -8,10 +8,12 @@ import numpy as np
 from flax import nnx
 
 from fomm_jax.config.schema import Config
+from fomm_jax.models.build import abstract_model
 from fomm_jax.models.discriminator import DiscriminatorOutput
 from fomm_jax.models.keypoints import Keypoints
 from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.ops import geometry
+from fomm_jax.ops.convolution import ONE_CPU
 from fomm_jax.parity.recordings import Arrays, Recording, to_nchw
 from fomm_jax.types import GeneratorOutput
 
@@ -29,13 +31,13 @@ def evaluate_recording(recording: Recording) -> Arrays:
 def compile_evaluation(
     config: Config, model: MotionModel
 ) -> Callable[[np.ndarray, np.ndarray], Arrays]:
-    """Compile all networks of a model.
+    """Compile all networks of a model, with the forms of convolution for one CPU.
 
     Returns:
       A function of source and driving frames (b, h, w, c) in [0, 1]. It returns the outputs of all
       networks by their recorded names, in PyTorch's order of axes.
     """
-    definition, state = nnx.split(model)
+    definition, state = nnx.graphdef(abstract_model(config, ONE_CPU)), nnx.state(model)
 
     @jax.jit
     def run(state: nnx.State, source: jax.Array, driving: jax.Array) -> Any:

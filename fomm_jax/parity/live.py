@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from flax import nnx
 
 from fomm_jax.config.schema import CompatConfig, Config
 from fomm_jax.errors import naming
-from fomm_jax.models.build import abstract_model
 from fomm_jax.parity import original
 from fomm_jax.parity.forward import compile_evaluation
 from fomm_jax.parity.recordings import Arrays, as_floats, to_nhwc
@@ -53,14 +51,13 @@ def compare_with_original(
     networks = original.make_networks(clone, config)
     weights = read_original(checkpoint)
     with naming(checkpoint):
-        variables = nnx.state(load_networks(config, weights))
+        model = load_networks(config, weights)
         original.load_weights(networks, weights)
     pair = source[None], driving[None]
     source_floats, driving_floats = (as_floats(frames, np.float32) for frames in pair)
     for align_corners in (False, True):
         setting = dataclasses.replace(config, compat=CompatConfig(align_corners=align_corners))
-        definition = nnx.graphdef(abstract_model(setting))
-        evaluate = compile_evaluation(setting, nnx.merge(definition, variables))
+        evaluate = compile_evaluation(setting, model)
         expected, original_seconds = _measure(
             functools.partial(original.evaluate, networks, *pair, align_corners)
         )

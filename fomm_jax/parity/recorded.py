@@ -10,6 +10,7 @@ import numpy as np
 from fomm_jax.animation.compiled_model import CompiledModel
 from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import InputError
+from fomm_jax.ops.convolution import ONE_CPU
 from fomm_jax.parity.animated_clip import animate_clip
 from fomm_jax.parity.forward import evaluate_recording
 from fomm_jax.parity.recordings import Arrays, Recording, to_nhwc
@@ -165,7 +166,7 @@ def _compare_resumed(recording: Recording) -> Iterator[Compared]:
 
 def _compare_animation(recording: Recording) -> Iterator[Compared]:
     """Compare an animated clip in all four modes of transfer; its pictures are (t, h, w, c)."""
-    model = CompiledModel(recording.model(np.float32), recording.config)
+    model = CompiledModel(recording.model(np.float32), recording.config, ONE_CPU)
     source, driving = recording.array("source")[None], recording.array("driving")
     for relative in (False, True):
         for adapt in (False, True):

@@ -14,6 +14,7 @@ from flax import nnx
 
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import naming
+from fomm_jax.ops.convolution import ONE_CPU
 from fomm_jax.parity.recordings import Arrays, Recording, cast_floats, seeded_vgg19, to_nchw
 from fomm_jax.training.objectives import StepInputs
 from fomm_jax.training.step import DIAGNOSTICS, make_update
@@ -45,7 +46,8 @@ class Step:
 class Trainer:
     """Training from the checkpoints of a recording, in JAX's default precision.
 
-    Under `jax.enable_x64(True)` it computes in float64, otherwise in float32.
+    Under `jax.enable_x64(True)` it computes in float64, otherwise in float32. Convolutions take the
+    forms of a run on one CPU.
     """
 
     def __init__(self, recording: Recording):
@@ -57,7 +59,7 @@ class Trainer:
             for name, optimizer in self._optimizers.items()
         }
         self._update = jax.jit(
-            make_update(recording.config, recording_optimizers),
+            make_update(recording.config, recording_optimizers, ONE_CPU),
             compiler_options=QUICK_COMPILATION,
         )
         self._vgg = jax.tree.map(lambda array: jnp.asarray(array, self.dtype), seeded_vgg19())

@@ -11,7 +11,7 @@ from fomm_jax.config.schema import Config
 from fomm_jax.models.build import abstract_model
 from fomm_jax.models.layers import Numerics
 from fomm_jax.models.vgg import VggWeights
-from fomm_jax.ops.convolution import ANY_DEVICE, CONVOLVED, Convolutions
+from fomm_jax.ops.convolution import CONVOLVED, Convolutions
 from fomm_jax.training.objectives import (
     Losses,
     StepInputs,
@@ -31,7 +31,7 @@ KEEP_CONVOLVED = jax.checkpoint_policies.save_only_these_names(CONVOLVED)
 class Gradients:
     """Gradients by network, and the losses that they reduce."""
 
-    networks: Branches
+    by_network: Branches
     losses: Losses
 
 
@@ -41,18 +41,17 @@ TakeGradients = Callable[
 ]
 
 
-def make_gradients(config: Config, convolutions: Convolutions = ANY_DEVICE) -> TakeGradients:
+def make_gradients(config: Config, convolutions: Convolutions) -> TakeGradients:
     """Make the function that takes the gradients of all networks at fixed parameters.
 
-    The generator's gradients come first. The discriminator's see the frame that was generated for
-    them, detached.
+    The discriminator's objective sees the frame that was generated for the generator's, detached.
 
     Args:
       config: the configuration of the run.
       convolutions: the forms of convolution that suit the devices.
     """
     definition = nnx.graphdef(abstract_model(config, convolutions))
-    # No dtype leaves float64 alone, in which parity with the recordings is computed.
+    # None keeps the dtype of the pictures: the parity checks run in float64.
     dtype = jnp.bfloat16 if config.model.compute_dtype == "bfloat16" else None
     vgg_numerics = Numerics(convolutions, dtype)
 
@@ -60,29 +59,35 @@ def make_gradients(config: Config, convolutions: Convolutions = ANY_DEVICE) -> T
         params: Branches, statistics: Branches, inputs: StepInputs, vgg: VggWeights
     ) -> tuple[Gradients, Branches, StepOutputs]:
         def generator_objective(
-            trained: Branches,
+            generator_params: Branches,
         ) -> tuple[jax.Array, tuple[Losses, StepOutputs, Branches]]:
-            model = merge_model(definition, params | trained, statistics)
-            terms, outputs = generator_losses(config, model, vgg, vgg_numerics, inputs)
-            total = jnp.sum(jnp.stack(list(terms.values())))
-            return total, (terms, outputs, split_model(model)[1])
+            model = merge_model(definition, params | generator_params, statistics)
+            losses, outputs = generator_losses(config, model, vgg, vgg_numerics, inputs)
+            total = jnp.sum(jnp.stack(list(losses.values())))
+            return total, (losses, outputs, split_model(model)[1])
 
         objective = generator_objective
         if config.train.remat:
             objective = jax.checkpoint(generator_objective, policy=KEEP_CONVOLVED)
-        trained = {name: params[name] for name in params if name != "discriminator"}
-        networks, (terms, outputs, updated) = jax.grad(objective, has_aux=True)(trained)
+        generator_params = {name: params[name] for name in params if name != "discriminator"}
+        gradients, (losses, outputs, statistics_after_generator) = jax.grad(
+            objective, has_aux=True
+        )(generator_params)
         if config.train.loss_weights.generator_gan == 0:
-            return Gradients(networks, terms), updated, outputs
+            return Gradients(gradients, losses), statistics_after_generator, outputs
 
-        def discriminator_objective(trained: nnx.State) -> tuple[jax.Array, Branches]:
-            model = merge_model(definition, params | {"discriminator": trained}, updated)
+        def discriminator_objective(
+            discriminator_params: nnx.State,
+        ) -> tuple[jax.Array, Branches]:
+            all_params = params | {"discriminator": discriminator_params}
+            model = merge_model(definition, all_params, statistics_after_generator)
             loss = discriminator_loss(config, model, outputs)
             return loss, split_model(model)[1]
 
-        (loss, updated_again), networks["discriminator"] = jax.value_and_grad(
+        (loss, statistics_after_both), gradients["discriminator"] = jax.value_and_grad(
             discriminator_objective, has_aux=True
         )(params["discriminator"])
-        return Gradients(networks, terms | {"disc_gan": loss}), updated_again, outputs
+        losses = losses | {"disc_gan": loss}
+        return Gradients(gradients, losses), statistics_after_both, outputs
 
     return take_gradients

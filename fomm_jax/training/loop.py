@@ -47,7 +47,7 @@ class Run:
     schedule: Schedule
     batches: Batches
     checkpoints: Checkpoints
-    must_end: Callable[[int], bool]  # tells after a step whether SIGTERM has come
+    must_end: Callable[[int], bool]  # after a step: whether SIGTERM has come
 
 
 def train(
@@ -60,8 +60,8 @@ def train(
 ) -> int:
     """Train from the newest checkpoint of `workdir` to the last step.
 
-    In a new workdir begin with the state and position of `begin_from`, else with the networks of
-    `config.train.init_from`, else with random ones.
+    A new workdir starts from `begin_from`; without it, with the networks of
+    `config.train.init_from`; without both, with random networks.
 
     Args:
       config: the configuration of the run.
@@ -176,7 +176,7 @@ def run_to_the_end(run: Run) -> int:
 
 
 def take_steps(run: Run, state: TrainState, skipped: Sequence[Any], log: TrainingLog) -> None:
-    """Train from a state, whose buffers are taken over, to the last step.
+    """Train from a state, which is donated, to the last step.
 
     Raises:
       NotFiniteError: a loss or a gradient is infinite or not a number.

@@ -37,7 +37,7 @@ def perceptual(
             for pictures in (generated, jax.lax.stop_gradient(real))
         )
         for weight, a, b in zip(weights, generated_taps, real_taps, strict=True):
-            if weight:  # without it, XLA also drops the layers behind the last tap that counts
+            if weight:  # skipping a tap lets XLA drop the layers after the last one that counts
                 total += weight * _mean_distance(a, b)
     return total
 
@@ -82,6 +82,8 @@ def feature_matching(
     total = jnp.zeros((), generated[0].prediction_map.dtype)
     for of_generated, of_real in zip(generated, real, strict=True):
         maps = zip(of_generated.feature_maps, of_real.feature_maps, strict=True)
-        for weight, (a, b) in zip(weights, maps, strict=False):
+        for weight, (a, b) in zip(
+            weights, maps, strict=False
+        ):  # further weights are ignored, as in the original
             total += weight * _mean_distance(a, b)
     return total

@@ -1,14 +1,13 @@
-"""What a step of training minimises: the objectives of generator and discriminator."""
+"""The objectives of generator and discriminator."""
 
 import dataclasses
-from typing import Any
 
 import jax
 from jaxtyping import Array, Float
 
 from fomm_jax.config.schema import Config
 from fomm_jax.models.layers import Numerics
-from fomm_jax.models.motion_model import MotionModel
+from fomm_jax.models.motion_model import MotionModel, Perturbation
 from fomm_jax.models.vgg import VggWeights
 from fomm_jax.training import losses
 from fomm_jax.types import GeneratorOutput
@@ -23,13 +22,16 @@ class StepInputs:
 
     source: Float[Array, "b h w c"]  # in [0, 1]
     driving: Float[Array, "b h w c"]  # in [0, 1]
-    perturbation: Any  # what the motion model's losses depend on at random; batch first
+    perturbation: Perturbation  # the random input of the motion model's own losses
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class StepOutputs:
-    """What the model computed from the batch, for pictures of the training."""
+    """The frames, keypoints and predictions of a step.
+
+    The discriminator's loss, the diagnostics and the pictures of the training use them.
+    """
 
     source: Float[Array, "b h w c"]  # in [0, 1], augmented
     driving: Float[Array, "b h w c"]  # in [0, 1], augmented
@@ -71,19 +73,19 @@ def generator_losses(
         )
     if weights.generator_gan:
         terms |= _adversarial_losses(config, model, generated, inputs.driving, driving_points)
-    own = model.losses(inputs.driving, driving_motion, inputs.perturbation, weights)
+    model_losses = model.losses(inputs.driving, driving_motion, inputs.perturbation, weights)
     outputs = StepOutputs(
         source=inputs.source,
         driving=inputs.driving,
         source_points=model.points(source_motion),
         driving_points=driving_points,
         generated=generated,
-        transformed=own.transformed,
+        transformed=model_losses.transformed,
         transformed_points=None
-        if own.transformed_motion is None
-        else model.points(own.transformed_motion),
+        if model_losses.transformed_motion is None
+        else model.points(model_losses.transformed_motion),
     )
-    return terms | own.terms, outputs
+    return terms | model_losses.terms, outputs
 
 
 def _adversarial_losses(

@@ -13,16 +13,16 @@ from fomm_jax.weights.train_state import Optimizers, TrainState, initial_state
 
 
 class Program(NamedTuple):
-    """The jitted functions of a run. Each is compiled when it is called, or by its `lower`."""
+    """The jitted functions of a run; each is compiled by its first call."""
 
     initialise: jax.stages.Wrapped  # from a key to a `TrainState`
-    # A `step.TrainStep` for batches that are split over the mesh. It takes the state over: its
-    # buffers become those of the new state.
+    # A `step.TrainStep` for batches that are split over the mesh. It donates the state: do not use
+    # the old state after the call.
     train_step: jax.stages.Wrapped
 
 
 def make_program(mesh: Mesh, config: Config, optimizers: Optimizers) -> Program:
-    """Make the functions of a run whose state lies on the mesh as `sharding.divided` says."""
+    """Make the functions of a run whose state is distributed as `sharding.divided` says."""
 
     def initial(key: jax.Array) -> TrainState:
         return initial_state(config, optimizers, key)

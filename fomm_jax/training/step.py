@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from fomm_jax.config.schema import Config
 from fomm_jax.models.build import model_class
 from fomm_jax.models.vgg import VggWeights
-from fomm_jax.ops.convolution import ANY_DEVICE, Convolutions
+from fomm_jax.ops.convolution import Convolutions
 from fomm_jax.training.accumulation import accumulate
 from fomm_jax.training.augmentation import augment
 from fomm_jax.training.gradients import Gradients, make_gradients
@@ -19,7 +19,7 @@ from fomm_jax.types import Batch
 from fomm_jax.weights.train_state import Branches, Optimizers, TrainState, update_averages
 
 Scalars = dict[str, jax.Array]  # the losses and DIAGNOSTICS
-# The norm of all gradients together, and how far apart the keypoints are (absent if there is one).
+# The norm of all gradients together, and the spread of the keypoints (absent with one keypoint).
 DIAGNOSTICS = ("gradient_norm", "keypoint_spread")
 
 Result = tuple[TrainState, Scalars, StepOutputs]
@@ -28,11 +28,11 @@ Update = Callable[[TrainState, StepInputs, VggWeights], Result]
 
 
 def make_train_step(
-    config: Config, optimizers: Optimizers, convolutions: Convolutions = ANY_DEVICE
+    config: Config, optimizers: Optimizers, convolutions: Convolutions
 ) -> TrainStep:
     """Make the step from pairs in uint8.
 
-    Its key is that of the whole run; the step folds its number into it.
+    Pass it the key of the run at every step; it folds in the number of the step.
 
     Args:
       config: the configuration of the run.
@@ -42,27 +42,25 @@ def make_train_step(
     update = make_update(config, optimizers, convolutions)
 
     def train_step(state: TrainState, batch: Batch, key: jax.Array, vgg: VggWeights) -> Result:
-        inputs = draw_inputs(config, jax.random.fold_in(key, state.step), batch)
+        inputs = prepare_inputs(config, jax.random.fold_in(key, state.step), batch)
         return update(state, inputs, vgg)
 
     return train_step
 
 
-def make_update(
-    config: Config, optimizers: Optimizers, convolutions: Convolutions = ANY_DEVICE
-) -> Update:
+def make_update(config: Config, optimizers: Optimizers, convolutions: Convolutions) -> Update:
     """Make the deterministic part of the step: take the gradients, and apply them."""
     take_gradients = accumulate(make_gradients(config, convolutions), config.train.accumulate)
 
     def update(state: TrainState, inputs: StepInputs, vgg: VggWeights) -> Result:
         gradients, statistics, outputs = take_gradients(state.params, state.statistics, inputs, vgg)
         new_state = apply_gradients(config, optimizers, state, gradients, statistics)
-        return new_state, measure(gradients, outputs), outputs
+        return new_state, step_scalars(gradients, outputs), outputs
 
     return update
 
 
-def draw_inputs(config: Config, key: jax.Array, batch: Batch) -> StepInputs:
+def prepare_inputs(config: Config, key: jax.Array, batch: Batch) -> StepInputs:
     """Convert the pairs to [0, 1], augment them, and draw what the losses need at random."""
     augment_key, perturbation_key = jax.random.split(key)
     source, driving = augment(augment_key, batch, config.dataset.augmentation)
@@ -79,9 +77,9 @@ def apply_gradients(
     gradients: Gradients,
     statistics: Branches,
 ) -> TrainState:
-    """Update parameters, optimisers and averages by the gradients, and count the step."""
+    """Update parameters, optimisers and averages with the gradients, and count the step."""
     params, optimizer_states = dict(state.params), dict(state.optimizers)
-    for name, gradient in gradients.networks.items():
+    for name, gradient in gradients.by_network.items():
         # Optax raises floats to integer powers, which the strict promotion of our tests refuses.
         with jax.numpy_dtype_promotion("standard"), jax.named_scope("optimizer"):
             updates, optimizer_states[name] = optimizers[name].update(
@@ -94,9 +92,9 @@ def apply_gradients(
     return TrainState(state.step + 1, params, statistics, optimizer_states, averages)
 
 
-def measure(gradients: Gradients, outputs: StepOutputs) -> Scalars:
+def step_scalars(gradients: Gradients, outputs: StepOutputs) -> Scalars:
     """Return the losses and `DIAGNOSTICS` of a step."""
-    scalars = gradients.losses | {"gradient_norm": optax.tree.norm(gradients.networks)}
+    scalars = gradients.losses | {"gradient_norm": optax.tree.norm(gradients.by_network)}
     if outputs.driving_points.shape[1] > 1:
         scalars["keypoint_spread"] = keypoint_spread(outputs.driving_points)
     return scalars

@@ -22,6 +22,7 @@ from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import InputError
 from fomm_jax.models.generator import Generator
 from fomm_jax.models.keypoint_detector import KeypointDetector
+from fomm_jax.ops.convolution import ONE_CPU
 from fomm_jax.parity import recordings
 from fomm_jax.parity.animated_clip import animate_clip
 
@@ -42,7 +43,7 @@ def normalization(relative, adapt=False):
 def check_animation(recording, source, driving, recorded, relative, adapt):
     """Compare with `relative_R_adapt_scale_A` among the recorded arrays; frames are NHWC."""
     prefix = f"relative_{relative:d}_adapt_scale_{adapt:d}"
-    model = CompiledModel(recording.model(np.float32), recording.config)
+    model = CompiledModel(recording.model(np.float32), recording.config, ONE_CPU)
     clip = animate_clip(model, source, driving, normalization(relative, adapt))
     for name, array in {
         "prediction": clip.prediction,

@@ -11,6 +11,7 @@ from flax import nnx
 from narrow_vgg import narrow_vgg
 
 from fomm_jax.models.build import abstract_model
+from fomm_jax.ops.convolution import ANY_DEVICE
 from fomm_jax.parity.trainer import Trainer
 from fomm_jax.training.step import make_train_step
 from fomm_jax.types import Batch
@@ -41,7 +42,7 @@ def steps():
             lambda leaf: jnp.asarray(leaf, jnp.float32) if leaf.dtype == float else leaf, state
         )
         vgg = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), narrow_vgg())
-        step = make_train_step(config, optimizers)
+        step = make_train_step(config, optimizers, ANY_DEVICE)
         arguments = state, Batch(source, driving), jax.random.key(1), vgg
         traced = jax.jit(step).trace(*arguments)
         found[dtype] = traced.jaxpr, traced.lower().compile()(*arguments)

@@ -6,7 +6,6 @@ import re
 import shutil
 import sys
 
-import jax
 import numpy as np
 import pytest
 import reference
@@ -86,8 +85,7 @@ def test_incomplete_and_damaged_recordings_are_refused(recording, tmp_path):
         ("float64/step_0/losses/perceptual", "has no array float64/step_0/losses/perceptual"),
     ],
 )
-def test_a_missing_array_is_reported(recording, missing, message, monkeypatch):
-    monkeypatch.setattr(jax, "device_count", lambda: 1)  # as in test_parity.py
+def test_a_missing_array_is_reported(recording, missing, message):
     folder, arrays = recording
     if missing.startswith("float64/"):
         with np.load(TINY / "arrays.npz") as archive:
@@ -119,7 +117,6 @@ def test_the_original_needs_torch(tmp_path, monkeypatch):
 
 
 def test_curves_show_the_recorded_losses(recording, tmp_path, monkeypatch):
-    monkeypatch.setattr(jax, "device_count", lambda: 1)  # as in test_parity.py
     folder, arrays = recording
     with np.load(TINY / "arrays.npz") as archive:
         steps = {name: archive[name] for name in archive if name.startswith("float64/")}

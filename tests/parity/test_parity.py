@@ -55,12 +55,6 @@ all_recordings = pytest.mark.parametrize("name", mark_slow(NAMES, SLOW_IN_FLOAT6
 shared_recordings = pytest.mark.parametrize("name", mark_slow(SHARED_NAMES, SLOW_IN_FLOAT64))
 
 
-@pytest.fixture(autouse=True)
-def a_cpu(monkeypatch):
-    """The tests see one device, and take the way to the kernels' gradients that suits it."""
-    monkeypatch.setattr(jax, "device_count", lambda: 1)
-
-
 def find(name):
     """Return a recording by its name; skip the test if it is not on this machine."""
     if name not in RECORDINGS:

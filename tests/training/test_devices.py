@@ -10,6 +10,7 @@ import reference
 from narrow_vgg import narrow_vgg
 
 from fomm_jax.errors import InputError
+from fomm_jax.ops.convolution import ANY_DEVICE
 from fomm_jax.parity.trainer import Trainer
 from fomm_jax.training import sharding
 from fomm_jax.training.step import make_train_step
@@ -31,7 +32,7 @@ def alone():
         fresh = {name: optimizers[name].init(state.params[name]) for name in optimizers}
         state = dataclasses.replace(state, optimizers=fresh)
         vgg, key = jax.tree.map(jnp.asarray, narrow_vgg()), jax.random.key(1)
-        step = make_train_step(config, optimizers)
+        step = make_train_step(config, optimizers, ANY_DEVICE)
         arguments = state, Batch(source, driving), key, vgg
         return step, arguments, jax.device_get(jax.jit(step)(*arguments))
 

@@ -12,6 +12,7 @@ from narrow_vgg import narrow_vgg
 
 from fomm_jax.config.schema import Config, TrainConfig
 from fomm_jax.models.build import model_class
+from fomm_jax.ops.convolution import ANY_DEVICE
 from fomm_jax.parity.trainer import Trainer
 from fomm_jax.training.gradients import make_gradients
 from fomm_jax.training.objectives import StepInputs
@@ -48,7 +49,7 @@ def parts(tiny):
     """The pairs of either half of the batch, and what they give one after the other."""
     config, state, vgg, inputs = tiny
     with jax.enable_x64(True):
-        take_gradients = jax.jit(make_gradients(config))
+        take_gradients = jax.jit(make_gradients(config, ANY_DEVICE))
         statistics, results = state.statistics, []
         for part in range(2):
             half = jax.tree.map(lambda array, part=part: array[part::2], inputs)
@@ -61,7 +62,7 @@ def parts(tiny):
 def test_parts_give_the_mean_of_their_gradients(x64, tiny, parts):
     config, before, vgg, inputs = tiny
     config = with_settings(config, accumulate=2)
-    update = jax.jit(make_update(config, make_optimizers(config, 10)))
+    update = jax.jit(make_update(config, make_optimizers(config, 10), ANY_DEVICE))
     after, scalars, outputs = update(before, inputs, vgg)
 
     for part, (_, (_, _, part_outputs)) in enumerate(parts):
@@ -73,7 +74,7 @@ def test_parts_give_the_mean_of_their_gradients(x64, tiny, parts):
     )
     for name, term in mean.losses.items():
         assert float(scalars[name]) == pytest.approx(float(term), rel=1e-12)
-    for network, gradient in mean.networks.items():
+    for network, gradient in mean.by_network.items():
         expected = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)]) / 2
         moments = jax.tree.leaves(after.optimizers[network][0].mu)  # half of the gradients
         actual = np.concatenate([np.ravel(leaf) for leaf in moments])
@@ -87,7 +88,7 @@ def test_parts_give_the_mean_of_their_gradients(x64, tiny, parts):
 
 def test_rematerialisation_keeps_convolutions_alone_and_changes_no_gradient(x64, tiny, parts):
     arguments, expected = parts[0]
-    take_gradients = make_gradients(with_settings(tiny[0], remat=True))
+    take_gradients = make_gradients(with_settings(tiny[0], remat=True), ANY_DEVICE)
     traced = jax.jit(take_gradients).trace(*arguments)
     equations = traced.jaxpr.eqns
     (backward,) = (equation for equation in equations if equation.params.get("differentiated"))
