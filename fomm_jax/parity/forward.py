@@ -33,6 +33,10 @@ def compile_evaluation(
 ) -> Callable[[np.ndarray, np.ndarray], Arrays]:
     """Compile all networks of a model, with the forms of convolution for one CPU.
 
+    Args:
+      config: the configuration, which also says how the networks compute (`config.compat`).
+      model: the model whose weights they have.
+
     Returns:
       A function of source and driving frames (b, h, w, c) in [0, 1]. It returns the outputs of all
       networks by their recorded names, in PyTorch's order of axes.

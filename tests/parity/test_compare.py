@@ -37,8 +37,8 @@ def recording(tmp_path):
     return folder, arrays
 
 
-def run_main(reference_folder, workdir):
-    command = "--mode=compare", f"--reference={reference_folder}", f"--workdir={workdir}"
+def run_main(reference_folder, workdir, *more):
+    command = "--mode=compare", f"--reference={reference_folder}", f"--workdir={workdir}", *more
     with flagsaver.flagsaver(), pytest.raises(SystemExit) as exit_info:
         main.main(main.parse_flags(["main.py", *command]))
     return exit_info.value.code
@@ -105,6 +105,13 @@ def test_a_file_of_another_architecture_is_named(recording):
         compare_recording(folder, None)
     with pytest.raises(InputError, match=r"checkpoint: expected none, .*set has one of its own"):
         compare_recording(folder, other)
+
+
+def test_a_checkpoint_that_is_not_needed_is_refused_by_its_flag(recording, tmp_path, capsys):
+    folder, _ = recording
+    status = run_main(folder, tmp_path, f"--checkpoint={folder / 'checkpoint.pth.tar'}")
+    assert status == 2
+    assert ": --checkpoint: expected none, because " in capsys.readouterr().err
 
 
 def test_the_original_needs_torch(tmp_path, monkeypatch):
