@@ -23,7 +23,7 @@ from fomm_jax.parity.results import (
     compare_arrays,
 )
 from fomm_jax.parity.tolerances import FULL_SIZE_TOLERANCE, KEYPOINT_TOLERANCE
-from fomm_jax.weights.torch.names import load_networks, read_original
+from fomm_jax.weights.torch.from_original import load_networks, read_original
 
 TIMED_RUNS = 5
 KEYPOINTS = ("kp_source/value", "kp_driving/value")

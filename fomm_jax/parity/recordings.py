@@ -29,7 +29,7 @@ from fomm_jax.files import read_npz
 from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.models.vgg import VGG_LAYERS
 from fomm_jax.ops.thin_plate import ThinPlateTransform
-from fomm_jax.weights.torch.names import load_networks, read_original
+from fomm_jax.weights.torch.from_original import load_networks, read_original
 
 BATCH = 2  # pairs in each step of all recordings; step i has the pairs 2i and 2i + 1
 VGG19_SEED = 1234  # seed of the perceptual network's weights in all recordings

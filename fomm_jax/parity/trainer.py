@@ -18,8 +18,8 @@ from fomm_jax.ops.convolution import ONE_CPU
 from fomm_jax.parity.recordings import Arrays, Recording, cast_floats, seeded_vgg19, to_nchw
 from fomm_jax.training.objectives import StepInputs
 from fomm_jax.training.step import DIAGNOSTICS, make_update
-from fomm_jax.weights.torch import names
-from fomm_jax.weights.torch.names import NETWORKS, read_original
+from fomm_jax.weights.torch.from_original import load_train_state, read_original
+from fomm_jax.weights.torch.names import NETWORKS, from_torch_layout, torch_arrays, variable_keys
 from fomm_jax.weights.train_state import TrainState, make_optimizers
 
 RESUMED_FROM = 8  # the resumed run begins with the pairs of this step
@@ -107,7 +107,7 @@ class Trainer:
         """Make a state from a checkpoint of the original, whose errors name its path."""
         checkpoint = cast_floats(checkpoint, self.dtype)
         with naming(path):
-            state = names.load_train_state(self.recording.config, checkpoint, self._optimizers)
+            state = load_train_state(self.recording.config, checkpoint, self._optimizers)
         optimizers = {
             name: (_keep_gradient().init(state.params[name]), state.optimizers[name])
             for name in state.optimizers
@@ -127,9 +127,9 @@ def with_networks(state: TrainState, arrays: Arrays, config: Config) -> TrainSta
     def replace(branches: dict[str, nnx.State]) -> dict[str, nnx.State]:
         tree: nnx.State = nnx.State(branches)
         variables: dict[Any, Any] = dict(nnx.to_flat_state(tree))
-        for path, network, key in names.variable_keys(tree, config):
+        for path, network, key in variable_keys(tree, config):
             if f"{network}/{key}" in arrays:
-                array = names.from_torch_layout(arrays[f"{network}/{key}"])
+                array = from_torch_layout(arrays[f"{network}/{key}"])
                 variables[path] = variables[path].replace(jnp.asarray(array))
         return dict(nnx.from_flat_state(variables.items()))
 
@@ -142,7 +142,7 @@ def by_torch_key(state: nnx.State, config: Config) -> Arrays:
     """Return the arrays of a tree in the original's layout, by `NETWORK/KEY` with its keys."""
     return {
         f"{network}/{key}": array
-        for network, arrays in names.torch_arrays(state, config).items()
+        for network, arrays in torch_arrays(state, config).items()
         for key, array in arrays.items()
     }
 

@@ -10,8 +10,9 @@ from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
 from fomm_jax.training.program import Program
 from fomm_jax.types import Batches
-from fomm_jax.weights.checkpoints import Checkpoints, DamagedCheckpointError, restore_state
+from fomm_jax.weights.checkpoints import Checkpoints
 from fomm_jax.weights.load import load_pretrained, load_state
+from fomm_jax.weights.restore import DamagedCheckpointError, restore_state
 from fomm_jax.weights.train_state import (
     Optimizers,
     TrainState,

@@ -1,4 +1,4 @@
-"""Trained networks from wherever they are: a checkpoint of ours, or a file of either project."""
+"""Load trained models: from checkpoints, from weight files and from files of the original."""
 
 import contextlib
 import importlib.resources
@@ -12,30 +12,27 @@ from fomm_jax.errors import InputError, naming
 from fomm_jax.models.build import abstract_model
 from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.weights import npz
-from fomm_jax.weights.checkpoints import (
+from fomm_jax.weights.restore import (
     find_checkpoint,
     restore_config,
     restore_networks,
     restore_state,
 )
-from fomm_jax.weights.torch.names import (
-    load_networks,
-    load_train_state,
-    read_original,
-)
+from fomm_jax.weights.torch.from_original import load_networks, load_train_state, read_original
 from fomm_jax.weights.train_state import Optimizers, TrainState, begin_averages, place_like
 
 
 def load_pretrained(path: str | os.PathLike[str], config: Config) -> MotionModel:
-    """Networks of a checkpoint; those of weights (`.npz`) have no discriminator.
+    """Load a trained model; from a weight file it has no discriminator.
 
     Args:
-      path: a file of the original's (`.pth.tar`), weights of ours (`.npz`), a checkpoint of ours,
-        or a folder of these, of which the newest is taken.
+      path: a file of the original (`.pth.tar`), a weight file of ours (`.npz`), a checkpoint of
+        ours, or a folder whose newest checkpoint is loaded.
       config: the architecture.
 
     Raises:
-      InputError: there is no checkpoint, or it is of another architecture.
+      InputError: there is no such file or checkpoint, it cannot be read, or it is of another
+        architecture.
     """
     if npz.is_weights_file(path):
         return npz.load_weights(path, config)
@@ -47,7 +44,7 @@ def load_pretrained(path: str | os.PathLike[str], config: Config) -> MotionModel
 
 
 def load_config(path: str | os.PathLike[str]) -> Config:
-    """The configuration that a checkpoint or weights of ours carry.
+    """Load the configuration that a checkpoint or a weight file of ours carries.
 
     Args:
       path: as in `load_pretrained`.
@@ -57,12 +54,12 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     """
     config = None
     if npz.is_weights_file(path):
-        config = npz.load_config(path)
+        config = npz.read_config(path)
     elif not pathlib.Path(path).is_file():
         config = restore_config(find_checkpoint(path))
     if config is None:
         raise InputError(
-            f"{path}: carries no configuration; expected the model's beside it, such as"
+            f"{path}: carries no configuration; expected the model's configuration too, such as"
             " configs/vox_256.py"
         )
     return config
@@ -75,22 +72,22 @@ def load_state(
     abstract: TrainState,
     data: Any,
 ) -> TrainState:
-    """The state of training that a checkpoint holds, on the devices of `abstract`.
+    """Load the state of training from a checkpoint, onto the devices of `abstract`.
 
     Args:
-      path: as in `load_pretrained`.
+      path: as in `load_pretrained`, but no weight file.
       config: the architecture.
-      optimizers: of the run.
+      optimizers: the optimisers of the run.
       abstract: shapes, dtypes and shardings of the state.
-      data: the loader; it goes to where it was, or to the batch of the step in a run that the
-        checkpoint tells nothing of.
+      data: the loader, which is moved to its position in the checkpoint. A checkpoint of the
+        original has none, and the loader is moved to the batch of the step.
 
     Raises:
-      InputError: as `load_pretrained`.
+      InputError: as in `load_pretrained`, or `path` is a weight file.
     """
     if npz.is_weights_file(path):
         raise InputError(
-            f"{path}: holds no state of training to go on from; expected a checkpoint, or"
+            f"{path}: holds no state of training to continue from; expected a checkpoint, or"
             f" config.train.init_from={path}"
         )
     if not pathlib.Path(path).is_file():

@@ -1,7 +1,8 @@
-"""Networks in one file: what an animation needs of a model, and nothing of its training.
+"""Weight files: one file with what an animation needs of a model, and nothing of its training.
 
-The file is an .npz: the arrays of keypoint detector and generator under their dotted names in
-`Networks`, float32, and `config`, the configuration as JSON. Orbax is not needed to read it.
+The file is an .npz. It has the arrays of all networks but the discriminator as float32, under their
+dotted names in the motion model, and `config`, the configuration as JSON. Reading it does not need
+Orbax.
 """
 
 import os
@@ -22,18 +23,18 @@ SUFFIX = ".npz"
 
 
 def save_weights(path: str | os.PathLike[str], model: MotionModel, config: Config) -> None:
-    """Write trained networks with their configuration.
+    """Write a trained model with its configuration.
 
     Args:
-      path: ends in .npz; the file appears only when it is whole.
-      networks: trained; their running statistics are kept, their discriminator is not.
-      config: theirs.
+      path: the file to write, whose name ends in .npz. It appears only when it is whole.
+      model: the trained model. Its running statistics are written, its discriminator is not.
+      config: the configuration of the model.
 
     Raises:
-      InputError: nothing can be written there, or the name ends otherwise.
+      InputError: the file cannot be written, or its name has another ending.
     """
     if not is_weights_file(path):
-        raise InputError(f"{path}: expected a name that ends in {SUFFIX}, by which it is known")
+        raise InputError(f"{path}: expected a name that ends in {SUFFIX}")
     arrays = {"config": np.asarray(to_json(config))} | {
         ".".join(map(str, key)): np.asarray(variable.get_value(), np.float32)
         for key, variable in nnx.to_flat_state(nnx.state(model))
@@ -44,25 +45,25 @@ def save_weights(path: str | os.PathLike[str], model: MotionModel, config: Confi
 
 
 def is_weights_file(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is one of such a file, going by its name."""
+    """Return whether a path has the name of a weight file."""
     return os.fspath(path).endswith(SUFFIX)
 
 
-def load_config(path: str | os.PathLike[str]) -> Config:
-    """The configuration of the networks in a file.
+def read_config(path: str | os.PathLike[str]) -> Config:
+    """Read the configuration in a weight file.
 
     Raises:
-      InputError: the file cannot be read, or this version knows no such configuration.
+      InputError: the file cannot be read, or this version does not know a field of it.
     """
-    found = read_npz(path, lambda name: name == "config")
-    if not found:
+    arrays = read_npz(path, lambda name: name == "config")
+    if not arrays:
         raise InputError(f"{path}: has no config; expected a file that Animator.save wrote")
     with naming(path):
-        return from_json(str(found["config"]))
+        return from_json(str(arrays["config"]))
 
 
 def load_weights(path: str | os.PathLike[str], config: Config) -> MotionModel:
-    """Load the model in a file, without a discriminator.
+    """Load the model in a weight file; it has no discriminator.
 
     Raises:
       InputError: the file cannot be read, or is of another architecture.

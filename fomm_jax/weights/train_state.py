@@ -1,7 +1,7 @@
 """Networks and optimisers as one tree of arrays."""
 
 import dataclasses
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +39,12 @@ class TrainState:
     # The average of `params` over the steps, for evaluation; None unless `config.train.ema_decay`
     # asks for it.
     averages: Branches | None = None
+
+
+def state_parts(state: TrainState) -> dict[str, Any]:
+    """Return the fields of a state that are not None: the parts of its checkpoint."""
+    fields = (field.name for field in dataclasses.fields(state))
+    return {name: part for name in fields if (part := getattr(state, name)) is not None}
 
 
 def make_optimizers(config: Config, steps_per_epoch: int) -> Optimizers:

@@ -9,7 +9,8 @@ import reference
 
 from fomm_jax.models.build import abstract_model
 from fomm_jax.parity.trainer import Trainer
-from fomm_jax.weights.checkpoints import Checkpoints, restore_networks, restore_state
+from fomm_jax.weights.checkpoints import Checkpoints
+from fomm_jax.weights.restore import restore_networks, restore_state
 from fomm_jax.weights.train_state import begin_averages, split_model, update_averages
 
 

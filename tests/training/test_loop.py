@@ -17,9 +17,9 @@ from fomm_jax.training import loop as train_module
 from fomm_jax.training.divergence import NotFiniteError
 from fomm_jax.training.program import Program
 from fomm_jax.training.workdir_lock import only_run_in
-from fomm_jax.weights.checkpoints import restore_state
 from fomm_jax.weights.load import load_config
-from fomm_jax.weights.torch.names import to_checkpoint
+from fomm_jax.weights.restore import restore_state
+from fomm_jax.weights.torch.to_original import to_checkpoint
 from fomm_jax.weights.torch.writer import write_torch_file
 from fomm_jax.weights.train_state import initial_state, make_optimizers
 from input_pipeline.loader import TrainingBatches

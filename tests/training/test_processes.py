@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from commands import SHALLOW_MODEL
 
-from fomm_jax.weights.checkpoints import restore_state
 from fomm_jax.weights.load import load_config
+from fomm_jax.weights.restore import restore_state
 from fomm_jax.weights.train_state import initial_state, make_optimizers
 from input_pipeline.figures.scenes import write_dataset
 

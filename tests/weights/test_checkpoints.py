@@ -9,13 +9,9 @@ import pytest
 
 from fomm_jax.errors import InputError
 from fomm_jax.training.resume import newest_whole_state
-from fomm_jax.weights.checkpoints import (
-    Checkpoints,
-    DamagedCheckpointError,
-    find_checkpoint,
-    restore_state,
-)
+from fomm_jax.weights.checkpoints import Checkpoints
 from fomm_jax.weights.checksums import FILE
+from fomm_jax.weights.restore import DamagedCheckpointError, find_checkpoint, restore_state
 from fomm_jax.weights.train_state import TrainState
 
 

@@ -1,4 +1,4 @@
-"""Where an animator finds its networks and their configuration."""
+"""Models and their configurations are loaded from checkpoints, weight files and the original's."""
 
 import dataclasses
 import json
@@ -19,7 +19,7 @@ from fomm_jax.training.resume import Origin, first_state
 from fomm_jax.weights.checkpoints import Checkpoints
 from fomm_jax.weights.load import load_config, load_pretrained, load_state
 from fomm_jax.weights.npz import save_weights
-from fomm_jax.weights.torch.names import load_train_state
+from fomm_jax.weights.torch.from_original import load_train_state
 from fomm_jax.weights.train_state import make_optimizers
 
 RECORDING = reference.Recording(reference.IN_REPOSITORY / "tiny_zero_order")
@@ -33,7 +33,7 @@ def networks():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, networks):
-    """A workdir whose checkpoint carries its config, an older one, and a file of weights."""
+    """Return a folder with a workdir, an older one whose checkpoint has no config, and a file."""
     folder = tmp_path_factory.mktemp("pretrained")
     optimizers = make_optimizers(CONFIG, 1)
     state = load_train_state(CONFIG, RECORDING.checkpoint, optimizers)
@@ -56,34 +56,34 @@ def test_a_configuration_survives_json():
 
 
 @pytest.mark.parametrize("name", ["run", "run/checkpoints", "run/checkpoints/3", "weights.npz"])
-def test_what_carries_its_configuration_needs_no_other(folder, networks, name):
+def test_checkpoints_and_weight_files_carry_their_configuration(folder, networks, name):
     path = folder / name
     assert load_config(path) == CONFIG
-    found = load_pretrained(path, CONFIG)
+    loaded = load_pretrained(path, CONFIG)
     for network in ("kp_detector", "generator"):
         expected = jax.tree.leaves(nnx.state(getattr(networks, network)))
-        leaves = jax.tree.leaves(nnx.state(getattr(found, network)))
+        leaves = jax.tree.leaves(nnx.state(getattr(loaded, network)))
         assert len(leaves) == len(expected)
         for a, b in zip(leaves, expected, strict=True):
             np.testing.assert_array_equal(a, b)
 
 
-def test_an_animator_of_a_file_is_that_of_the_checkpoint(folder, tmp_path):
+def test_a_weight_file_animates_like_the_checkpoint(folder, tmp_path):
     frames = np.moveaxis(RECORDING.arrays["inputs/driving"], 1, -1)[:3]
-    of_run = Animator.from_checkpoint(folder / "run", batch_size=3)
-    of_run.save(tmp_path / "new" / "model.npz")
-    of_weights = Animator.from_checkpoint(tmp_path / "new" / "model.npz", batch_size=3)
-    assert of_run.config == of_weights.config == CONFIG
-    assert of_run.fingerprint == of_weights.fingerprint
+    from_run = Animator.from_checkpoint(folder / "run", batch_size=3)
+    from_run.save(tmp_path / "new" / "model.npz")
+    from_weights = Animator.from_checkpoint(tmp_path / "new" / "model.npz", batch_size=3)
+    assert from_run.config == from_weights.config == CONFIG
+    assert from_run.fingerprint == from_weights.fingerprint
     np.testing.assert_array_equal(
-        list(of_run.animate(frames[2], frames)), list(of_weights.animate(frames[2], frames))
+        list(from_run.animate(frames[2], frames)), list(from_weights.animate(frames[2], frames))
     )
     with pytest.raises(InputError, match=r"model: expected a name that ends in \.npz"):
-        of_run.save(tmp_path / "model")
+        from_run.save(tmp_path / "model")
 
 
 @pytest.mark.parametrize("path", ["old", "checkpoint.pth.tar"])
-def test_what_carries_none_asks_for_it(folder, path):
+def test_files_without_a_configuration_ask_for_one(folder, path):
     path = RECORDING.checkpoint_path if path.endswith("tar") else folder / path
     with pytest.raises(InputError, match="carries no configuration; expected") as error:
         Animator.from_checkpoint(path)
@@ -91,7 +91,7 @@ def test_what_carries_none_asks_for_it(folder, path):
     assert Animator.from_checkpoint(path, CONFIG).batch_size == CONFIG.animate.batch_size
 
 
-def test_training_from_weights_has_a_discriminator_of_its_own(folder):
+def test_training_from_a_weight_file_has_a_random_discriminator(folder):
     optimizers = make_optimizers(CONFIG, 1)
     state = load_train_state(CONFIG, RECORDING.checkpoint, optimizers)
     other = jax.tree.map(lambda leaf: leaf + 1, state)
@@ -115,6 +115,7 @@ def test_training_from_weights_has_a_discriminator_of_its_own(folder):
 
 
 def damage(path, change):
+    """Change the arrays in a weight file."""
     with np.load(path) as archive:
         arrays = dict(archive)
     change(arrays)
@@ -122,7 +123,7 @@ def damage(path, change):
         np.savez(file, **arrays)
 
 
-def test_files_of_weights_that_cannot_be_used(folder, tmp_path):
+def test_weight_files_that_cannot_be_used_are_refused(folder, tmp_path):
     path = tmp_path / "weights.npz"
 
     def message(content=None, change=None):

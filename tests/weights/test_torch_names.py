@@ -1,53 +1,18 @@
-"""Names and layouts of the original's checkpoints."""
+"""Variables of ours get the names and layouts of the original's tensors."""
 
-import jax
 import numpy as np
 import pytest
 import reference
 from flax import nnx
 
-from fomm_jax.config.parsing import parse, to_config_dict
-from fomm_jax.errors import InputError
 from fomm_jax.models.build import abstract_model
-from fomm_jax.parity.trainer import by_torch_key
-from fomm_jax.weights.checkpoints import Checkpoints, find_checkpoint, restore_epoch, restore_state
 from fomm_jax.weights.torch.names import (
     ANTIALIAS_KERNEL,
-    NETWORKS,
     from_torch_layout,
-    load_networks,
-    load_train_state,
-    to_checkpoint,
     to_torch_layout,
     torch_key,
     variable_keys,
 )
-from fomm_jax.weights.torch.reader import read_torch_file
-from fomm_jax.weights.torch.writer import write_torch_file
-from fomm_jax.weights.train_state import initial_state, make_optimizers
-
-ADVERSARIAL = reference.Recording(reference.IN_REPOSITORY / "tiny_adversarial")
-
-
-def changed(network, **changes):
-    """The adversarial checkpoint with one network's keys changed; None removes a key."""
-    state = dict(ADVERSARIAL.checkpoint[network]) | changes
-    state = {key: array for key, array in state.items() if array is not None}
-    return dict(ADVERSARIAL.checkpoint) | {network: state}
-
-
-def test_every_array_lands_under_its_key():
-    networks = load_networks(ADVERSARIAL.config, ADVERSARIAL.checkpoint)
-    found = by_torch_key(nnx.state(networks), ADVERSARIAL.config)
-    expected = {
-        f"{network}/{key}": array
-        for network in NETWORKS
-        for key, array in ADVERSARIAL.checkpoint[network].items()
-        if not ANTIALIAS_KERNEL.search(key)
-    }
-    assert found.keys() == expected.keys()
-    for key, array in expected.items():
-        np.testing.assert_array_equal(found[key], array, err_msg=key)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +24,7 @@ def test_every_array_lands_under_its_key():
             "dense_motion_network.hourglass.up_blocks.0.norm.var",
             "dense_motion_network.hourglass.decoder.up_blocks.0.norm.running_var",
         ),
-        ("down_blocks.1.norm.mean", "down_blocks.1.norm.running_mean"),  # of the generator itself
+        ("down_blocks.1.norm.mean", "down_blocks.1.norm.running_mean"),  # in the generator itself
         ("bottleneck.4.conv2.bias", "bottleneck.r4.conv2.bias"),
         ("bottleneck.0.norm1.bias", "bottleneck.r0.norm1.bias"),
         ("discs.0.conv.conv.kernel", "discs.1.conv.weight_orig"),
@@ -80,169 +45,7 @@ def test_layouts_are_inverse_and_move_the_right_axes():
     np.testing.assert_array_equal(from_torch_layout(torch_kernel), kernel)
 
 
-def test_a_missing_key_is_named():
-    checkpoint = changed("generator", **{"final.weight": None})
-    with pytest.raises(InputError, match=r"generator\.final\.weight of shape \(.*\) is missing$"):
-        load_networks(ADVERSARIAL.config, checkpoint)
-
-
-def test_keys_that_are_left_over_are_named():
-    checkpoint = changed("kp_detector", extra=np.zeros(3), further=np.zeros(3))
-    with pytest.raises(InputError, match=r"no kp_detector\.extra; .* no kp_detector\.further$"):
-        load_networks(ADVERSARIAL.config, checkpoint)
-
-
-def test_a_wrong_shape_is_named_with_both():
-    weight = ADVERSARIAL.checkpoint["generator"]["final.weight"]
-    checkpoint = changed("generator", **{"final.weight": weight[:, :-1]})
-    with pytest.raises(
-        InputError, match=r": generator\.final\.weight has .*\(7, 7, 3, 3\).*\(7, 7, 4, 3\)$"
-    ):
-        load_networks(ADVERSARIAL.config, checkpoint)
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "words"),
-    [
-        ("num_kp", 7, r"is 7, .* fits 3: kp_detector.kp.weight has shape \(3, .* for \(7, "),
-        ("estimate_jacobian", False, "is False, .* fits True: kp_detector.jacobian.weight has"),
-        ("kp_detector.num_blocks", 3, r"is 3, .* fits 2: kp_detector\.predictor\.encoder"),
-        ("kp_detector.max_features", 16, "is 16, .* fits 8: kp_detector.predictor.encoder"),
-        ("kp_detector.scale_factor", 1.0, r"is 1.0, .* fits 0.5: kp_detector.down.weight has"),
-        ("generator.block_expansion", 8, r"is 8, .* fits 4: generator.first.conv.weight"),
-        ("generator.num_bottleneck_blocks", 2, r"is 2, .* fits 1: generator.bottleneck.r0"),
-        ("generator.estimate_occlusion_map", False, "is False, .* fits True: .*occlusion.weight"),
-        ("generator.dense_motion.num_blocks", 1, "is 1, .* fits 2: generator.dense_motion_network"),
-        ("discriminator.use_kp", False, r"is False, .* fits True: discriminator.discs.1.down_bl"),
-        ("discriminator.sn", False, r"is False, .* fits True: .* the config asks for \(none\)"),
-        ("discriminator.scales", (1.0,), r"is \(1.0,\), .* fits \(1.0, 0.5\): .*discs.0-5"),
-    ],
-)
-def test_another_architecture_is_told_by_its_field(field, value, words):
-    """The message has the field, the value of the config, that which fits, and both shapes."""
-    values = to_config_dict(ADVERSARIAL.config)
-    values.model.update_from_flattened_dict({field: value})
-    with pytest.raises(InputError, match=rf"^config\.model\.{field} {words}"):
-        load_networks(parse(values.to_dict()), ADVERSARIAL.checkpoint)
-
-
-def test_a_bound_of_channels_that_is_not_reached_may_be_larger():
-    def with_bound(bound):
-        values = to_config_dict(ADVERSARIAL.config)
-        values.model.generator.max_features = bound
-        return parse(values.to_dict())
-
-    optimizers = make_optimizers(ADVERSARIAL.config, 1)
-    abstract = jax.eval_shape(
-        lambda key: initial_state(with_bound(16), optimizers, key), jax.random.key(0)
-    )
-    state = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), abstract)
-    checkpoint = to_checkpoint(with_bound(16), state, 0)
-    load_networks(with_bound(1024), checkpoint)
-    with pytest.raises(InputError, match=r"generator.max_features is 8, .* fits at least 16"):
-        load_networks(with_bound(8), checkpoint)
-
-
-def test_files_of_old_versions_are_understood():
-    """No counters, no right singular vectors, a prefix of DataParallel, counters of one axis."""
-    networks = load_networks(ADVERSARIAL.config, ADVERSARIAL.checkpoint)
-    old = {
-        network: {
-            f"module.{key}": array
-            for key, array in ADVERSARIAL.checkpoint[network].items()
-            if not key.endswith(("num_batches_tracked", "weight_v"))
-        }
-        for network in NETWORKS
-    }
-    key = "predictor.encoder.down_blocks.0.norm.num_batches_tracked"
-    old["kp_detector"][f"module.{key}"] = np.array([0])
-    found = load_networks(ADVERSARIAL.config, old)
-    expected, found = (dict(nnx.to_flat_state(nnx.state(each))) for each in (networks, found))
-    for path, variable in expected.items():
-        if path[-1] == "right":
-            # The left one times the kernel's matrix, to unit length: the power iteration's half.
-            layer = path[:-1]
-            matrix = np.asarray(expected[(*layer, "conv", "kernel")][...]).transpose(3, 2, 0, 1)
-            vector = expected[(*layer, "left")][...] @ matrix.reshape(len(matrix), -1)
-            variable = vector / np.linalg.norm(vector)
-        np.testing.assert_allclose(found[path][...], variable[...], rtol=1e-6, atol=1e-7)
-
-
-def test_a_missing_discriminator_is_random():
-    checkpoint = {name: ADVERSARIAL.checkpoint[name] for name in ("generator", "kp_detector")}
-    first = load_networks(ADVERSARIAL.config, checkpoint)
-    kernels = [
-        leaf
-        for leaf in jax.tree.leaves(nnx.state(first.discriminator, nnx.Param))
-        if leaf.ndim == 4
-    ]
-    assert all(np.std(kernel) > 0 for kernel in kernels)
-    with pytest.raises(InputError, match="has no kp_detector"):
-        load_networks(ADVERSARIAL.config, {"generator": checkpoint["generator"]})
-
-
-def checkpoint_files():
-    shared = sorted(reference.SHARED.glob("small/*/*.pth.tar"))
-    return [*sorted(reference.IN_REPOSITORY.glob("*/*.pth.tar")), *shared]
-
-
-def assert_same_tree(found, expected):
-    """The same keys in the same order, and the same tensors bit for bit."""
-    assert list(found) == list(expected)
-    for key, tensor in expected.items():
-        assert (found[key].dtype, found[key].shape) == (tensor.dtype, tensor.shape), key
-        assert found[key].tobytes() == tensor.tobytes(), key
-
-
-@pytest.mark.parametrize(
-    "path", checkpoint_files(), ids=lambda path: f"{path.parent.name}-{path.name}"
-)
-def test_there_and_back_gives_every_tensor_bit_for_bit(path, tmp_path):
-    config = reference.Recording(path.parent).config
-    optimizers = make_optimizers(config, 1)
-    checkpoint = read_torch_file(path)
-    state = load_train_state(config, checkpoint, optimizers)
-    with Checkpoints(tmp_path, keep=1) as checkpoints:
-        checkpoints.save(int(state.step), state, checkpoint["epoch"])
-    folder = find_checkpoint(tmp_path)
-    abstract = jax.eval_shape(lambda: state)
-    restored = restore_state(folder, abstract)
-    write_torch_file(
-        tmp_path / "back.pth.tar", to_checkpoint(config, restored, restore_epoch(folder))
-    )
-    back = read_torch_file(tmp_path / "back.pth.tar")
-    assert back["epoch"] == checkpoint["epoch"]
-    for network in NETWORKS:
-        assert_same_tree(back[network], checkpoint[network])
-        adam = checkpoint.get(f"optimizer_{network}")
-        if adam is None:
-            assert back[f"optimizer_{network}"]["state"] == {}
-            continue
-        found = back[f"optimizer_{network}"]
-        assert found["state"].keys() == adam["state"].keys()
-        for number, moments in adam["state"].items():
-            assert_same_tree(found["state"][number], moments)
-        for group, expected in zip(found["param_groups"], adam["param_groups"], strict=True):
-            for field in ("lr", "betas", "eps", "weight_decay", "amsgrad", "params"):
-                assert group[field] == expected[field], field
-
-
-def test_moments_that_do_not_fit_are_refused():
-    recording = ADVERSARIAL
-    optimizers = make_optimizers(recording.config, 1)
-    state = load_train_state(recording.config, recording.checkpoint, optimizers)
-    checkpoint = to_checkpoint(recording.config, state, 0)
-    moment = {"step": np.float32(1), "exp_avg": np.zeros(3), "exp_avg_sq": np.zeros(3)}
-    adam = checkpoint["optimizer_generator"]
-    adam["state"] = {number: moment for number in adam["param_groups"][0]["params"]}
-    with pytest.raises(InputError, match=r"^optimizer_generator: exp_avg of .* has shape \(3,\)"):
-        load_train_state(recording.config, checkpoint, optimizers)
-    del adam["state"][0]
-    with pytest.raises(InputError, match=r"^optimizer_generator: .* moments of \d+ parameters"):
-        load_train_state(recording.config, checkpoint, optimizers)
-
-
-def test_every_recorded_model_has_one_key_a_variable():
+def test_every_variable_of_the_recorded_models_has_a_key_of_its_own():
     for recording in reference.all_recordings():
         state = nnx.state(abstract_model(recording.config))
         keys = [row[1:] for row in variable_keys(state, recording.config)]
@@ -250,9 +53,3 @@ def test_every_recorded_model_has_one_key_a_variable():
         assert {key for name, key in keys if name == "generator"} == {
             key for key in recording.checkpoint["generator"] if not ANTIALIAS_KERNEL.search(key)
         }
-
-
-def test_weights_keep_their_precision(x64):
-    model = ADVERSARIAL.model(np.float64)
-    dtypes = {leaf.dtype for leaf in jax.tree.leaves(nnx.state(model, nnx.Param))}
-    assert dtypes == {np.dtype(np.float64)}

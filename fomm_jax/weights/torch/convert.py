@@ -7,14 +7,12 @@ import jax
 
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
-from fomm_jax.weights.checkpoints import Checkpoints, find_checkpoint, restore_epoch, restore_state
-from fomm_jax.weights.torch.names import (
-    OPTIMIZER_KEYS,
-    load_train_state,
-    read_original,
-    to_checkpoint,
-)
+from fomm_jax.weights.checkpoints import Checkpoints
+from fomm_jax.weights.restore import find_checkpoint, restore_epoch, restore_state
+from fomm_jax.weights.torch.from_original import load_train_state, read_original
+from fomm_jax.weights.torch.names import OPTIMIZER_KEYS
 from fomm_jax.weights.torch.reader import read_torch_file
+from fomm_jax.weights.torch.to_original import to_checkpoint
 from fomm_jax.weights.torch.writer import write_torch_file
 from fomm_jax.weights.train_state import initial_state, make_optimizers
 from fomm_jax.weights.vgg import from_torch_state, save_vgg

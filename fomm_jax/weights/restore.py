@@ -1,0 +1,173 @@
+"""Find and read checkpoints of training; `checkpoints` describes and writes them."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import jax
+from flax import nnx
+from orbax.checkpoint import v1 as ocp
+
+from fomm_jax.config.parsing import from_json
+from fomm_jax.config.schema import Config
+from fomm_jax.errors import InputError, naming
+from fomm_jax.models.motion_model import MotionModel
+from fomm_jax.weights.checkpoints import FOLDER
+from fomm_jax.weights.checksums import find_damage
+from fomm_jax.weights.shapes import check_shapes
+from fomm_jax.weights.train_state import (
+    TrainState,
+    begin_averages,
+    merge_model,
+    split_model,
+    state_parts,
+)
+
+
+class DamagedCheckpointError(InputError):
+    """A checkpoint is not as it was written; the message names it and the file."""
+
+
+def find_checkpoint(folder: str | os.PathLike[str]) -> pathlib.Path:
+    """Find the newest checkpoint in a folder.
+
+    Args:
+      folder: a workdir, its folder of checkpoints, or a checkpoint itself.
+
+    Raises:
+      InputError: there is no checkpoint.
+    """
+    path = pathlib.Path(folder).absolute()
+    for parent in (path / FOLDER, path):
+        checkpoints = [
+            entry
+            for entry in (parent.iterdir() if parent.is_dir() else ())
+            if entry.name.isdecimal() and _is_checkpoint(entry)
+        ]
+        if checkpoints:
+            return max(checkpoints, key=lambda entry: int(entry.name))
+    if _is_checkpoint(path):
+        return path
+    raise InputError(f"{folder}: no checkpoint here; expected a workdir that was trained in")
+
+
+def restore_state(path: pathlib.Path, abstract: TrainState, data: Any = None) -> TrainState:
+    """Read the state of training from a checkpoint.
+
+    Args:
+      path: a checkpoint, such as `find_checkpoint` returns.
+      abstract: shapes, dtypes and shardings of the state. Arrays without a sharding go to the
+        first device.
+      data: an iterator like the one that was saved, which is moved to the saved position.
+
+    Raises:
+      DamagedCheckpointError: the checkpoint is not as it was written.
+      InputError: it is of another architecture.
+    """
+    parts = _with_devices(state_parts(abstract))
+    if not has_averages(path):
+        parts.pop("averages", None)
+    with _check_damage(path, (*parts, "_CHECKPOINT_METADATA")):
+        _check_architecture(path, parts)
+        state = TrainState(**ocp.load_checkpointables(path, parts))
+        metadata = ocp.checkpointables_metadata(path).custom_metadata
+    if abstract.averages is not None and state.averages is None:
+        state = begin_averages(state)
+    if data is not None:
+        data.set_state(metadata.get("data", {"next_batch": int(state.step)}))
+    return state
+
+
+def restore_epoch(path: pathlib.Path) -> int:
+    """Read the number of epochs that training had done at a checkpoint."""
+    return ocp.checkpointables_metadata(path).custom_metadata["epoch"]
+
+
+def restore_config(path: pathlib.Path) -> Config | None:
+    """Read the configuration that a checkpoint carries; old checkpoints have None.
+
+    Raises:
+      InputError: this version does not know a field of it.
+    """
+    text = (ocp.checkpointables_metadata(path).custom_metadata or {}).get("config")
+    with naming(path):
+        return None if text is None else from_json(text)
+
+
+def restore_networks(folder: str | os.PathLike[str], model: MotionModel) -> MotionModel:
+    """Read a trained model from a checkpoint: the averages of its weights if it has them.
+
+    Args:
+      folder: as in `find_checkpoint`.
+      model: the abstract model of the architecture, from `build.abstract_model`.
+
+    Raises:
+      DamagedCheckpointError: the checkpoint is not as it was written.
+      InputError: there is none in the folder, or it is of another architecture.
+    """
+    path = find_checkpoint(folder)
+    params, statistics = split_model(model)
+    weights = "averages" if has_averages(path) else "params"
+    parts = _with_devices({weights: params, "statistics": statistics})
+    with _check_damage(path, parts):
+        _check_architecture(path, {"params": params, "statistics": statistics})
+        restored = ocp.load_checkpointables(path, parts)
+    return merge_model(nnx.graphdef(model), restored[weights], restored["statistics"])
+
+
+def has_averages(path: pathlib.Path) -> bool:
+    """Return whether a checkpoint has averages of its weights."""
+    return (path / "averages").is_dir()
+
+
+def _is_checkpoint(path: pathlib.Path) -> bool:
+    return (path / "params").is_dir() and ocp.is_orbax_checkpoint(path)
+
+
+@contextlib.contextmanager
+def _check_damage(path: pathlib.Path, parts: Iterable[str]) -> Iterator[None]:
+    """Raise DamagedCheckpointError if parts of a checkpoint are not as they were written.
+
+    The block reads the parts; without checksums its errors are what tells of damage.
+    """
+    try:
+        damage = find_damage(path, parts)
+    except FileNotFoundError:
+        # An older version wrote no checksums, or training was killed before it wrote them.
+        try:
+            yield
+        except InputError:
+            raise
+        except Exception as error:  # Orbax has no class of its own for damage
+            raise DamagedCheckpointError(f"{path}: cannot be read") from error
+        return
+    if damage:
+        raise DamagedCheckpointError(f"{path}: is damaged ({damage})")
+    yield
+
+
+def _with_devices(abstract: Any) -> Any:
+    """Place the arrays of an abstract tree that have no sharding on the first device."""
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(
+            leaf.shape, leaf.dtype, sharding=getattr(leaf, "sharding", None) or device
+        ),
+        abstract,
+    )
+
+
+def _check_architecture(path: pathlib.Path, abstract: dict[str, Any]) -> None:
+    """Raise InputError if a checkpoint's arrays differ in name or shape from abstract networks."""
+
+    def shapes(parts: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+        return {
+            jax.tree_util.keystr(key, simple=True, separator="."): tuple(leaf.shape)
+            for part in ("params", "statistics")
+            for key, leaf in jax.tree_util.tree_leaves_with_path(parts[part])
+        }
+
+    with naming(path):
+        check_shapes(shapes(ocp.checkpointables_metadata(path).metadata), shapes(abstract))
