@@ -8,7 +8,7 @@ import jax
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.weights.checkpoints import Checkpoints
-from fomm_jax.weights.restore import find_checkpoint, restore_epoch, restore_state
+from fomm_jax.weights.restore import find_checkpoint, has_averages, restore_epoch, restore_state
 from fomm_jax.weights.torch.from_original import load_train_state, read_original
 from fomm_jax.weights.torch.names import OPTIMIZER_KEYS
 from fomm_jax.weights.torch.reader import read_torch_file
@@ -63,14 +63,13 @@ def convert_to_torch(config: Config, source: str, target: str) -> list[str]:
     abstract = jax.eval_shape(lambda key: initial_state(config, optimizers, key), jax.random.key(0))
     state = restore_state(path, abstract)
     write_torch_file(target, to_checkpoint(config, state, restore_epoch(path)))
-    lines = [f"wrote {target}"]
-    if (path / "averages").is_dir():
-        lines.insert(
-            0,
+    lines = []
+    if has_averages(path):
+        lines.append(
             f"{path}: its averaged weights are left out; the file has the weights that training"
-            " continues with",
+            " continues with"
         )
-    return lines
+    return [*lines, f"wrote {target}"]
 
 
 def convert_perceptual(network: str, source: str, target: str) -> list[str]:
