@@ -6,7 +6,7 @@ import pathlib
 
 # XLA compiles the programs of most tests for longer than they run. These flags make a training step
 # compile four times faster and run two to three times slower. Flags that are set outside come last
-# and win, so that XLA_FLAGS=--xla_backend_optimization_level=3 tests the programs that users run.
+# and win: `make slow` so tests the programs that users run.
 # JAX reads them once, when it is imported; commands that the tests start inherit them.
 os.environ["XLA_FLAGS"] = f"""
     --xla_force_host_platform_device_count=8
