@@ -1,8 +1,8 @@
-"""Weight files: one file with what an animation needs of a model, and nothing of its training.
+"""Write and read weight files, which hold a model for animation without the state of its training.
 
-The file is an .npz. It has the arrays of all networks but the discriminator as float32, under their
-dotted names in the motion model, and `config`, the configuration as JSON. Reading it does not need
-Orbax.
+A weight file is an .npz. It has the arrays of all networks but the discriminator as float32, under
+their dotted names in the motion model, and `config`, the configuration as JSON. Reading it does not
+need Orbax.
 """
 
 import os

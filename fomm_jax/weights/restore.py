@@ -130,7 +130,7 @@ def _is_checkpoint(path: pathlib.Path) -> bool:
 def _check_damage(path: pathlib.Path, parts: Iterable[str]) -> Iterator[None]:
     """Raise DamagedCheckpointError if parts of a checkpoint are not as they were written.
 
-    The block reads the parts; without checksums its errors are what tells of damage.
+    The block reads the parts. If there are no checksums, an error in the block counts as damage.
     """
     try:
         damage = find_damage(path, parts)

@@ -1,4 +1,4 @@
-"""The shapes of the arrays in a file, compared with those that a config asks for."""
+"""Compare the arrays in a file with the arrays that a config asks for."""
 
 from collections.abc import Mapping
 

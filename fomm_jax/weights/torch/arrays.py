@@ -34,7 +34,7 @@ def to_arrays(tree: Any, memory: Mapping[str, np.ndarray]) -> Any:
     """Return a tree with an array for each `Tensor` and a dict for each `StateDict`.
 
     Args:
-      tree: what `TensorUnpickler` builds. Nodes that are one object stay one object.
+      tree: a tree from `TensorUnpickler`. An object that it holds twice becomes one object again.
       memory: the elements of each storage by its key; tensors of one storage share its memory.
 
     Raises:

@@ -1,7 +1,7 @@
 """An unpickler for PyTorch's files that builds descriptions of tensors and runs nothing.
 
-A pickle could run any code by the names that it asks for. Here no such name is ever imported: the
-unpickler looks it up in the short table of what tensors need, or refuses it.
+A pickle can run any code, because it names functions to import and call. This unpickler imports
+none of them: it knows a stand-in for each of the few names that tensors need, and refuses others.
 """
 
 import io
@@ -72,7 +72,7 @@ class TensorUnpickler(pickle._Unpickler):
         self.storages: dict[str, Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return what stands in for a global name that trees of tensors need.
+        """Return the stand-in for a global name that trees of tensors need.
 
         Raises:
           InputError: the pickle asks for any other name.
