@@ -18,6 +18,18 @@ from input_pipeline.videos import open_video
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture
+def interruptible():
+    """Let commands be interrupted even if a shell runs the tests in the background.
+
+    Such a shell has its jobs ignore SIGINT, and the commands that a job starts inherit that.
+    """
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_the_same_command_continues_an_interrupted_run(tmp_path):
     raw, output = tmp_path / "raw", tmp_path / "out"
     frames = np.random.default_rng(0).integers(0, 256, size=(40, 64, 64, 3), dtype=np.uint8)

@@ -127,9 +127,9 @@ def test_grid_sample_is_torchs_with_its_gradients(x64, align_corners, padding):
 def test_grid_sample_of_one_picture_by_many_grids(padding):
     picture = jnp.asarray(RANDOM.normal(size=(1, 5, 6, 3)), jnp.float32)
     grid = jnp.asarray(RANDOM.uniform(-1.5, 1.5, (4, 3, 2, 2)), jnp.float32)
-    shared = geometry.grid_sample(picture, grid, align_corners=False, padding=padding)
+    shared = geometry.grid_sample(picture, grid, align_corners=False, border=padding)
     repeated = geometry.grid_sample(
-        jnp.repeat(picture, 4, axis=0), grid, align_corners=False, padding=padding
+        jnp.repeat(picture, 4, axis=0), grid, align_corners=False, border=padding
     )
     np.testing.assert_array_equal(shared, repeated)
 
