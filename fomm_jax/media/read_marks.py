@@ -47,7 +47,7 @@ class Marks:
 
     @property
     def source_type(self) -> SourceType | None:
-        """What a generative model made, according to the marks; None if they name no model."""
+        """How much of the file a generative model made, by its marks; None if they do not say."""
         generated = {term.value: term for term in SourceType}
         return next((generated[term] for term in self.terms.values() if term in generated), None)
 

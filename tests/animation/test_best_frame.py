@@ -39,7 +39,7 @@ def test_position_and_size_do_not_count_but_shape_does():
 
 
 def best_frame_of_the_originals_demo(source, driving):
-    """What its `find_best_frame` computes of landmarks, written down from its formula."""
+    """Return the frame that its `find_best_frame` chooses by landmarks, from its formula."""
     distances = []
     scaled = [
         (points - points.mean(0)) / ConvexHull(points).volume ** 0.5

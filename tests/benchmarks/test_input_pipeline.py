@@ -180,7 +180,7 @@ def test_only_timed_steps_count_as_waiting(monkeypatch, sources):
             time.sleep(0.03)
 
         def close(self):
-            pass
+            """Do nothing: there are no workers to stop."""
 
     monkeypatch.setattr(input_pipeline, "train", train)
     monkeypatch.setattr(input_pipeline, "training_batches", lambda *_, **__: Slow())

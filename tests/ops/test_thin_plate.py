@@ -78,7 +78,7 @@ def test_jacobian_and_its_gradient_are_finite_at_a_control_point(x64):
 
 
 def test_identity_leaves_a_frame_as_it_is():
-    """With the grid's ends at pixel centres, which align_corners asks for."""
+    """The grid ends at the centres of the border pixels, as align_corners asks."""
     frame = jnp.asarray(RANDOM.uniform(size=(1, 6, 8, 3)), jnp.float32)
     transform = ThinPlateTransform(jnp.eye(2, 3)[None], jnp.zeros((1, 0)))
     np.testing.assert_allclose(

@@ -43,7 +43,7 @@ def test_through_pipes_of_ffmpeg(tmp_path, source):
 
 
 def test_a_frame_is_written_as_soon_as_it_can_be(source):
-    """With a webcam as the source of frames, nothing may wait for the end of the stream."""
+    """Frames may come from a webcam, so nothing may wait for the end of the stream."""
     written = io.BytesIO()
     written_before = []
 

@@ -89,7 +89,7 @@ def test_training_goes_on_from_a_file_of_the_original(config, vgg, uninterrupted
 
 
 def test_fine_tuning_begins_with_the_networks_alone(config, vgg, uninterrupted, tmp_path):
-    """With learning rates of 0, the parameters stay those of the checkpoint."""
+    """Learning rates of 0 leave the parameters as the checkpoint has them."""
     rates = dict.fromkeys(("lr_generator", "lr_discriminator", "lr_kp_detector"), 0.0)
     settings = dataclasses.replace(config.train, init_from=str(uninterrupted), **rates)
     config = dataclasses.replace(config, train=settings)

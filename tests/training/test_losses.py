@@ -20,18 +20,18 @@ def normal(*shape):
     return jnp.asarray(RANDOM.normal(size=shape), jnp.float32)
 
 
-def judgement(*maps):
-    """What a discriminator with these feature maps and this prediction map (the last) put out."""
+def discriminator_output(*maps):
+    """Return the output of a discriminator: feature maps and, last, a prediction map."""
     return DiscriminatorOutput(maps[:-1], maps[-1])
 
 
 GENERATED = (
-    judgement(normal(2, 4, 4, 3), normal(2, 2, 2, 5), normal(2, 2, 2, 1)),
-    judgement(normal(2, 2, 2, 3), normal(2, 1, 1, 5), normal(2, 1, 1, 1)),
+    discriminator_output(normal(2, 4, 4, 3), normal(2, 2, 2, 5), normal(2, 2, 2, 1)),
+    discriminator_output(normal(2, 2, 2, 3), normal(2, 1, 1, 5), normal(2, 1, 1, 1)),
 )
 REAL = (
-    judgement(normal(2, 4, 4, 3), normal(2, 2, 2, 5), normal(2, 2, 2, 1)),
-    judgement(normal(2, 2, 2, 3), normal(2, 1, 1, 5), normal(2, 1, 1, 1)),
+    discriminator_output(normal(2, 4, 4, 3), normal(2, 2, 2, 5), normal(2, 2, 2, 1)),
+    discriminator_output(normal(2, 2, 2, 3), normal(2, 1, 1, 5), normal(2, 1, 1, 1)),
 )
 
 
@@ -64,7 +64,7 @@ def test_feature_matching_weighs_each_block():
 def test_feature_matching_moves_both_sides():
     def term(generated, real):
         return losses.feature_matching(
-            [judgement(generated, generated)], [judgement(real, real)], (1.0,)
+            [discriminator_output(generated, generated)], [discriminator_output(real, real)], (1.0,)
         )
 
     a, b = normal(1, 2, 2, 1), normal(1, 2, 2, 1)
