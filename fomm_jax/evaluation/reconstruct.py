@@ -85,12 +85,12 @@ def _reconstruct_video(
     detected = animator.detect(frame.prediction for frame in again)
     l1, measurements, real_points, generated_points = [], [], [], []
     with open_film(outputs, name, source, video.fps) as add:
-        for frame, keypoints in zip(frames, detected, strict=True):
+        for frame, motion in zip(frames, detected, strict=True):
             add(frame)
             l1.append(frame.l1)
             measurements.append(meter.measure(frame.prediction, frame.driving))
             real_points.append(frame.driving_points)
-            generated_points.append(np.asarray(keypoints.value))
+            generated_points.append(animator.points(motion))
     return {
         "l1": l1,
         "jitter": jitter(np.stack(generated_points)).tolist(),
