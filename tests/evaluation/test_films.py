@@ -33,6 +33,9 @@ class BrightenedSource:
         for _ in frames:
             yield Keypoints(np.zeros((2, 2)))
 
+    def points(self, motion):
+        return motion.value
+
 
 class GreyVideo:
     """A video whose frames have one grey level each."""
