@@ -21,6 +21,7 @@ import argparse
 import dataclasses
 import importlib.util
 import json
+import logging
 import os
 import statistics
 import subprocess
@@ -31,7 +32,10 @@ from pathlib import Path
 
 from benchmarks.command_line import check_counts, config_from_file
 from benchmarks.one_side import Figures, Side
+from fomm_jax import console
 from fomm_jax.errors import InputError, one_line_errors
+
+logger = logging.getLogger(__name__)
 
 NAMES = {
     ("original", False): "original, eager, float32",
@@ -130,7 +134,7 @@ def run(side: Side, environment: Mapping[str, str]) -> Figures:
       InputError: the process fails. The message is the last line that it wrote.
     """
     name = NAMES[side.who, side.bfloat16]
-    print(f"{side.task}, {side.batch} {UNITS[side.task]}: {name}", file=sys.stderr)
+    logger.info("%s, %d %s: %s", side.task, side.batch, UNITS[side.task], name)
     command = [sys.executable, "-m", "benchmarks.one_side", json.dumps(dataclasses.asdict(side))]
     process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if process.returncode:
@@ -255,6 +259,7 @@ def report(comparisons: Sequence[Comparison]) -> list[dict[str, object]]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command that the head of this file describes."""
+    console.show_messages()
     options = parse_options(arguments)
     with one_line_errors():
         check_options(options)

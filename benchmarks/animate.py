@@ -13,6 +13,7 @@ from flax import nnx
 
 from benchmarks.command_line import parse_options
 from benchmarks.measure import Step, measure
+from fomm_jax import console
 from fomm_jax.animation.animator import Animator
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import one_line_errors
@@ -50,6 +51,7 @@ def our_step(config: Config, source: np.ndarray, driving: np.ndarray) -> Step:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command that the head of this file describes."""
+    console.show_messages()
     with one_line_errors():
         options, config = parse_options(
             "the animation of a picture", "frames a step; default: the config's", arguments

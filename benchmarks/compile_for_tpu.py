@@ -25,6 +25,7 @@ import argparse
 import importlib.metadata
 import importlib.util
 import json
+import logging
 import math
 import re
 import sys
@@ -40,8 +41,11 @@ from benchmarks.command_line import CONFIG_HELP, check_counts, parse_with_config
 from benchmarks.hlo import NO_ESTIMATE, Collective, find_collectives, find_costs, hbm_bytes
 from benchmarks.lowered import lower_animation, lower_train
 from benchmarks.roofline import CHIPS, Chip, estimate, scaling_efficiency
+from fomm_jax import console
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, one_line_errors
+
+logger = logging.getLogger(__name__)
 
 PROGRAMS = ("train", "animate")
 COSTLIEST = 5  # the number of instructions that the report lists
@@ -62,7 +66,7 @@ def compile_and_count(
       The figures by their names in the line of JSON. Only "fits" and "reason" if the program does
       not fit into the chip's memory.
     """
-    print(f"{name}: compiling", file=sys.stderr)
+    logger.info("%s: compiling", name)
     start = time.perf_counter()
     try:
         compiled: Any = lowered.compile()
@@ -71,7 +75,7 @@ def compile_and_count(
             raise
         return {"fits": False, "reason": " ".join(str(error).split())[:200]}
     seconds = time.perf_counter() - start
-    print(f"{name}: compiled in {seconds:.0f} s", file=sys.stderr)
+    logger.info("%s: compiled in %.0f s", name, seconds)
     memory, cost = compiled.memory_analysis(), compiled.cost_analysis()
     text = compiled.as_text()
     flops, traffic, collectives = cost["flops"], hbm_bytes(text), find_collectives(text)
@@ -217,6 +221,7 @@ def parse_options(arguments: list[str] | None) -> tuple[argparse.Namespace, Conf
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command that the head of this file describes."""
+    console.show_messages()
     report: dict[str, Any] = {"benchmark": "compile_for_tpu"}
     with one_line_errors():
         options, config = parse_options(arguments)
@@ -227,7 +232,7 @@ def main(arguments: list[str] | None = None) -> None:
         }
         for program in options.what:
             batch = batches[program]
-            print(f"{program}: tracing", file=sys.stderr)
+            logger.info("%s: tracing", program)
             if program == "train":
                 lowered = lower_train(config, devices, batch)
             else:

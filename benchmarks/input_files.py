@@ -1,8 +1,8 @@
 """The same videos in several forms of files, for `benchmarks.input_pipeline` to read."""
 
 import itertools
+import logging
 import os
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ from input_pipeline.figures import scenes
 from input_pipeline.manifest import Encoding
 from input_pipeline.splits import list_videos
 from input_pipeline.videos import open_video
+
+logger = logging.getLogger(__name__)
 
 CLIPS = 10  # the random split uses 8 of them for training
 CLIP_FRAMES = 200  # 8 s
@@ -95,4 +97,4 @@ def make_clips(videos: Path | None, folder: Path) -> None:
         with VideoWriter(path, film_format) as writer:
             for frame in itertools.islice(endless, CLIP_FRAMES):
                 writer.write(np.ascontiguousarray(frame))
-        print(f"clip {number + 1} of {CLIPS}", file=sys.stderr)
+        logger.info("clip %d of %d", number + 1, CLIPS)

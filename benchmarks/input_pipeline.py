@@ -14,8 +14,8 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import logging
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -24,17 +24,21 @@ from typing import Any
 
 import grain
 import numpy as np
-from absl import flags, logging
+from absl import flags
+from absl import logging as absl_logging
 
 from benchmarks.command_line import check_counts, config_from_file
 from benchmarks.input_files import Source, make_sources
 from benchmarks.input_rates import all_cores, one_core
+from fomm_jax import console
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, one_line_errors
 from fomm_jax.training.loop import train
 from fomm_jax.types import Batch
 from fomm_jax.weights.vgg import load_vgg
 from input_pipeline.loader import TrainingBatches, training_batches
+
+logger = logging.getLogger(__name__)
 
 UNTIMED_STEPS = 2  # the first step compiles, and still runs when the second asks for its batch
 
@@ -128,7 +132,7 @@ def measure_source(
     Returns:
       A row of the table, by the names in the line of JSON.
     """
-    print(f"reading {source.name}", file=sys.stderr)
+    logger.info("reading %s", source.name)
     on_one = one_core(source.dataset, original if source.original else None, seconds)
     on_all, memory = all_cores(source.dataset, batch_size, num_repeats, seconds)
     row: dict[str, Any] = {
@@ -200,7 +204,8 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command that the head of this file describes."""
-    logging.set_verbosity(logging.ERROR)  # TFDS and Orbax log every file
+    console.show_messages()
+    absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS and Orbax log every file
     with one_line_errors(), tempfile.TemporaryDirectory() as folder:
         options = parse_options(arguments)
         config = config_from_file(options.config)

@@ -2,21 +2,23 @@
 
 import argparse
 import json
+import logging
 import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import jax
 
+logger = logging.getLogger(__name__)
+
 Step = Callable[[], object]  # runs once, and returns when its result is ready
 
 
 def first_step(name: str, step: Step) -> float:
     """Return the seconds of the first run, which includes compilation."""
-    print(f"{name}: compiling", file=sys.stderr)
+    logger.info("%s: compiling", name)
     return timed(step)
 
 
@@ -65,7 +67,7 @@ def measure(
     times = []
     for number in range(1, options.steps + 1):
         times.append(timed(step))
-        print(f"step {number} of {options.steps}: {times[-1]:.3f} s", file=sys.stderr)
+        logger.info("step %d of %d: %.3f s", number, options.steps, times[-1])
     median = statistics.median(times)
     report = {
         "benchmark": benchmark,

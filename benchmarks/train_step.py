@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks.command_line import parse_options
 from benchmarks.measure import Step, measure
+from fomm_jax import console
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import one_line_errors
 from fomm_jax.training import sharding
@@ -49,6 +50,7 @@ def our_step(config: Config, pairs: Batch) -> Step:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command that the head of this file describes."""
+    console.show_messages()
     with one_line_errors():
         options, config = parse_options(
             "a step of training", "pairs a step; default: the config's", arguments

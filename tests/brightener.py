@@ -71,7 +71,10 @@ def animate(
     pipes=None,
     marking=None,
 ):
-    """Call `animate_files` with a `Brightener`; paths may be of any kind."""
+    """Call `animate_files` with a `Brightener`; paths may be of any kind.
+
+    It takes eight parameters because each test sets one field of the job.
+    """
     job = AnimationJob(
         sources=[str(path) for path in sources],
         drivings=[str(path) for path in drivings],

@@ -36,6 +36,8 @@ def write_clip(
 ):
     """Write a clip as other programs do: with B frames, groups of pictures, rotation marks.
 
+    It takes seven parameters because each test changes one property of the clip.
+
     Args:
       path: the file to write.
       codec: the encoder.

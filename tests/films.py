@@ -21,6 +21,8 @@ def write_film(
 ):
     """Write a film of grey noise whose sound is a beep of 50 ms at the start of each half second.
 
+    It takes eight parameters because each test changes one property of the film.
+
     Args:
       path: the file to write.
       codec: the sound's encoder; None writes a film without sound.

@@ -20,6 +20,7 @@ ORDER = (
     {"main", "convert_torch_weights", "configs", "benchmarks"},
 )
 VOCABULARY = {"fomm_jax.types", "fomm_jax.errors", "fomm_jax.files", "fomm_jax.console"}
+FILE_LINES, FUNCTION_LINES, PARAMETERS = 300, 60, 6  # at most
 LINE_OF = {room: number for number, rooms in enumerate(ORDER) for room in rooms}
 FOLDERS = ("fomm_jax", "input_pipeline", "configs", "benchmarks")
 SOURCES = [
@@ -27,10 +28,11 @@ SOURCES = [
     ROOT / "main.py",
     ROOT / "convert_torch_weights.py",
 ]
+ALL_FILES = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
 
 
 def room_of(module: str) -> str | None:
-    """The room of a module of the project; None for other modules."""
+    """Return the room of a module of the project; None for other modules."""
     parts = module.split(".")
     if parts[0] == "fomm_jax":
         room = ".".join(parts[:2])
@@ -43,8 +45,16 @@ def imported_modules(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import; expected the module's full name"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef]:
+    """Yield the functions and methods of a file."""
+    yield from (
+        node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)
+    )
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -62,3 +72,24 @@ def test_every_file_is_in_a_room():
     modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in SOURCES]
     lost = [name for name in modules if room_of(name) not in LINE_OF]
     assert lost == ["fomm_jax.__init__"]
+
+
+def test_files_and_functions_are_short():
+    for path in ALL_FILES:
+        assert len(path.read_text().splitlines()) <= FILE_LINES, path
+        for function in functions(path):
+            lines = function.end_lineno - function.lineno + 1
+            assert lines <= FUNCTION_LINES, f"{path}: {function.name} has {lines} lines"
+
+
+def test_long_lists_of_parameters_have_their_reason_in_the_docstring():
+    for path in ALL_FILES:
+        for function in functions(path):
+            arguments = function.args
+            names = [
+                argument.arg
+                for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+                if argument.arg not in ("self", "cls")
+            ]
+            reason = "parameters because" in (ast.get_docstring(function) or "")
+            assert len(names) <= PARAMETERS or reason, f"{path}: {function.name} takes {names}"

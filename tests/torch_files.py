@@ -135,7 +135,10 @@ def push(value):
 def tensor_opcodes(
     numel, offset, shape, strides, *, storage_type="FloatStorage", key="0", more=b""
 ):
-    """Return the opcodes that push a tensor; `more` are those of the argument `metadata`."""
+    """Return the opcodes that push a tensor; `more` are those of the argument `metadata`.
+
+    It takes seven parameters because torch writes as many about a tensor.
+    """
     pid = b"(" + push("storage") + f"ctorch\n{storage_type}\n".encode()
     pid += push(key) + push("cuda:0") + push(numel) + b"tQ"
     return (

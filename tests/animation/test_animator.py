@@ -77,13 +77,13 @@ def test_animation_of_a_face_is_the_originals(shared, relative, adapt):
 def test_animator_gives_the_recorded_frames(animator, source, frames, relative, adapt):
     prefix = f"animation/relative_{relative:d}_adapt_scale_{adapt:d}"
     recorded = RECORDING.arrays[f"{prefix}/prediction"]
-    found = list(
+    actual = list(
         animator.animate(
             source, frames[: len(recorded)], normalization=normalization(relative, adapt)
         )
     )
-    assert len(found) == len(recorded)
-    for picture, expected in zip(found, recorded, strict=True):
+    assert len(actual) == len(recorded)
+    for picture, expected in zip(actual, recorded, strict=True):
         assert picture.dtype == np.uint8
         # Truncated: up to a whole step below, never above but for rounding at the step.
         below = 255 * expected - picture
@@ -139,10 +139,10 @@ def test_sources_share_the_keypoints_and_videos_the_source(animator, source, fra
     keypoints = list(animator.detect(frames[:5]))
     for picture in sources:
         encoded = animator.encode(picture)
-        found = animator.animate_keypoints(encoded, keypoints)
+        actual = animator.animate_keypoints(encoded, keypoints)
         again = animator.animate(encoded, iter(frames[:5]))
         expected = animator.animate(picture, frames[:5])
-        for a, b, c in zip(found, again, expected, strict=True):
+        for a, b, c in zip(actual, again, expected, strict=True):
             np.testing.assert_array_equal(a, c)
             np.testing.assert_array_equal(b, c)
     different = [next(animator.animate(picture, frames[:1])) for picture in sources]
@@ -151,11 +151,11 @@ def test_sources_share_the_keypoints_and_videos_the_source(animator, source, fra
 
 def test_motion_may_start_from_another_frame(animator, source, frames):
     keypoints = list(animator.detect(frames[:4]))
-    found = list(animator.animate_keypoints(source, keypoints, initial=keypoints[2]))
+    actual = list(animator.animate_keypoints(source, keypoints, initial=keypoints[2]))
     moved = [keypoints[2], *keypoints]  # the first frame is the initial one by default
     expected = list(animator.animate_keypoints(source, moved))[1:]
-    np.testing.assert_array_equal(found, expected)
-    assert (found[0] != next(animator.animate_keypoints(source, keypoints))).any()
+    np.testing.assert_array_equal(actual, expected)
+    assert (actual[0] != next(animator.animate_keypoints(source, keypoints))).any()
 
 
 def test_a_size_is_compiled_once_however_many_threads_begin(model, source, frames, monkeypatch):
@@ -180,10 +180,10 @@ def test_a_size_is_compiled_once_however_many_threads_begin(model, source, frame
         return list(animator.animate(source, frames[: 3 + number % 3], normalization=motion))
 
     with ThreadPoolExecutor(6) as pool:
-        found = list(pool.map(work, range(6)))
+        actual = list(pool.map(work, range(6)))
     one_each = [("__call__", 2), ("decode", 1), ("encode", 1)]
     assert sorted(traced) == one_each
-    for number, pictures in enumerate(found):
+    for number, pictures in enumerate(actual):
         np.testing.assert_array_equal(pictures, work(number))
     assert sorted(traced) == one_each
     wide = np.zeros((32, 64, 3), np.uint8)
@@ -241,9 +241,9 @@ def test_a_motion_of_another_model_is_refused(animator, model, source, frames):
 def test_the_best_frame_by_keypoints(animator, source, frames):
     # The source itself is among the frames, and no other has its shape.
     driving = [*frames[:4], source, *frames[4:6]]
-    found = list(animator.animate(source, iter(driving), best_frame="auto"))
-    np.testing.assert_array_equal(found, list(animator.animate(source, driving, best_frame=4)))
-    assert (found[0] != next(animator.animate(source, driving))).any()
+    actual = list(animator.animate(source, iter(driving), best_frame="auto"))
+    np.testing.assert_array_equal(actual, list(animator.animate(source, driving, best_frame=4)))
+    assert (actual[0] != next(animator.animate(source, driving))).any()
     assert list(animator.animate(source, [], best_frame="auto")) == []
 
 
@@ -251,9 +251,9 @@ def test_smoothing_is_part_of_the_way(animator, source, frames):
     settings = OneEuro(fps=25.0)
     smoothed = smooth_motion(animator.detect(frames[:5]), settings)
     expected = list(animator.animate_keypoints(source, smoothed))
-    found = list(animator.animate(source, frames[:5], smooth=settings))
-    np.testing.assert_array_equal(found, expected)
-    assert (found[4] != list(animator.animate(source, frames[:5]))[4]).any()
+    actual = list(animator.animate(source, frames[:5], smooth=settings))
+    np.testing.assert_array_equal(actual, expected)
+    assert (actual[4] != list(animator.animate(source, frames[:5]))[4]).any()
 
 
 def test_the_face_that_is_most_like_the_source(animator, source, frames, monkeypatch):
@@ -271,7 +271,7 @@ def test_the_face_that_is_most_like_the_source(animator, source, frames, monkeyp
     landmarks[source.tobytes()] = triangle
     expected = list(animator.animate(source, frames[:5], best_frame=3))
     for given in (source, animator.encode(source)):
-        found = list(animator.animate(given, iter(frames[:5]), best_frame="face"))
-        np.testing.assert_array_equal(found, expected)
+        actual = list(animator.animate(given, iter(frames[:5]), best_frame="face"))
+        np.testing.assert_array_equal(actual, expected)
     with pytest.raises(InputError, match="face expects driving frames"):
         list(animator.animate(source, animator.record(frames, fps=25.0), best_frame="face"))

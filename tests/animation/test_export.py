@@ -46,12 +46,12 @@ def driving():
     return recordings.to_nhwc(RECORDING.arrays["inputs/driving"])[:5]
 
 
-def assert_same_frames(found, expected):
+def assert_same_frames(actual, expected):
     """Up to single values on the border between two levels, which sums in other order may cross."""
     expected = np.stack(list(expected))
-    assert found.dtype == np.uint8
-    assert found.shape == expected.shape
-    difference = np.abs(found.astype(int) - expected)
+    assert actual.dtype == np.uint8
+    assert actual.shape == expected.shape
+    difference = np.abs(actual.astype(int) - expected)
     assert difference.max() <= 1
     assert np.mean(difference != 0) < 1e-3
 
@@ -64,8 +64,8 @@ def test_a_program_without_this_package_gives_the_same_frames(animator, source, 
     command = [sys.executable, "-c", PROGRAM, artefact, "pictures.npz", "frames.npy"]
     environment = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": os.environ["XLA_FLAGS"]}
     subprocess.run(command, check=True, cwd=tmp_path, env=environment)
-    found = np.load(tmp_path / "frames.npy")
-    assert_same_frames(found, animator.animate(source[0], driving))
+    actual = np.load(tmp_path / "frames.npy")
+    assert_same_frames(actual, animator.animate(source[0], driving))
 
 
 def test_the_artefact_is_for_three_platforms_and_any_number_of_frames(animator, tmp_path):
@@ -80,9 +80,9 @@ def test_the_artefact_is_for_three_platforms_and_any_number_of_frames(animator, 
 def test_absolute_motion_is_exported_too(animator, source, driving, tmp_path):
     animator.export(tmp_path / "a", normalization=ABSOLUTE)
     exported = export.deserialize((tmp_path / "a").read_bytes())
-    found = np.asarray(exported.call(source, driving[:2], driving[:1]))
-    assert_same_frames(found, animator.animate(source[0], driving[:2], normalization=ABSOLUTE))
-    assert (found != np.stack(list(animator.animate(source[0], driving[:2])))).mean() > 0.01
+    actual = np.asarray(exported.call(source, driving[:2], driving[:1]))
+    assert_same_frames(actual, animator.animate(source[0], driving[:2], normalization=ABSOLUTE))
+    assert (actual != np.stack(list(animator.animate(source[0], driving[:2])))).mean() > 0.01
 
 
 def test_what_cannot_be_exported(animator, tmp_path, monkeypatch):

@@ -68,19 +68,19 @@ def one_euro_of_the_paper(signal, settings):
 def test_the_filter_is_that_of_the_paper(settings):
     signals = RANDOM.standard_normal((40, 3, 2)).cumsum(axis=0)
     one_euro = OneEuroFilter(settings)
-    found = np.stack([one_euro(frame) for frame in signals])
+    actual = np.stack([one_euro(frame) for frame in signals])
     for index in np.ndindex(3, 2):
         expected = one_euro_of_the_paper(signals[:, *index].tolist(), settings)
-        np.testing.assert_allclose(found[:, *index], expected, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(actual[:, *index], expected, rtol=0, atol=1e-12)
 
 
 def test_what_rests_stays_to_the_last_bit():
     frame = RANDOM.standard_normal((10, 2)).astype(np.float32)
     one_euro = OneEuroFilter(SETTINGS)
     for _ in range(30):
-        found = one_euro(frame)
-        assert found.dtype == np.float32
-        np.testing.assert_array_equal(found, frame)
+        actual = one_euro(frame)
+        assert actual.dtype == np.float32
+        np.testing.assert_array_equal(actual, frame)
 
 
 def test_an_even_movement_is_followed_with_a_lag_that_beta_shortens():
@@ -101,7 +101,7 @@ def test_an_even_movement_is_followed_with_a_lag_that_beta_shortens():
 
 
 def noisy_keypoints(count=200):
-    """A slow turn with trembling of half a pixel in 256, its true course first."""
+    """Make a slow turn with trembling of half a pixel in 256, its true course first."""
     time = np.arange(count) / 25.0
     course = 0.4 * np.stack([np.sin(time), np.cos(time)], axis=-1)[:, None]
     noisy = course + RANDOM.normal(0, 0.004, (count, 5, 2))
@@ -113,14 +113,15 @@ def noisy_keypoints(count=200):
 def test_keypoints_and_jacobians_tremble_less_and_stay_near_their_course():
     course, keypoints = noisy_keypoints()
     before, after = JitterMeter(FirstOrderModel.points), JitterMeter(FirstOrderModel.points)
-    found = list(after.watch(smooth_motion(before.watch(keypoints), SETTINGS)))
-    raw, smooth = (np.stack([frame.value for frame in frames]) for frames in (keypoints, found))
+    actual = list(after.watch(smooth_motion(before.watch(keypoints), SETTINGS)))
+    raw, smooth = (np.stack([frame.value for frame in frames]) for frames in (keypoints, actual))
     assert before.mean == pytest.approx(jitter(raw).mean())
     assert after.mean == pytest.approx(jitter(smooth).mean())
     assert after.mean < 0.6 * before.mean
     assert np.abs(smooth - course)[25:].mean() < 2 / 255  # a pixel of 256, lag included
     raw, smooth = (
-        np.std([frame.jacobian for frame in frames], axis=0).mean() for frames in (keypoints, found)
+        np.std([frame.jacobian for frame in frames], axis=0).mean()
+        for frames in (keypoints, actual)
     )
     assert smooth < 0.7 * raw
 
@@ -139,19 +140,19 @@ def test_smoothing_is_causal_and_keeps_step_with_the_stream():
     first = [next(smoothed) for _ in range(3)]
     assert len(taken) == 3
     shorter = list(smooth_motion(keypoints[:3], SETTINGS))
-    for found, expected in zip(first, shorter, strict=True):
-        np.testing.assert_array_equal(found.value, expected.value)
-        np.testing.assert_array_equal(found.jacobian, expected.jacobian)
+    for actual, expected in zip(first, shorter, strict=True):
+        np.testing.assert_array_equal(actual.value, expected.value)
+        np.testing.assert_array_equal(actual.jacobian, expected.jacobian)
 
 
 def test_keypoints_without_jacobians_are_smoothed_too():
     _, keypoints = noisy_keypoints(4)
     zero_order = [Keypoints(frame.value) for frame in keypoints]
-    for found, full in zip(
+    for actual, full in zip(
         smooth_motion(zero_order, SETTINGS), smooth_motion(keypoints, SETTINGS), strict=True
     ):
-        assert found.jacobian is None
-        np.testing.assert_array_equal(found.value, full.value)
+        assert actual.jacobian is None
+        np.testing.assert_array_equal(actual.value, full.value)
 
 
 def test_two_frames_have_no_jitter():

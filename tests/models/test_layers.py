@@ -32,9 +32,9 @@ def test_batch_norm_in_training_normalises_by_the_biased_variance():
     norm = BatchNorm(2)
     norm.scale[...] = jnp.asarray([2.0, 3.0])
     norm.bias[...] = jnp.asarray([-1.0, 1.0])
-    found = norm(jnp.asarray(x), train=True)
+    actual = norm(jnp.asarray(x), train=True)
     normal = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 1e-5)
-    np.testing.assert_allclose(found, normal * [2, 3] + [-1, 1], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(actual, normal * [2, 3] + [-1, 1], rtol=0, atol=1e-5)
 
 
 def test_batch_norm_keeps_the_unbiased_variance():
@@ -51,9 +51,9 @@ def test_batch_norm_in_evaluation_uses_and_keeps_the_running_statistics():
     norm = BatchNorm(2)
     norm.mean[...] = jnp.asarray([1.0, -2.0])
     norm.var[...] = jnp.asarray([4.0, 0.25])
-    found = norm(jnp.asarray(x), train=False)
+    actual = norm(jnp.asarray(x), train=False)
     expected = (x - [1, -2]) / np.sqrt(np.array([4, 0.25]) + 1e-5)
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(norm.mean[...], [1, -2])
     np.testing.assert_array_equal(norm.var[...], [4, 0.25])
 
@@ -92,11 +92,11 @@ def test_spectral_norm_reaches_the_largest_singular_value():
     norm = SpectralNorm(conv, rngs=nnx.Rngs(1))
     x = jnp.asarray(pictures(1, 6, 6, 3))
     for _ in range(100):
-        found = norm(x, train=True)
+        actual = norm(x, train=True)
     largest = np.linalg.svd(matrix_of(norm), compute_uv=False)[0]
     bias = np.asarray(conv.bias[...])
     expected = (np.asarray(conv(x)) - bias) / largest + bias
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-4)
 
 
 def test_spectral_norm_does_one_power_iteration_a_call_in_training():
@@ -128,7 +128,7 @@ def test_spectral_norm_differentiates_its_divisor(x64):
 
     kernel = params["conv"]["kernel"].get_value()
     direction = jnp.asarray(RANDOM.normal(size=kernel.shape))
-    found = jnp.sum(jax.grad(output)(params)["conv"]["kernel"].get_value() * direction)
+    actual = jnp.sum(jax.grad(output)(params)["conv"]["kernel"].get_value() * direction)
 
     def moved(amount):
         changed = jax.tree.map(lambda array: array, params)
@@ -136,7 +136,7 @@ def test_spectral_norm_differentiates_its_divisor(x64):
         return output(changed)
 
     expected = float(moved(1e-5) - moved(-1e-5)) / 2e-5
-    assert float(found) == pytest.approx(expected, rel=1e-7)
+    assert float(actual) == pytest.approx(expected, rel=1e-7)
 
 
 def test_convolutions_begin_as_torchs():
@@ -154,13 +154,13 @@ def test_convolutions_begin_as_torchs():
 def test_convolution_is_a_sum_over_its_window():
     conv = convolution(2, 3, 3, 1, NUMERICS, rngs=nnx.Rngs(0))
     x = pictures(1, 4, 5, 2)
-    found = conv(jnp.asarray(x))
+    actual = conv(jnp.asarray(x))
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     kernel, bias = np.asarray(conv.kernel[...]), np.asarray(conv.bias[...])
     for row, column in np.ndindex(4, 5):
         window = padded[0, row : row + 3, column : column + 3]
         expected = np.einsum("hwi,hwio->o", window, kernel) + bias
-        np.testing.assert_allclose(found[0, row, column], expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(actual[0, row, column], expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def steps():
     """New state, scalars and outputs of one step by dtype, from the same state."""
     recording = reference.Recording(reference.IN_REPOSITORY / "tiny_adversarial")
     source, driving = np.random.default_rng(0).integers(0, 256, (2, 4, 32, 32, 3), np.uint8)
-    found = {}
+    actual = {}
     for dtype, config in (
         ("float32", recording.config),
         ("bfloat16", in_bfloat16(recording.config)),
@@ -45,8 +45,8 @@ def steps():
         step = make_train_step(config, optimizers, ANY_DEVICE)
         arguments = state, Batch(source, driving), jax.random.key(1), vgg
         traced = jax.jit(step).trace(*arguments)
-        found[dtype] = traced.jaxpr, traced.lower().compile()(*arguments)
-    return found
+        actual[dtype] = traced.jaxpr, traced.lower().compile()(*arguments)
+    return actual
 
 
 def dtypes_of_convolutions(jaxpr):

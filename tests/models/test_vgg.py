@@ -10,7 +10,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def draw_weights(network="vgg19", width=4):
-    """The layers of a VGG with few channels."""
+    """Draw the layers of a VGG with few channels."""
     weights, channels = {}, 3
     for name, _ in VGG_LAYERS[network]:
         kernel = RANDOM.normal(0, np.sqrt(2 / (9 * channels)), (3, 3, channels, width))
@@ -52,8 +52,8 @@ def test_features_are_torchs(network, taps):
             x = layer(x)
             if index in taps:
                 expected.append(x.permute(0, 2, 3, 1).numpy())
-    found = vgg_features(weights, pictures)
-    for ours, theirs in zip(found, expected, strict=True):
+    actual = vgg_features(weights, pictures)
+    for ours, theirs in zip(actual, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
 
 

@@ -28,15 +28,15 @@ def test_coordinate_grid_ends_at_pixel_centres():
 
 def test_gaussian_heatmaps_are_computed_pixel_by_pixel():
     centres = RANDOM.uniform(-1, 1, (2, 3, 2)).astype(np.float32)
-    found = geometry.gaussian_heatmaps(jnp.asarray(centres), 4, 6, 0.05)
+    actual = geometry.gaussian_heatmaps(jnp.asarray(centres), 4, 6, 0.05)
     for b, row, column, k in np.ndindex(2, 4, 6, 3):
         x, y = 2 * column / 5 - 1, 2 * row / 3 - 1
         squared = (x - centres[b, k, 0]) ** 2 + (y - centres[b, k, 1]) ** 2
-        assert found[b, row, column, k] == pytest.approx(np.exp(-squared / (2 * 0.05)), abs=1e-6)
+        assert actual[b, row, column, k] == pytest.approx(np.exp(-squared / (2 * 0.05)), abs=1e-6)
 
 
 def sample_by_hand(picture, x, y, align_corners, padding):
-    """One value of a picture (h, w, c), from the definition of torch's grid_sample."""
+    """Compute one value of a picture (h, w, c), from the definition of torch's grid_sample."""
 
     def to_pixels(coordinate, size):
         if align_corners:
@@ -73,7 +73,7 @@ def sample_by_hand(picture, x, y, align_corners, padding):
 def test_grid_sample_follows_its_definition(align_corners, padding, coordinates, height, width):
     picture = np.random.default_rng(height * width).normal(size=(1, height, width, 2))
     with jax.enable_x64(True):
-        found = geometry.grid_sample(
+        actual = geometry.grid_sample(
             jnp.asarray(picture),
             jnp.asarray(coordinates),
             align_corners=align_corners,
@@ -81,18 +81,18 @@ def test_grid_sample_follows_its_definition(align_corners, padding, coordinates,
         )
     for i, (x, y) in enumerate(coordinates[0]):
         expected = sample_by_hand(picture[0], x, y, align_corners, padding)
-        np.testing.assert_allclose(found[0, i], expected, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(actual[0, i], expected, rtol=0, atol=1e-9)
 
 
 def test_grid_sample_is_linear_interpolation(x64):
     picture = RANDOM.normal(size=(7, 9))
     grid = RANDOM.uniform(-1, 1, (50, 2))
-    found = geometry.grid_sample(
+    actual = geometry.grid_sample(
         jnp.asarray(picture)[None, :, :, None], jnp.asarray(grid)[None], align_corners=True
     )
     rows, columns = (grid[:, 1] + 1) / 2 * 6, (grid[:, 0] + 1) / 2 * 8
     expected = ndimage.map_coordinates(picture, [rows, columns], order=1)
-    np.testing.assert_allclose(found[0, :, 0], expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(actual[0, :, 0], expected, rtol=0, atol=1e-12)
 
 
 @corners
@@ -135,7 +135,7 @@ def test_grid_sample_of_one_picture_by_many_grids(padding):
 
 
 def resize_by_hand(picture, size):
-    """One axis, (n, ...) to (size, ...): pixel centres at half integers, the border repeated."""
+    """Resize one axis, (n, ...) to (size, ...); pixel centres lie at half integers."""
     positions = (np.arange(size) + 0.5) * len(picture) / size - 0.5
     positions = np.clip(positions, 0, len(picture) - 1)
     low = np.floor(positions).astype(int)
@@ -149,10 +149,10 @@ def resize_by_hand(picture, size):
 def test_resize_bilinear_in_both_directions(height, width, new_height, new_width):
     picture = np.random.default_rng(height).normal(size=(height, width, 2))
     with jax.enable_x64(True):
-        found = geometry.resize_bilinear(jnp.asarray(picture)[None], new_height, new_width)[0]
+        actual = geometry.resize_bilinear(jnp.asarray(picture)[None], new_height, new_width)[0]
     rows = resize_by_hand(picture, new_height)
     expected = resize_by_hand(rows.swapaxes(0, 1), new_width).swapaxes(0, 1)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("size", [(4, 4), (16, 20), (5, 13), (3, 2)])
@@ -162,9 +162,9 @@ def test_resize_bilinear_is_torchs(size):
     expected = torch.nn.functional.interpolate(
         torch.tensor(picture).permute(0, 3, 1, 2), size=size, mode="bilinear"
     )
-    found = geometry.resize_bilinear(jnp.asarray(picture), *size)
+    actual = geometry.resize_bilinear(jnp.asarray(picture), *size)
     np.testing.assert_allclose(
-        np.moveaxis(np.asarray(found), -1, 1), expected.numpy(), rtol=0, atol=1e-5
+        np.moveaxis(np.asarray(actual), -1, 1), expected.numpy(), rtol=0, atol=1e-5
     )
 
 
@@ -176,11 +176,11 @@ def test_upsample_nearest_repeats_pixels():
 
 def test_average_pool_leaves_out_an_odd_border():
     picture = RANDOM.normal(size=(2, 5, 7, 2)).astype(np.float32)
-    found = geometry.average_pool(jnp.asarray(picture))
-    assert found.shape == (2, 2, 3, 2)
+    actual = geometry.average_pool(jnp.asarray(picture))
+    assert actual.shape == (2, 2, 3, 2)
     for row, column in np.ndindex(2, 3):
         block = picture[:, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
-        np.testing.assert_allclose(found[:, row, column], block.mean((1, 2)), atol=1e-6)
+        np.testing.assert_allclose(actual[:, row, column], block.mean((1, 2)), atol=1e-6)
 
 
 def test_antialias_kernel_of_a_quarter():
@@ -198,12 +198,12 @@ def test_antialias_downsample_filters_and_strides(x64, scale, size):
     kernel = geometry.antialias_kernel(scale)
     assert kernel.shape == (size, size)
     pictures = RANDOM.uniform(size=(2, 32, 24, 3))
-    found = geometry.antialias_downsample(jnp.asarray(pictures), scale)
+    actual = geometry.antialias_downsample(jnp.asarray(pictures), scale)
     stride = round(1 / scale)
     for b, channel in np.ndindex(2, 3):
         filtered = signal.convolve2d(pictures[b, :, :, channel], kernel.astype(float), "same")
         expected = filtered[::stride, ::stride]
-        np.testing.assert_allclose(found[b, :, :, channel], expected, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(actual[b, :, :, channel], expected, rtol=0, atol=1e-12)
 
 
 def test_antialias_downsample_by_1_changes_nothing():

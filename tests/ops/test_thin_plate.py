@@ -11,7 +11,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def draw(batch=2, side=3):
-    """A strong transform, in float64."""
+    """Draw a strong transform, in float64."""
     return ThinPlateTransform(
         theta=jnp.asarray(np.eye(2, 3) + RANDOM.normal(0, 0.3, (batch, 2, 3))),
         control_params=jnp.asarray(RANDOM.normal(0, 0.2, (batch, side**2))),
@@ -23,15 +23,15 @@ def test_warp_is_affine_without_control_points(x64):
     points = RANDOM.uniform(-1, 1, (2, 7, 2))
     theta = np.asarray(transform.theta)
     expected = np.einsum("bij,bnj->bni", theta[:, :, :2], points) + theta[:, None, :, 2]
-    found = transform.warp_coordinates(jnp.asarray(points))
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
+    actual = transform.warp_coordinates(jnp.asarray(points))
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-14)
 
 
 def test_warp_bends_by_the_l1_distance_to_a_grid_of_controls(x64):
     transform = draw(side=3)
     points = RANDOM.uniform(-1, 1, (2, 5, 2))
     theta, weights = np.asarray(transform.theta), np.asarray(transform.control_params)
-    found = transform.warp_coordinates(jnp.asarray(points))
+    actual = transform.warp_coordinates(jnp.asarray(points))
     for b, n in np.ndindex(2, 5):
         x, y = points[b, n]
         bend = 0.0
@@ -39,7 +39,7 @@ def test_warp_bends_by_the_l1_distance_to_a_grid_of_controls(x64):
             distance = abs(x - control_x) + abs(y - control_y)
             bend += weights[b, i] * distance**2 * np.log(distance + 1e-6)
         expected = theta[b, :, :2] @ points[b, n] + theta[b, :, 2] + bend
-        np.testing.assert_allclose(found[b, n], expected, rtol=0, atol=1e-13)
+        np.testing.assert_allclose(actual[b, n], expected, rtol=0, atol=1e-13)
 
 
 def test_warp_of_one_grid_by_each_transform(x64):
@@ -54,7 +54,7 @@ def test_warp_of_one_grid_by_each_transform(x64):
 def test_jacobian_is_that_of_finite_differences(x64):
     transform = draw()
     points = RANDOM.uniform(-0.9, 0.9, (2, 6, 2))
-    found = transform.jacobian(jnp.asarray(points))
+    actual = transform.jacobian(jnp.asarray(points))
     for axis in range(2):
         step = np.zeros(2)
         step[axis] = 1e-6
@@ -63,7 +63,7 @@ def test_jacobian_is_that_of_finite_differences(x64):
             for sign in (1, -1)
         )
         # Column j holds the derivatives by coordinate j.
-        np.testing.assert_allclose(found[..., axis], (ahead - behind) / 2e-6, rtol=0, atol=1e-7)
+        np.testing.assert_allclose(actual[..., axis], (ahead - behind) / 2e-6, rtol=0, atol=1e-7)
 
 
 def test_jacobian_and_its_gradient_are_finite_at_a_control_point(x64):

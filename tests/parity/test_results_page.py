@@ -18,7 +18,7 @@ from fomm_jax.parity.results_page import write_results_page
 
 
 def pictures_of(page):
-    """The contact sheets (h, w, 3) by caption."""
+    """Return the contact sheets (h, w, 3) by caption."""
     figures = re.findall(r'src="data:image/jpeg;base64,([^"]+)" alt="([^"]+)"', page)
     return {
         html.unescape(caption): np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
@@ -27,14 +27,14 @@ def pictures_of(page):
 
 
 def made_up_frames(prediction, **changes):
-    """A prediction beside even pictures: source 0.2, driving 0.4, the original's prediction 0.5."""
+    """Put a prediction beside even pictures: source 0.2, driving 0.4, original 0.5."""
     source, driving, original = (np.full(prediction.shape, level) for level in (0.2, 0.4, 0.5))
     frames = ComparedFrames("prediction", source, driving, original, prediction)
     return dataclasses.replace(frames, **changes)
 
 
 def write_page(folder, *frames):
-    """The text of the page on some frames."""
+    """Return the text of the page on some frames."""
     write_results_page({"set": Comparison([], frames)}, folder)
     return (folder / "comparison.html").read_text()
 

@@ -17,13 +17,13 @@ from fomm_jax.reporting.events import EventWriter, read_curves
 
 
 def masked_checksum(content):
-    """The checksum of the TFRecord format."""
+    """Compute the checksum of the TFRecord format."""
     crc = crc32c(content)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def read_events(path):
-    """The events of a file, whose checksums must be right."""
+    """Read the events of a file, whose checksums must be right."""
     content = path.read_bytes()
     events = []
     while content:

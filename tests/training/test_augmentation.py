@@ -34,7 +34,7 @@ def draw_batch(size):
 
 
 def picture_of_whole_greys():
-    """A random picture whose pixels' greys and mean grey are whole, so that Pillow rounds none."""
+    """Draw a random picture whose greys and mean grey are whole: Pillow rounds none of them."""
     colours = RANDOM.integers(0, 256, (100_000, 3))
     greys, rest = np.divmod(colours @ [299, 587, 114], 1000)
     colours, greys = colours[rest == 0], greys[rest == 0]
@@ -56,20 +56,20 @@ def picture_of_whole_greys():
 def test_adjustment_is_pillows(adjust, enhance, factor):
     picture = picture_of_whole_greys()
     expected = np.asarray(enhance(Image.fromarray(picture)).enhance(factor))
-    found = 255 * np.asarray(
+    actual = 255 * np.asarray(
         adjust(jnp.asarray(picture, jnp.float32) / 255, jnp.asarray(factor, jnp.float32))
     )
     # Pillow cuts off what is behind the point; here that is 0, 1/4, 1/2 or 3/4.
-    np.testing.assert_array_equal(np.floor(found + 1e-3), expected)
-    np.testing.assert_allclose(4 * found, np.rint(4 * found), rtol=0, atol=4e-3)
+    np.testing.assert_array_equal(np.floor(actual + 1e-3), expected)
+    np.testing.assert_allclose(4 * actual, np.rint(4 * actual), rtol=0, atol=4e-3)
 
 
 @pytest.mark.parametrize("shift", [-0.5, -0.2, 0.0, 0.1, 0.37, 0.5])
 def test_hue_is_that_of_scikit_image(shift):
     hsv = rgb2hsv(PICTURE)
     expected = hsv2rgb(np.stack([(hsv[..., 0] + shift) % 1, hsv[..., 1], hsv[..., 2]], axis=-1))
-    found = adjust_hue(jnp.asarray(PICTURE, jnp.float32) / 255, jnp.asarray(shift, jnp.float32))
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
+    actual = adjust_hue(jnp.asarray(PICTURE, jnp.float32) / 255, jnp.asarray(shift, jnp.float32))
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=2e-6)
 
 
 @settings(deadline=None, max_examples=50)
@@ -81,8 +81,8 @@ def test_hue_is_turned_in_hsv(colour, shift):
     hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in colour))
     expected = colorsys.hsv_to_rgb((hue + shift) % 1, saturation, value)
     picture = jnp.asarray([[colour]], jnp.float32) / 255
-    found = adjust_hue(picture, jnp.asarray(shift, jnp.float32))
-    np.testing.assert_allclose(found[0, 0], expected, rtol=0, atol=2e-5)
+    actual = adjust_hue(picture, jnp.asarray(shift, jnp.float32))
+    np.testing.assert_allclose(actual[0, 0], expected, rtol=0, atol=2e-5)
 
 
 def test_contrast_has_a_mean_of_its_own_for_each_picture():
@@ -98,7 +98,7 @@ def test_without_augmentation_the_frames_become_floats():
 
 
 def flips_of(batch, config, seed=0):
-    """How often pairs were swapped in time, mirrored, or left alone."""
+    """Count how often pairs were swapped in time, mirrored, or left alone."""
     source, driving = (
         np.asarray(frames) for frames in augment(jax.random.key(seed), batch, config)
     )
@@ -148,7 +148,7 @@ def test_both_frames_of_a_pair_are_jittered_alike_and_pairs_differently():
 
 
 def jittered(colours, num_pairs, config):
-    """A row of pixels as each of the pairs gets it: (num_pairs, w, 3) in [0, 1]."""
+    """Return a row of pixels as each of the pairs gets it: (num_pairs, w, 3) in [0, 1]."""
     row = np.array(colours, np.uint8)
     batch = Batch(*[np.broadcast_to(row, (num_pairs, 1, *row.shape))] * 2)
     source, _ = augment(jax.random.key(5), batch, config)
@@ -175,12 +175,12 @@ def hue_of(pixels):
 def test_factors_have_torchvisions_distribution(name, extent, low, high):
     # The largest factors clip none of these.
     colours = [[100, 120, 140], [80, 100, 120]]
-    found = jittered(colours, 4000, AugmentationConfig(**{name: extent})) * 255
+    actual = jittered(colours, 4000, AugmentationConfig(**{name: extent})) * 255
     factors = {
-        "brightness": found[:, 0, 0] / 100,
-        "contrast": (found[:, 0, 0] - found[:, 1, 0]) / 20,
-        "saturation": (found[:, 0, 2] - found[:, 0, 0]) / 40,
-        "hue": (hue_of(found[:, 0]) - hue_of([colours[0]]) + 0.5) % 1 - 0.5,
+        "brightness": actual[:, 0, 0] / 100,
+        "contrast": (actual[:, 0, 0] - actual[:, 1, 0]) / 20,
+        "saturation": (actual[:, 0, 2] - actual[:, 0, 0]) / 40,
+        "hue": (hue_of(actual[:, 0]) - hue_of([colours[0]]) + 0.5) % 1 - 0.5,
     }[name]
     assert low - 1e-4 < factors.min()
     assert factors.max() < high + 1e-4
@@ -192,7 +192,7 @@ ADJUSTMENTS = ("adjust_brightness", "adjust_contrast", "adjust_saturation", "adj
 
 
 def record_adjustments(monkeypatch, num_pairs):
-    """The factors, and the numbers of the adjustments in their order, each (num_pairs, 4).
+    """Record the factors, and the numbers of the adjustments in their order, each (num_pairs, 4).
 
     Stand-ins of the adjustments write their factor into a pixel, and their number as a digit into
     another one.
@@ -235,10 +235,10 @@ def test_factors_and_orders_are_independent(monkeypatch):
 def test_a_pair_gets_the_drawn_adjustments_in_the_drawn_order(monkeypatch):
     factors, orders = record_adjustments(monkeypatch, 40)
     row = RANDOM.integers(0, 256, (5, 3))
-    found = jittered(row, 40, JITTER)
+    actual = jittered(row, 40, JITTER)
     for pair in range(40):
         picture = jnp.asarray(row, jnp.float32)[None] / 255
         for number in orders[pair]:
             adjust = getattr(augmentation, ADJUSTMENTS[number])
             picture = adjust(picture, jnp.asarray(factors[pair, number], jnp.float32))
-        np.testing.assert_allclose(found[pair], picture[0], rtol=0, atol=1e-5)
+        np.testing.assert_allclose(actual[pair], picture[0], rtol=0, atol=1e-5)

@@ -46,11 +46,11 @@ def test_evaluation_takes_the_averages_and_training_both(tmp_path, state):
         checkpoints.save(1, state, 0)
     abstract = jax.eval_shape(lambda: state)
     restored = restore_state(tmp_path / "checkpoints" / "1", abstract)
-    for found, expected in zip(jax.tree.leaves(restored), jax.tree.leaves(state), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for actual, expected in zip(jax.tree.leaves(restored), jax.tree.leaves(state), strict=True):
+        np.testing.assert_array_equal(actual, expected)
     params, _ = split_model(restore_networks(tmp_path, abstract_model(config_of_state())))
-    for found, expected in zip(jax.tree.leaves(params), jax.tree.leaves(moved), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    for actual, expected in zip(jax.tree.leaves(params), jax.tree.leaves(moved), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
 def test_averages_begin_at_the_weights_of_a_checkpoint_that_has_none(tmp_path, state):
@@ -58,7 +58,7 @@ def test_averages_begin_at_the_weights_of_a_checkpoint_that_has_none(tmp_path, s
         checkpoints.save(1, state, 0)
     abstract = jax.eval_shape(lambda: begin_averages(state))
     restored = restore_state(tmp_path / "checkpoints" / "1", abstract)
-    for found, expected in zip(
+    for actual, expected in zip(
         jax.tree.leaves(restored.averages), jax.tree.leaves(state.params), strict=True
     ):
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(actual, expected)

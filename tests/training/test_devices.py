@@ -76,9 +76,9 @@ def test_running_statistics_are_the_same(steps):
     (alone, _, _), (spread, _, _) = steps
     leaves = jax.tree_util.tree_leaves_with_path(alone.statistics)
     assert len(leaves) > 20
-    for (path, expected), found in zip(leaves, jax.tree.leaves(spread.statistics), strict=True):
+    for (path, expected), actual in zip(leaves, jax.tree.leaves(spread.statistics), strict=True):
         np.testing.assert_allclose(
-            found, expected, rtol=0, atol=1e-9, err_msg=jax.tree_util.keystr(path)
+            actual, expected, rtol=0, atol=1e-9, err_msg=jax.tree_util.keystr(path)
         )
 
 
@@ -86,18 +86,18 @@ def test_gradients_are_the_same(steps):
     """By Adam's first moments, which after one step are a fixed part of the gradients."""
     (alone, _, _), (spread, _, _) = steps
     for network, state in alone.optimizers.items():
-        expected, found = (
+        expected, actual = (
             np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(optimizer[0].mu)])
             for optimizer in (state, spread.optimizers[network])
         )
         assert np.linalg.norm(expected) > 0
-        assert np.linalg.norm(found - expected) < 1e-9 * np.linalg.norm(expected), network
+        assert np.linalg.norm(actual - expected) < 1e-9 * np.linalg.norm(expected), network
 
 
 def test_pictures_are_the_same(steps):
     (_, _, alone), (_, _, spread) = steps
-    for expected, found in zip(jax.tree.leaves(alone), jax.tree.leaves(spread), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+    for expected, actual in zip(jax.tree.leaves(alone), jax.tree.leaves(spread), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-9)
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():

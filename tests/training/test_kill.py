@@ -58,12 +58,12 @@ def finish(process, status=0):
 
 
 def steps_done(workdir):
-    """The last step that a run has written the scalars of."""
+    """Return the last step that a run has written the scalars of."""
     return max(read_curves(workdir).get("gen_gan", [0]))
 
 
 def newest(workdir):
-    """The step of the newest finished checkpoint."""
+    """Return the step of the newest finished checkpoint."""
     names = [path.name for path in (workdir / "checkpoints").glob("*")]
     return max((int(name) for name in names if name.isdecimal()), default=0)
 
@@ -135,8 +135,8 @@ def test_killed_run_ends_like_the_undisturbed_one(start, tmp_path, kills):
         assert newest(killed) >= max(due - EVERY, at_start)
     assert during_a_save >= kills // 4
     finish(start(killed, num_steps))
-    expected, found = saved(undisturbed, num_steps), saved(killed, num_steps)
-    assert expected.keys() == found.keys()
+    expected, actual = saved(undisturbed, num_steps), saved(killed, num_steps)
+    assert expected.keys() == actual.keys()
     assert len(expected) > 100
     for name, array in expected.items():
-        np.testing.assert_array_equal(found[name], array, err_msg=name, strict=True)
+        np.testing.assert_array_equal(actual[name], array, err_msg=name, strict=True)

@@ -94,12 +94,12 @@ def test_fine_tuning_begins_with_the_networks_alone(config, vgg, uninterrupted, 
     settings = dataclasses.replace(config.train, init_from=str(uninterrupted), **rates)
     config = dataclasses.replace(config, train=settings)
     assert run(config, tmp_path, vgg, num_steps=2) == 2
-    found, expected = saved(tmp_path, 2), saved(uninterrupted, 4)
+    actual, expected = saved(tmp_path, 2), saved(uninterrupted, 4)
     params = [name for name in expected if name.startswith("['params']")]
     assert len(params) > 20
     for name in params:
-        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
-    counts = [found[name] for name in found if "optimizers" in name and "count" in name]
+        np.testing.assert_array_equal(actual[name], expected[name], err_msg=name)
+    counts = [actual[name] for name in actual if "optimizers" in name and "count" in name]
     assert set(map(int, counts)) == {2}
 
 

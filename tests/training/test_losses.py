@@ -46,8 +46,8 @@ def test_discriminator_wants_ones_of_real_and_zeros_of_generated_frames():
         + np.mean(np.asarray(generated.prediction_map) ** 2)
         for generated, real in zip(GENERATED, REAL, strict=True)
     )
-    found = losses.discriminator_gan(GENERATED, REAL, 2.0)
-    assert float(found) == pytest.approx(2 * expected, rel=1e-5)
+    actual = losses.discriminator_gan(GENERATED, REAL, 2.0)
+    assert float(actual) == pytest.approx(2 * expected, rel=1e-5)
 
 
 def test_feature_matching_weighs_each_block():
@@ -55,10 +55,10 @@ def test_feature_matching_weighs_each_block():
     for generated, real in zip(GENERATED, REAL, strict=True):
         for weight, a, b in zip((2, 5), generated.feature_maps, real.feature_maps, strict=True):
             expected += weight * np.mean(np.abs(np.asarray(a) - np.asarray(b)))
-    found = losses.feature_matching(GENERATED, REAL, (2.0, 5.0))
-    assert float(found) == pytest.approx(expected, rel=1e-5)
+    actual = losses.feature_matching(GENERATED, REAL, (2.0, 5.0))
+    assert float(actual) == pytest.approx(expected, rel=1e-5)
     without_second = losses.feature_matching(GENERATED, REAL, (2.0, 0.0))
-    assert float(without_second) < float(found)
+    assert float(without_second) < float(actual)
 
 
 def test_feature_matching_moves_both_sides():
@@ -96,8 +96,8 @@ def test_perceptual_loss_sums_over_scales_and_taps(vgg):
         ]
         for weight, a, b in zip(weights, *taps, strict=True):
             expected += weight * np.mean(np.abs(np.asarray(a) - np.asarray(b)))
-    found = losses.perceptual(vgg, generated, real, (1, 0.5), weights)
-    assert float(found) == pytest.approx(expected, rel=1e-5)
+    actual = losses.perceptual(vgg, generated, real, (1, 0.5), weights)
+    assert float(actual) == pytest.approx(expected, rel=1e-5)
 
 
 def test_perceptual_loss_leaves_the_real_frame_alone(vgg):

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def start(workdir, data, num_steps, devices, *options):
-    """A process of `main.py` that trains in float64."""
+    """Start a process of `main.py` that trains in float64."""
     environment = os.environ | {
         "JAX_PLATFORMS": "cpu",
         "JAX_ENABLE_X64": "1",
@@ -95,12 +95,12 @@ def test_two_processes_and_one_device_agree_and_go_on_from_each_other(data, tmp_
     assert len([*several.glob("events*")]) == 1
     # The second step, from the checkpoint of two processes, on the two devices of one.
     assert "Trained 1 steps" in finish(start(several, data, 2, 2))
-    expected, found = checkpoint(alone, 2), checkpoint(several, 2)
-    assert expected.keys() == found.keys()
+    expected, actual = checkpoint(alone, 2), checkpoint(several, 2)
+    assert expected.keys() == actual.keys()
     assert len(expected) > 100
     for name, array in expected.items():
         # Kernels are kept in float32, whatever they are computed in.
-        np.testing.assert_allclose(found[name], array, rtol=1e-6, atol=1e-7, err_msg=name)
+        np.testing.assert_allclose(actual[name], array, rtol=1e-6, atol=1e-7, err_msg=name)
 
 
 def test_processes_that_cannot_meet_end_in_one_line(data, tmp_path):

@@ -38,12 +38,12 @@ def compiled():
 
 
 def test_scopes_and_lines_are_told(compiled):
-    found = read_instructions(compiled.as_text(), "/fomm_jax/").values()
-    assert any("generator" in instruction.scope for instruction in found)
+    actual = read_instructions(compiled.as_text(), "/fomm_jax/").values()
+    assert any("generator" in instruction.scope for instruction in actual)
     lines, start = inspect.getsourcelines(geometry.antialias_downsample)
     places = {
         int(instruction.source.removeprefix("geometry.py:"))
-        for instruction in found
+        for instruction in actual
         if "antialias_downsample" in instruction.scope and instruction.source
     }
     assert places
