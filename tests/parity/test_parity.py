@@ -4,7 +4,6 @@
 the shared recordings tell where they come from, and how exact the original itself is.
 """
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -38,8 +37,14 @@ NAMES = [*IN_REPOSITORY, *SHARED_NAMES]
 # The tests in float64 decide. In float32, the other models take minutes to compile: `make slow`
 # tests them.
 QUICK_IN_FLOAT32 = ["tiny_adversarial"]
-# Wider models of the same kinds as tiny_first_order and tiny_zero_order: `make slow` trains them.
-SLOW_IN_FLOAT64 = ["first_order", "zero_order"]
+# The first two are wider models of the same kinds as tiny_first_order and tiny_zero_order. The
+# steps of the other two take a minute to compile. `make slow` trains all four.
+SLOW_IN_FLOAT64 = [
+    "first_order",
+    "zero_order",
+    "multiscale_kp_discriminator",
+    "no_occlusion_full_scale",
+]
 
 STEPS, RESUMED_STEPS = DECISIVE_STEPS, DECISIVE_RESUMED_STEPS
 # A gradient that is 0 except for rounding, such as that of a bias before a normalisation, is at
@@ -51,8 +56,12 @@ def mark_slow(names, slow):
     return [pytest.param(name, marks=[pytest.mark.slow] if name in slow else []) for name in names]
 
 
-all_recordings = pytest.mark.parametrize("name", mark_slow(NAMES, SLOW_IN_FLOAT64))
-shared_recordings = pytest.mark.parametrize("name", mark_slow(SHARED_NAMES, SLOW_IN_FLOAT64))
+def trained(slow):
+    """Return the mark of a test on the fixture `training` of every recording."""
+    return pytest.mark.parametrize("training", mark_slow(NAMES, slow), indirect=True)
+
+
+all_recordings = trained(SLOW_IN_FLOAT64)
 
 
 def find(name):
@@ -62,50 +71,49 @@ def find(name):
     return RECORDINGS[name]
 
 
-@functools.cache
-def float32_step(name):
-    trainer = Trainer(find(name))
-    return trainer.step(trainer.initial, "float32/step_0")[1]
-
-
 class Float64Steps(NamedTuple):
     """Steps in float64."""
 
     single: Step  # from the inputs of the step that is recorded in float32
     trajectory: list[Step]
     resumed: list[Step]
+    # From step 1 on: like `trajectory`, but with the recorded networks after step 0. Of recordings
+    # in FREE_STEPS only.
+    from_recorded_state: list[Step]
 
 
-@functools.cache
-def float64_steps(name):
+def float64_steps(recording):
+    trainer = Trainer(recording)
+
+    def train(state, names):
+        steps = []
+        for name in names:
+            state, step = trainer.step(state, name)
+            steps.append(step)
+        return steps
+
+    from_start = [f"float64/step_{i}" for i in range(STEPS)]
+    resumed, from_recorded_state = [], []
+    if recording.below("resumed_float64/"):
+        names = [f"resumed_float64/step_{i}" for i in range(RESUMED_STEPS)]
+        resumed = train(trainer.resumed, names)
+    if recording.folder.name in FREE_STEPS:
+        recorded = recording.below("float64/step_0/state_after/")
+        state, _ = trainer.step(trainer.initial, from_start[0])
+        state = with_networks(state, recorded, recording.config)
+        from_recorded_state = train(state, from_start[1:])
+    (single,) = train(trainer.initial, ["float32/step_0"])
+    return Float64Steps(single, train(trainer.initial, from_start), resumed, from_recorded_state)
+
+
+@pytest.fixture(scope="module")
+def training(request):
+    """A recording and our steps on its inputs in float64, freed after the recording's last test."""
+    recording = find(request.param)
     with jax.enable_x64(True):
-        trainer = Trainer(find(name))
-        single = trainer.step(trainer.initial, "float32/step_0")[1]
-        state, trajectory = trainer.initial, []
-        for i in range(STEPS):
-            state, step = trainer.step(state, f"float64/step_{i}")
-            trajectory.append(step)
-        resumed = []
-        if find(name).below("resumed_float64/"):
-            state = trainer.resumed
-            for i in range(RESUMED_STEPS):
-                state, step = trainer.step(state, f"resumed_float64/step_{i}")
-                resumed.append(step)
-    return Float64Steps(single, trajectory, resumed)
-
-
-@functools.cache
-def steps_from_recorded_state(name):
-    """Return the steps from 1 in float64, starting from the recorded networks after step 0."""
-    recorded = find(name).below("float64/step_0/state_after/")
-    with jax.enable_x64(True):
-        trainer = Trainer(find(name))
-        state, _ = trainer.step(trainer.initial, "float64/step_0")
-        state = with_networks(state, recorded, find(name).config)
-        trajectory = {}
-        for i in range(1, STEPS):
-            state, trajectory[i] = trainer.step(state, f"float64/step_{i}")
-    return trajectory
+        steps = float64_steps(recording)
+    yield recording, steps
+    jax.clear_caches()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -118,17 +126,19 @@ def test_evaluation(name):
         np.testing.assert_allclose(outputs[key], expected, rtol=0, atol=1e-4 * scale, err_msg=key)
 
 
-@pytest.mark.parametrize("name", mark_slow(NAMES, {*NAMES} - {*QUICK_IN_FLOAT32}))
-def test_first_step_in_float32(name):
-    step = float32_step(name)
-    recorded = find(name).below("float32/step_0/")
-    losses = find(name).below("float32/step_0/losses/")
+@trained({*NAMES} - {*QUICK_IN_FLOAT32})
+def test_first_step_in_float32(training):
+    recording, float64 = training
+    trainer = Trainer(recording)
+    _, step = trainer.step(trainer.initial, "float32/step_0")
+    recorded = recording.below("float32/step_0/")
+    losses = recording.below("float32/step_0/losses/")
     assert step.losses.keys() == losses.keys()
     for key, expected in losses.items():
         assert step.losses[key] == pytest.approx(expected, rel=1e-4), key
     # Normalising by the batch at 2x2 pixels magnifies rounding: our prediction in float32 is up to
     # 0.9e-4 from ours in float64, the original's up to 2.4e-4.
-    exact = float64_steps(name).single.prediction
+    exact = float64.single.prediction
     np.testing.assert_allclose(step.prediction, exact, rtol=0, atol=2e-4)
     np.testing.assert_allclose(step.prediction, recorded["prediction"], rtol=0, atol=4e-4)
     assert np.abs(step.prediction - recorded["prediction"]).mean() < 4e-5
@@ -138,11 +148,12 @@ def test_first_step_in_float32(name):
 
 
 @all_recordings
-def test_gradients_in_float64(name):
-    gradients = float64_steps(name).single.gradients
+def test_gradients_in_float64(training):
+    recording, steps = training
+    gradients = steps.single.gradients
     fingerprints = reference.fingerprints(gradients)
-    expected = find(name).gradient_fingerprints
-    adversarial = find(name).config.train.loss_weights.generator_gan != 0
+    expected = recording.gradient_fingerprints
+    adversarial = recording.config.train.loss_weights.generator_gan != 0
     trained = NETWORKS if adversarial else NETWORKS[:2]
     assert expected.keys() == {key for key in gradients if key.split("/")[0] in trained}
     largest = {
@@ -159,16 +170,19 @@ def test_gradients_in_float64(name):
             )
 
 
-@shared_recordings
-def test_gradients_against_those_in_float32(name):
+@all_recordings
+def test_gradients_against_those_in_float32(training):
     """A coarse test of whole gradients; the test in float64 is sharp.
 
     In float32, rounding moves pixels across the kinks of rectifiers, warps and absolute values.
     The original's own gradients in float32 are up to 24 % (in most recordings 3 %) from its
     gradients in float64.
     """
-    gradients = float64_steps(name).single.gradients
-    recorded = find(name).below("float32/step_0/grads/")
+    recording, steps = training
+    gradients = steps.single.gradients
+    recorded = recording.below("float32/step_0/grads/")
+    if not recorded:
+        pytest.skip("not recorded, to keep the repository small")
     for key, expected in recorded.items():
         network = key.split("/")[0]
         whole = max(np.linalg.norm(recorded[k]) for k in recorded if k.startswith(network))
@@ -176,38 +190,47 @@ def test_gradients_against_those_in_float32(name):
         assert distance <= 0.4 * np.linalg.norm(gradients[key]) + 1e-6 * whole, key
 
 
-def check_losses(name, i, step, run="float64"):
-    recorded = find(name).below(f"{run}/step_{i}/losses/")
+def check_losses(recording, i, step, run="float64"):
+    recorded = recording.below(f"{run}/step_{i}/losses/")
     assert step.losses.keys() == recorded.keys()
     for key, expected in recorded.items():
         assert step.losses[key] == pytest.approx(expected, rel=LOSS_TOLERANCE), (i, key)
 
 
 @all_recordings
-def test_trajectory_of_losses_in_float64(name):
-    for i, step in enumerate(float64_steps(name).trajectory[: FREE_STEPS.get(name, STEPS)]):
-        check_losses(name, i, step)
+def test_trajectory_of_losses_in_float64(training):
+    recording, steps = training
+    for i, step in enumerate(steps.trajectory[: FREE_STEPS.get(recording.folder.name, STEPS)]):
+        check_losses(recording, i, step)
 
 
-@shared_recordings
-def test_training_goes_on_from_a_checkpoint_with_optimizers(name):
-    for i, step in enumerate(float64_steps(name).resumed):
-        check_losses(name, i, step, "resumed_float64")
+@all_recordings
+def test_training_goes_on_from_a_checkpoint_with_optimizers(training):
+    recording, steps = training
+    if not steps.resumed:
+        pytest.skip("not recorded, to keep the repository small")
+    for i, step in enumerate(steps.resumed):
+        check_losses(recording, i, step, "resumed_float64")
 
 
-@pytest.mark.parametrize("name", FREE_STEPS)
-def test_trajectory_of_losses_from_the_recorded_state(name):
-    for i, step in steps_from_recorded_state(name).items():
-        check_losses(name, i, step)
+@all_recordings
+def test_trajectory_of_losses_from_the_recorded_state(training):
+    recording, steps = training
+    if recording.folder.name not in FREE_STEPS:
+        pytest.skip("its losses follow the original's from the start")
+    assert len(steps.from_recorded_state) == STEPS - 1
+    for i, step in enumerate(steps.from_recorded_state, start=1):
+        check_losses(recording, i, step)
 
 
 @all_recordings
 @pytest.mark.parametrize("after", STATE_TOLERANCE)
-def test_state_after_steps_in_float64(name, after):
-    recorded = find(name).below(f"float64/step_{after}/state_after/")
+def test_state_after_steps_in_float64(training, after):
+    recording, steps = training
+    recorded = recording.below(f"float64/step_{after}/state_after/")
     if not recorded:
         pytest.skip("not recorded, to keep the repository small")
-    state = float64_steps(name).trajectory[after].state_after
+    state = steps.trajectory[after].state_after
     # The shared recordings lack one of the two singular vectors; the recordings in the repository
     # lack the counters.
     left_out = ("weight_v", "num_batches_tracked")

@@ -1,5 +1,7 @@
 """The small model that the tests of training runs train."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -7,6 +9,8 @@ from narrow_vgg import narrow_vgg
 
 from configs import tiny
 from fomm_jax.config.parsing import from_config_dict
+from fomm_jax.config.schema import TrainConfig
+from fomm_jax.training import loop
 from input_pipeline.figures.scenes import write_dataset
 
 
@@ -19,6 +23,27 @@ def config(tmp_path_factory):
     values.dataset.root_dir = str(data)
     values.train.update(batch_size=8, num_repeats=2, num_steps=4, epoch_milestones=(1,))
     return from_config_dict(values)
+
+
+# Fields of `config.train` that the loop reads, and that its compiled step does not depend on.
+FIELDS_OF_THE_LOOP = ("num_steps", "init_from", "visualize_every", "on_divergence", "max_skips")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shared_programs():
+    """Let the runs of a file share compiled programs: to trace a step takes longer than a run."""
+    make_program, programs = loop.make_program, {}
+
+    def shared(mesh, config, optimizers):
+        defaults = {name: getattr(TrainConfig(), name) for name in FIELDS_OF_THE_LOOP}
+        key = dataclasses.replace(config, train=dataclasses.replace(config.train, **defaults))
+        if key not in programs:
+            programs[key] = make_program(mesh, config, optimizers)
+        return programs[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "make_program", shared)
+        yield
 
 
 @pytest.fixture(scope="module")
