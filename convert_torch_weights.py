@@ -27,9 +27,11 @@ from ml_collections import ConfigDict, config_flags
 
 from fomm_jax import console
 from fomm_jax.cli.command_line import parse_flags
+from fomm_jax.cli.path_flags import PATH
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.errors import InputError, one_line_errors
 from fomm_jax.models.vgg import VGG_LAYERS
+from fomm_jax.signals import ending_by_signals
 from fomm_jax.weights.torch.convert import convert_from_torch, convert_perceptual, convert_to_torch
 from fomm_jax.weights.torch.describe import describe_torch_file
 
@@ -39,17 +41,17 @@ config_flags.DEFINE_config_file(
 PERCEPTUAL = flags.DEFINE_enum(
     "perceptual", None, list(VGG_LAYERS), "Convert torchvision's weights of this network."
 )
-INPUT = flags.DEFINE_string("input", None, "What to convert: PyTorch's file, or our folder.")
-OUTPUT = flags.DEFINE_string("output", None, "Where to write the converted weights.")
+INPUT = flags.DEFINE(PATH, "input", None, "What to convert: PyTorch's file, or our folder.")
+OUTPUT = flags.DEFINE(PATH, "output", None, "Where to write the converted weights.")
 TO_TORCH = flags.DEFINE_bool("to_torch", False, "Convert a checkpoint of ours for PyTorch.")
-INSPECT = flags.DEFINE_string("inspect", None, "Describe this file of PyTorch's.")
+INSPECT = flags.DEFINE(PATH, "inspect", None, "Describe this file of PyTorch's.")
 
 
 def main(_: Sequence[str]) -> None:
     """Convert or describe a file as the flags ask, and print what was done."""
     console.show_messages()
-    with one_line_errors():
-        print("\n".join(run(flags.FLAGS.config)))
+    with ending_by_signals(), one_line_errors():
+        console.say("\n".join(run(flags.FLAGS.config)))
 
 
 def run(config_dict: ConfigDict | None) -> list[str]:
@@ -76,4 +78,5 @@ def run(config_dict: ConfigDict | None) -> list[str]:
 
 
 if __name__ == "__main__":
+    console.hide_warnings_of_libraries()
     app.run(main, flags_parser=parse_flags)

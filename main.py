@@ -14,6 +14,7 @@ Flags such as --config.train.num_steps=10 override fields of the configuration.
 
 from absl import app, flags
 
+from fomm_jax import console
 from fomm_jax.cli import animation_flags, marking_flags
 from fomm_jax.cli import flags as general_flags
 from fomm_jax.cli.command_line import parse_flags
@@ -23,4 +24,5 @@ for module in (general_flags, animation_flags, marking_flags):
     flags.adopt_module_key_flags(module)  # so that --help shows them
 
 if __name__ == "__main__":
+    console.hide_warnings_of_libraries()
     app.run(main, flags_parser=parse_flags)

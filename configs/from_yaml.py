@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from fomm_jax.config.original_yaml import read_original_yaml
 from fomm_jax.errors import InputError
+from fomm_jax.user_paths import expand_home
 
 
 def get_config(path: str = "") -> ConfigDict:
@@ -19,4 +20,4 @@ def get_config(path: str = "") -> ConfigDict:
     """
     if not path:
         raise InputError("configs/from_yaml.py: expected a file, as in configs/from_yaml.py:PATH")
-    return read_original_yaml(path)
+    return read_original_yaml(expand_home(path))

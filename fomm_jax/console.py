@@ -1,18 +1,25 @@
-"""Lines for the people who run a command, written to stderr.
+"""Lines for the people who run a command.
 
 Library code says what a person may want to know through `logging.getLogger(__name__)`:
 `logger.info` for what goes on, `logger.warning` for what may be wrong. Each command of the project
 calls `show_messages` once at its start. Without it, as in a notebook, Python's own rules hold:
-warnings appear, information does not.
+warnings appear, information does not. Results of a command go through `say`.
 """
 
+import contextlib
 import logging
+import os
 import sys
+import warnings
 
 from tqdm import tqdm
 
+from fomm_jax.readable import readable
+
 # A module that runs as a program is called "__main__".
 PACKAGES = ("fomm_jax", "input_pipeline", "benchmarks", "__main__")
+
+logger = logging.getLogger(__name__)
 
 
 class _LineHandler(logging.Handler):
@@ -23,7 +30,7 @@ class _LineHandler(logging.Handler):
         try:
             prefix = "warning: " if record.levelno >= logging.WARNING else ""
             # Through tqdm, so that a line and a progress bar do not run into each other.
-            tqdm.write(f"{prefix}{record.getMessage()}", file=sys.stderr)
+            tqdm.write(f"{prefix}{readable(record.getMessage())}", file=sys.stderr)
         except Exception:  # as in the handlers of the standard library
             self.handleError(record)
 
@@ -40,3 +47,31 @@ def show_messages() -> None:
         logger.propagate = False
         if not any(isinstance(handler, _LineHandler) for handler in logger.handlers):
             logger.addHandler(_LineHandler())
+
+
+def hide_warnings_of_libraries() -> None:
+    """Hide Python's warnings, here and in worker processes, unless `-W` asks for them.
+
+    They speak to the authors of a program, not to the people who run it.
+    """
+    if not sys.warnoptions:
+        os.environ["PYTHONWARNINGS"] = "ignore"  # of worker processes
+        warnings.simplefilter("ignore")
+
+
+def say(text: str) -> None:
+    """Print a result on standard output.
+
+    Characters that the terminal's encoding does not have are escaped. A standard output that is
+    full or closed ends nothing: by now the work is done.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = readable(text).encode(encoding, "backslashreplace").decode(encoding)
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            logger.warning("standard output cannot be written (%s)", error.strerror)
+        # Python would write the rest when it ends, and fail again.
+        with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())

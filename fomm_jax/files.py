@@ -1,8 +1,11 @@
 """Reading and writing files: an output appears whole or not at all, and errors fit in one line."""
 
 import contextlib
+import errno
 import os
 import pathlib
+import secrets
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
@@ -35,6 +38,31 @@ def reading(path: str | os.PathLike[str], hint: str = "") -> Iterator[None]:
         raise InputError(f"{message}; {hint}" if hint else message) from error
 
 
+def check_is_file(path: str | os.PathLike[str], expected: str) -> None:
+    """Check that a file is there and may be read.
+
+    A pipe is refused, since what comes out of it cannot be read twice.
+
+    Args:
+      path: the file.
+      expected: what the file should be, such as "a picture", for the message.
+
+    Raises:
+      InputError: there is no such file, it may not be read, or it is a folder, a pipe or a device.
+    """
+    with reading(path, f"expected {expected}"):
+        try:
+            kind = os.stat(path).st_mode
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise InputError(f"{path}: there is no such file, expected {expected}") from error
+        if stat.S_ISDIR(kind):
+            raise InputError(f"{path}: is a folder, expected {expected}")
+        if not stat.S_ISREG(kind):
+            raise InputError(f"{path}: is a pipe or a device, expected {expected} in a file")
+        with open(path, "rb"):
+            pass
+
+
 @contextlib.contextmanager
 def writing(
     path: str | os.PathLike[str], errors: tuple[type[Exception], ...] = (OSError,)
@@ -63,39 +91,70 @@ def _reason(error: Exception) -> str:
 def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Give the block a temporary file to write, and rename it to `path` when the block ends.
 
-    Missing folders are made. After an exception the temporary file is removed, and a file that was
-    at `path` before stays as it was.
+    Missing folders are made. A symbolic link stays, and the file that it leads to is replaced.
+    After an exception the temporary file is removed, and a file that was at `path` before stays as
+    it was.
 
     Yields:
-      The name to write to, in the folder of `path`.
+      The name to write to, in the folder of the file. It is short: the file's own name may be as
+      long as the file system allows.
 
     Raises:
-      InputError: nothing can be written there.
+      InputError: nothing can be written there, or a folder, a pipe or a device is there.
     """
-    target = pathlib.Path(path)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+    unfinished = None
     try:
-        with writing(target):
+        with writing(path):
+            check_can_write(path)  # before folders are made
+            target = _find_target(path)
             target.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = target.with_name(f".{os.getpid()}.{secrets.token_hex(4)}.unfinished")
             yield unfinished
             unfinished.replace(target)
     finally:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
+        if unfinished is not None:
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
 
 
 def check_can_write(path: str | os.PathLike[str]) -> None:
     """Check before long work that `replacing` will be able to write a file.
 
     Raises:
-      InputError: its folder is no folder, or may not be written.
+      InputError: its folder is no folder, or may not be written; its name is too long; or a folder,
+        a pipe, a device or a file that may not be written is there.
     """
-    folder = pathlib.Path(path).parent
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if not existing.is_dir():
-        raise InputError(f"{path}: cannot be written ({existing} is not a folder)")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(f"{path}: cannot be written (no permission for {existing})")
+    with writing(path):
+        target = _find_target(path)
+        existing = next(parent for parent in target.parents if os.path.exists(parent))
+        if not existing.is_dir():
+            raise InputError(f"{path}: cannot be written ({existing} is not a folder)")
+        for place in (existing, target):
+            if os.path.exists(place) and not os.access(place, os.W_OK):
+                raise InputError(f"{path}: cannot be written (no permission for {place})")
+        longest = os.pathconf(existing, "PC_NAME_MAX")
+        for name in target.relative_to(existing).parts:
+            if len(os.fsencode(name)) > longest:
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+
+
+def _find_target(path: str | os.PathLike[str]) -> pathlib.Path:
+    """Return the file that a path leads to through symbolic links; it need not exist.
+
+    Raises:
+      InputError: a folder, a pipe or a device is there.
+      OSError: the path cannot be followed.
+    """
+    target = pathlib.Path(os.path.realpath(path))
+    try:
+        kind = os.stat(target).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return target
+    if stat.S_ISDIR(kind):
+        raise InputError(f"{path}: is a folder, expected the name of a file")
+    if not stat.S_ISREG(kind):
+        raise InputError(f"{path}: is a pipe or a device, expected the name of a file")
+    return target
 
 
 def strip_suffix(name: str, suffixes: Collection[str]) -> str:

@@ -1,6 +1,7 @@
 """New folders that appear whole or not at all."""
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,18 +17,21 @@ def new_folder(path: Path) -> Iterator[Path]:
     Missing parent folders are made. After an exception the temporary folder is removed.
 
     Yields:
-      The temporary folder, which lies beside `path`.
+      The temporary folder, which lies beside the folder that `path` leads to.
 
     Raises:
       InputError: the folder cannot be made.
     """
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        target = Path(os.path.realpath(path))  # what a symbolic link leads to
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # The prefix is short: the folder's own name may be as long as the file system allows.
+        partial = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=target.parent))
     try:
         yield partial
-        partial.chmod(0o755)  # mkdtemp makes folders that only their owner may read
-        partial.rename(path)
+        with writing(path):
+            partial.chmod(0o755)  # mkdtemp makes folders that only their owner may read
+            partial.rename(target)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise

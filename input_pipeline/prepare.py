@@ -18,7 +18,9 @@ from pathlib import Path
 from absl import logging as absl_logging
 
 from fomm_jax import console
-from fomm_jax.errors import InputError, one_line_errors
+from fomm_jax.errors import InputError, naming, one_line_errors
+from fomm_jax.signals import ending_by_signals
+from fomm_jax.user_paths import check_is_text, expand_home, parse_path
 from input_pipeline.clips.clip import FITS, Selection
 from input_pipeline.datasets.preparation import DATASETS, prepare_dataset
 from input_pipeline.datasets.video_folder import VideoFolder
@@ -56,8 +58,8 @@ def parse_options() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--dataset", choices=sorted(DATASETS), required=True, help="the kind of the raw files")
-    add("--input", type=Path, required=True, help="the folder of the raw files")
-    add("--output", type=Path, required=True, help="the folder in which DATASET/FORM is made")
+    add("--input", required=True, help="the folder of the raw files")
+    add("--output", required=True, help="the folder in which DATASET/FORM is made")
     add(
         "--size",
         type=_parse_size,
@@ -107,6 +109,22 @@ def check_numbers(options: argparse.Namespace) -> None:
             raise InputError(f"--{flag} is {value}; expected {limits}")
 
 
+def parse_folders(options: argparse.Namespace) -> tuple[Path, Path]:
+    """Return the folders of --input and --output.
+
+    Raises:
+      InputError: a path cannot be used, or there is no folder of raw files.
+    """
+    with naming("--input"):
+        source = Path(parse_path(options.input))
+    if not source.is_dir():
+        raise InputError(f"--input: there is no folder {source}")
+    with naming("--output"):
+        output = Path(parse_path(options.output))
+        check_is_text(output)
+    return source, output
+
+
 def choose_selection(options: argparse.Namespace) -> Callable[[Path], Selection] | None:
     """Return the function that selects the clips as the flags ask; None is the dataset's own.
 
@@ -116,7 +134,7 @@ def choose_selection(options: argparse.Namespace) -> Callable[[Path], Selection]
     if options.dataset == "video_folder":
         return functools.partial(
             VideoFolder.select_clips,
-            crop=options.crop,
+            crop=options.crop and expand_home(options.crop),
             id_sampling=options.id_sampling,
             random_seed=options.seed,
             num_workers=options.workers,
@@ -135,8 +153,7 @@ def run(options: argparse.Namespace) -> None:
       InputError: an option or the raw files cannot be used, or the output cannot be written.
     """
     check_numbers(options)
-    if not options.input.is_dir():
-        raise InputError(f"--input: there is no folder {options.input}")
+    source, output = parse_folders(options)
     encoding = Encoding(
         height=options.size[0],
         width=options.size[1],
@@ -147,13 +164,13 @@ def run(options: argparse.Namespace) -> None:
     )
     folder = prepare_dataset(
         options.dataset,
-        options.input,
-        options.output,
+        source,
+        output,
         encoding,
         num_workers=options.workers,
         select=choose_selection(options),
     )
-    print(describe(folder, read_dataset_manifest(folder)))
+    console.say(describe(folder, read_dataset_manifest(folder)))
 
 
 def main() -> None:
@@ -162,7 +179,7 @@ def main() -> None:
     console.show_messages()
     absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns about every config it did not know
     try:
-        with one_line_errors():
+        with ending_by_signals(), one_line_errors():
             run(options)
     except KeyboardInterrupt:
         print("prepare: interrupted; the same command goes on from here", file=sys.stderr)
@@ -170,4 +187,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    console.hide_warnings_of_libraries()
     main()

@@ -19,7 +19,10 @@ ORDER = (
     {"fomm_jax.cli"},
     {"main", "convert_torch_weights", "configs", "benchmarks"},
 )
-VOCABULARY = {"fomm_jax.types", "fomm_jax.errors", "fomm_jax.files", "fomm_jax.console"}
+VOCABULARY = {
+    f"fomm_jax.{module}"
+    for module in ("types", "readable", "errors", "user_paths", "files", "console", "signals")
+}
 FILE_LINES, FUNCTION_LINES, PARAMETERS = 300, 60, 6  # at most
 LINE_OF = {room: number for number, rooms in enumerate(ORDER) for room in rooms}
 FOLDERS = ("fomm_jax", "input_pipeline", "configs", "benchmarks")

@@ -1,6 +1,7 @@
 """Lines for people: what is written to stderr, and what is not."""
 
 import logging
+import os
 import subprocess
 import sys
 
@@ -30,6 +31,7 @@ def test_a_line_does_not_run_into_a_progress_bar(capsys):
 
 COMMAND = """
 import logging
+import os
 from absl import app
 from absl import logging as absl_logging
 from fomm_jax import console
@@ -52,3 +54,58 @@ def test_absl_shows_nothing_twice_and_libraries_stay_silent():
     )
     assert (command.returncode, command.stdout) == (0, "")
     assert command.stderr == "once\nwarning: once too\n"
+
+
+def test_results_can_be_printed_whatever_the_names_of_files_are(capsys):
+    console.say("The animation is in caf\udce9.mp4")
+    logger.info("caf\udce9.mp4")
+    assert capsys.readouterr() == ("The animation is in caf\\xe9.mp4\n", "caf\\xe9.mp4\n")
+
+
+def run(code, stdout=subprocess.PIPE):
+    return subprocess.run(
+        [sys.executable, "-c", code], stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60
+    )
+
+
+SAY = """
+from fomm_jax import console
+console.show_messages()
+console.say("Grüße")
+console.say("b")
+"""
+
+
+def test_a_standard_output_that_is_full_ends_nothing():
+    with open("/dev/full", "w") as full:
+        command = run(SAY, stdout=full)
+    line = "warning: standard output cannot be written (No space left on device)\n"
+    assert (command.returncode, command.stderr) == (0, line)
+
+
+def test_a_standard_output_that_nobody_reads_ends_nothing():
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = run(SAY, stdout=writer)
+    os.close(writer)
+    assert (command.returncode, command.stderr) == (0, "")
+
+
+def test_a_terminal_that_knows_few_characters(monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    command = run(SAY)
+    assert (command.stdout, command.stderr) == ("Gr\\xfc\\xdfe\nb\n", "")
+
+
+WARN = """
+import warnings
+from fomm_jax import console
+console.hide_warnings_of_libraries()
+warnings.warn("from Pillow")
+"""
+
+
+def test_warnings_of_libraries_do_not_reach_people_unless_they_ask(monkeypatch):
+    assert run(WARN).stderr == ""
+    monkeypatch.setenv("PYTHONWARNINGS", "default")
+    assert "from Pillow" in run(WARN).stderr

@@ -104,8 +104,12 @@ def options_of(module):
     calls = [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
     names = set()
     for call in calls:
-        if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant):
-            function, first = ast.unparse(call.func), str(call.args[0].value)
+        if not isinstance(call, ast.Call):
+            continue
+        # The kind of a flag may come before its name.
+        constants = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
+        if constants:
+            function, first = ast.unparse(call.func), str(constants[0])
             if function.startswith(("flags.DEFINE", "config_flags.DEFINE")):
                 names.add(first)
             elif first.startswith("--"):

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import sys
 
+from fomm_jax import console
 from fomm_jax.animation.animator import Animator
 from fomm_jax.cli import animation_flags, marking_flags
 from fomm_jax.cli.file_patterns import expand_patterns
@@ -22,6 +23,7 @@ from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
 from fomm_jax.evaluation.animate_pairs import animate_pairs
 from fomm_jax.evaluation.films import FilmOutputs
+from fomm_jax.files import check_can_write
 from fomm_jax.rendering.animate_files import animate_files
 from fomm_jax.rendering.job import AnimationJob, Pipes
 from fomm_jax.rendering.paths import PIPE
@@ -42,6 +44,7 @@ def _animate_pairs() -> None:
     config, workdir = read_config_and_workdir()
     marking = marking_flags.read_marking(model_path())
     settings, folder = config.animate, workdir / "animation"
+    check_can_write(folder / "film.mp4")
     pairs = open_test_pairs(config.dataset, settings.num_pairs)
     animate_pairs(
         Animator.from_checkpoint(CHECKPOINT.value or workdir, config),
@@ -53,7 +56,7 @@ def _animate_pairs() -> None:
             marking=marking,
         ),
     )
-    print(f"Films and pictures of {len(pairs)} pairs are in {folder}")
+    console.say(f"Films and pictures of {len(pairs)} pairs are in {folder}")
 
 
 def _animate_files() -> None:
@@ -66,7 +69,7 @@ def _animate_files() -> None:
         stack.enter_context(animation_flags.naming_flags())
         paths = animate_files(animator, job)
     if not to_pipe:
-        print("\n".join(f"The animation is in {path}" for path in paths))
+        console.say("\n".join(f"The animation is in {path}" for path in paths))
     if model_path() is None:
         logger.info(
             "The demo model was used, which knows drawn figures alone; --checkpoint=PATH names"

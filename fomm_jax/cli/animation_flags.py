@@ -7,6 +7,7 @@ from fractions import Fraction
 from absl import flags
 
 from fomm_jax.cli.flags import names_as_flags
+from fomm_jax.cli.path_flags import PATH
 from fomm_jax.errors import InputError
 from fomm_jax.media.raw_frames import RawFormat
 from fomm_jax.rendering.options import AnimationOptions, Crop
@@ -60,8 +61,8 @@ SMOOTH = flags.DEFINE_boolean(
     False,
     "Smooth the driving keypoints over time, and report how much they trembled before and after.",
 )
-SAVE_MOTION = flags.DEFINE_string(
-    "save_motion", None, "File to write the driving motion to, which --motion reads."
+SAVE_MOTION = flags.DEFINE(
+    PATH, "save_motion", None, "File to write the driving motion to, which --motion reads."
 )
 SOUND = flags.DEFINE_boolean(
     "sound",

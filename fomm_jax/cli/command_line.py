@@ -1,13 +1,15 @@
 """Parse the flags of this project's programs, and refuse bad ones in one line."""
 
 import argparse
+import os
 import re
 import traceback
 
 from absl import flags, logging
 
 from fomm_jax.config.parsing import check_field
-from fomm_jax.errors import InputError, refuse
+from fomm_jax.errors import InputError, naming, refuse
+from fomm_jax.user_paths import parse_path
 
 
 def parse_flags(arguments: list[str]) -> list[str]:
@@ -16,8 +18,11 @@ def parse_flags(arguments: list[str]) -> list[str]:
     Returns:
       The arguments that are not flags, which is only the program's name.
     """
-    config_file = _find_config_file(arguments)
+    config_file = ""
     try:
+        _check_current_folder()
+        arguments = [_read_config_path(argument) for argument in arguments]
+        config_file = _find_config_file(arguments)
         _check_config_arguments(config_file, arguments)
         rest = flags.FLAGS(arguments)
         if "config" in flags.FLAGS and flags.FLAGS.config is not None:
@@ -27,7 +32,8 @@ def parse_flags(arguments: list[str]) -> list[str]:
     except flags.Error as error:
         # The message holds the traceback of a TypeError or ValueError in a config file.
         lines = str(error).splitlines()
-        refuse(f"{' '.join(dict.fromkeys((lines[0], lines[-1])))}; see --help")
+        message = " ".join(dict.fromkeys((lines[0], lines[-1])))
+        refuse(f"{message.removeprefix('flag ')}; see --help")
     except OSError as error:
         refuse(f"--config: {str(error).splitlines()[-1].strip()}")
     except Exception as error:  # the code of a config file may raise anything
@@ -40,6 +46,24 @@ def parse_flags(arguments: list[str]) -> list[str]:
         # messages do not pass through absl's logger; see `console.show_messages`.
         logging.set_verbosity(logging.FATAL)
     return rest
+
+
+def _check_current_folder() -> None:
+    """Raise an `InputError` if the current folder was deleted, which libraries cannot stand."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise InputError(
+            "the current folder is not there any more; expected a start in one that exists"
+        ) from error
+
+
+def _read_config_path(argument: str) -> str:
+    """Return the argument --config=PATH with the path that it means, any other as it is."""
+    if match := re.fullmatch(r"(--?config)=(.*)", argument, re.DOTALL):
+        with naming(match[1]):
+            return f"{match[1]}={parse_path(match[2])}"
+    return argument
 
 
 def _find_config_file(arguments: list[str]) -> str:
@@ -60,6 +84,11 @@ def _check_config_arguments(file: str, arguments: list[str]) -> None:
     for argument in arguments[1:]:
         if field := re.match(r"--?(?:no)?(config\.[^=]*)", argument):
             check_field(field[1])
+            if not file:
+                raise InputError(
+                    f"--config: is missing, though {argument} changes a field of it; expected a"
+                    " file with get_config(), such as configs/tiny.py"
+                )
 
 
 def _locate_error(error: Exception, file: str) -> str:

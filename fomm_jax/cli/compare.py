@@ -3,6 +3,7 @@
 import pathlib
 import sys
 
+from fomm_jax import console
 from fomm_jax.cli.flags import (
     CHECKPOINT,
     DRIVING,
@@ -14,13 +15,16 @@ from fomm_jax.cli.flags import (
     read_config,
 )
 from fomm_jax.errors import InputError
+from fomm_jax.files import check_can_write
 from fomm_jax.parity.compare import compare_live, compare_recordings, write_reports
 from fomm_jax.parity.results import Comparisons, exceeds_tolerance
-from fomm_jax.parity.results_text import summarize
+from fomm_jax.parity.results_text import JSON_NAME, summarize
 
 
 def run() -> None:
     """Compare with --reference, and write reports into the folder `comparison` of --workdir.
+
+    Without --workdir they go into runs/comparison, which git ignores here.
 
     The program ends with status 1 if a difference is over its tolerance.
     """
@@ -30,12 +34,13 @@ def run() -> None:
         raise InputError("--output: is of no use with --mode=compare, which writes to --workdir")
     if len(SOURCE.value or []) > 1 or len(DRIVING.value or []) > 1:
         raise InputError("--source, --driving: expected one of each with --mode=compare")
+    folder = pathlib.Path(WORKDIR.value or "runs") / "comparison"
+    check_can_write(folder / JSON_NAME)
     reference = pathlib.Path(REFERENCE.value)
     is_clone = (reference / "modules" / "model.py").is_file()
     comparisons = _compare_clone(reference) if is_clone else _compare_recordings(reference)
-    folder = pathlib.Path(WORKDIR.value or ".") / "comparison"
     write_reports(comparisons, folder)
-    print(f"{summarize(comparisons)}\nJSON, Markdown and a page are in {folder}")
+    console.say(f"{summarize(comparisons)}\nJSON, Markdown and a page are in {folder}")
     sys.exit(exceeds_tolerance(comparisons))
 
 

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from tqdm import tqdm
 
+from fomm_jax import console
 from fomm_jax.animation.animator import Animator
 from fomm_jax.cli import marking_flags
 from fomm_jax.cli.flags import WORKDIR
+from fomm_jax.files import check_can_write
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance.mark import Marking, SourceType
@@ -38,12 +40,13 @@ def write_demo(folder: pathlib.Path, marking: Marking | None) -> None:
     Raises:
       InputError: the model is missing, or a file cannot be written.
     """
+    film, sheet, page = (folder / name for name in ("demo.mp4", "demo.png", "demo.html"))
+    check_can_write(film)
     animator = Animator.demo()
     size = animator.config.dataset.frame_shape[0]
     pairs = [
         _animate(animator, size, pair) for pair in tqdm(range(NUM_PAIRS), "animate", unit="pair")
     ]
-    film, sheet, page = (folder / name for name in ("demo.mp4", "demo.png", "demo.html"))
     # A model made one of the four columns.
     marking = marking and dataclasses.replace(marking, source_type=SourceType.COMPOSITE)
     _write_film(film, pairs, marking)
@@ -53,7 +56,7 @@ def write_demo(folder: pathlib.Path, marking: Marking | None) -> None:
     picture = np.concatenate([np.concatenate(line, axis=1) for line in lines])
     write_picture(sheet, picture, marking=marking)
     _write_page(page, film, pairs, lines)
-    print(f"Film: {film}\nContact sheet: {sheet}\nReport: {page}")
+    console.say(f"Film: {film}\nContact sheet: {sheet}\nReport: {page}")
 
 
 def _animate(animator: Animator, size: int, pair: int) -> tuple[np.ndarray, ...]:

@@ -9,13 +9,14 @@ from fomm_jax.cli import animation_flags, marking_flags
 from fomm_jax.cli.flags import COMPILATION_CACHE, DISTRIBUTED, INPUT, MODE, MODES, names_files
 from fomm_jax.errors import InputError, naming, one_line_errors
 from fomm_jax.files import writing
+from fomm_jax.signals import ending_by_signals
 
 
 def main(_: list[str]) -> None:
     """Run the mode, and end in one line on bad input or Ctrl-C."""
     console.show_messages()
     try:
-        with one_line_errors():
+        with ending_by_signals(), one_line_errors():
             _run_mode()
     except KeyboardInterrupt:
         hint = "; the same command goes on from the last checkpoint"

@@ -1,6 +1,7 @@
 """The flags that several modes read, and the names of the modes."""
 
 import contextlib
+import dataclasses
 import pathlib
 import re
 from collections.abc import Collection, Iterator
@@ -8,9 +9,11 @@ from collections.abc import Collection, Iterator
 from absl import flags
 from ml_collections import config_flags
 
+from fomm_jax.cli.path_flags import PATH, PATH_SERIALIZER
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
+from fomm_jax.user_paths import expand_home
 
 # Each is the name of a module of this package, whose function `run` does the work.
 MODES = ["train", "reconstruct", "animate", "compare", "profile", "verify", "demo", "app"]
@@ -30,42 +33,49 @@ MODE = flags.DEFINE_enum(
     " or picture is marked as generated. demo: animate drawn figures with the included model. app:"
     " open a page for the browser.",
 )
-WORKDIR = flags.DEFINE_string(
-    "workdir", None, "Folder of a training run. It holds the checkpoints and all outputs."
+WORKDIR = flags.DEFINE(
+    PATH, "workdir", None, "Folder of a training run. It holds the checkpoints and all outputs."
 )
-CHECKPOINT = flags.DEFINE_string(
+CHECKPOINT = flags.DEFINE(
+    PATH,
     "checkpoint",
     None,
     "Checkpoint, folder of checkpoints, or file of the original. The mode uses it in place of the"
     " workdir's newest checkpoint; training in a new workdir starts from it.",
 )
 # absl itself adds to the help of these three that they may be repeated.
-SOURCE = flags.DEFINE_multi_string(
-    "source", None, "Picture to animate, or a pattern such as '*.jpg'"
+SOURCE = flags.DEFINE_multi(
+    PATH, PATH_SERIALIZER, "source", None, "Picture to animate, or a pattern such as '*.jpg'"
 )
-DRIVING = flags.DEFINE_multi_string(
+DRIVING = flags.DEFINE_multi(
+    PATH,
+    PATH_SERIALIZER,
     "driving",
     None,
     "Video that moves the picture, or a pattern, or - for raw frames from standard input",
 )
-MOTION = flags.DEFINE_multi_string(
+MOTION = flags.DEFINE_multi(
+    PATH,
+    PATH_SERIALIZER,
     "motion",
     None,
     "File of --save_motion that moves the picture in place of a video, or a pattern",
 )
-OUTPUT = flags.DEFINE_string(
+OUTPUT = flags.DEFINE(
+    PATH,
     "output",
     None,
     "Film to write, in .mp4 or .gif; a folder if there are several films; or - for raw frames to"
     " standard output.",
 )
-REFERENCE = flags.DEFINE_string(
+REFERENCE = flags.DEFINE(
+    PATH,
     "reference",
     None,
     "With --mode=compare: folder of recordings of the original, or of a clone of the original.",
 )
-INPUT = flags.DEFINE_string(
-    "input", None, "With --mode=verify: film or picture whose marks are read."
+INPUT = flags.DEFINE(
+    PATH, "input", None, "With --mode=verify: film or picture whose marks are read."
 )
 PORT = flags.DEFINE_integer(
     "port",
@@ -73,7 +83,8 @@ PORT = flags.DEFINE_integer(
     "With --mode=app: port of this computer where the page is served. Default: the first free one"
     " from 7860 on.",
 )
-COMPILATION_CACHE = flags.DEFINE_string(
+COMPILATION_CACHE = flags.DEFINE(
+    PATH,
     "compilation_cache",
     None,
     "Folder where compiled programs are stored and later runs find them. Default: the value of"
@@ -104,7 +115,22 @@ def read_config() -> Config | None:
       InputError: a field of it has no usable value.
     """
     config_dict = flags.FLAGS.config
-    return None if config_dict is None else from_config_dict(config_dict)
+    return None if config_dict is None else _expand_homes(from_config_dict(config_dict))
+
+
+def _expand_homes(config: Config) -> Config:
+    """Replace a leading `~` in all paths of a configuration."""
+    dataset, train, perceptual = config.dataset, config.train, config.perceptual
+    return dataclasses.replace(
+        config,
+        dataset=dataclasses.replace(
+            dataset,
+            root_dir=expand_home(dataset.root_dir),
+            pairs_list=dataset.pairs_list and expand_home(dataset.pairs_list),
+        ),
+        train=dataclasses.replace(train, init_from=expand_home(train.init_from)),
+        perceptual=dataclasses.replace(perceptual, weights=expand_home(perceptual.weights)),
+    )
 
 
 def read_config_and_workdir() -> tuple[Config, pathlib.Path]:

@@ -5,6 +5,7 @@ import pathlib
 
 from absl import flags
 
+from fomm_jax.cli.path_flags import PATH
 from fomm_jax.errors import InputError, naming
 from fomm_jax.provenance.c2pa import load_credentials
 from fomm_jax.provenance.mark import Marking
@@ -16,14 +17,15 @@ MARK = flags.DEFINE_boolean(
     True,
     "Write into each film and picture that a generative model made it; --nomark leaves this out.",
 )
-C2PA_CERTIFICATE = flags.DEFINE_string(
+C2PA_CERTIFICATE = flags.DEFINE(
+    PATH,
     "c2pa_certificate",
     None,
     "PEM file of the certificate that signs films and pictures, followed by the certificates that"
     " vouch for it (C2PA; needs c2pa-python).",
 )
-C2PA_KEY = flags.DEFINE_string(
-    "c2pa_key", None, "PEM file of the private key of --c2pa_certificate."
+C2PA_KEY = flags.DEFINE(
+    PATH, "c2pa_key", None, "PEM file of the private key of --c2pa_certificate."
 )
 
 

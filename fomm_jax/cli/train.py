@@ -6,6 +6,7 @@ import sys
 
 import jax
 
+from fomm_jax import console
 from fomm_jax.cli.flags import (
     CHECKPOINT,
     COORDINATOR,
@@ -53,7 +54,7 @@ def run() -> None:
     if jax.process_index() == 0:
         done = f"Trained {steps} steps" if steps else "All steps were done before; nothing to train"
         left_out = f"; {batches.num_bad} damaged videos were left out" if batches.num_bad else ""
-        print(f"{done}{left_out}; checkpoints, event files and pictures are in {workdir}")
+        console.say(f"{done}{left_out}; checkpoints, event files and pictures are in {workdir}")
 
 
 def _join_processes() -> None:

@@ -2,6 +2,7 @@
 
 import sys
 
+from fomm_jax import console
 from fomm_jax.cli.flags import INPUT
 from fomm_jax.errors import InputError
 from fomm_jax.media.read_marks import describe, read_marks
@@ -21,5 +22,5 @@ def verify_file(path: str) -> None:
       InputError: the file is neither a film nor a picture.
     """
     marks = read_marks(path)
-    print("\n".join(describe(path, marks)))
+    console.say("\n".join(describe(path, marks)))
     sys.exit(marks.source_type is None)

@@ -20,6 +20,7 @@ from fomm_jax.evaluation.reconstruction_report import (
     average_frames,
     write_metrics,
 )
+from fomm_jax.readable import readable
 from fomm_jax.types import Curves, Video
 
 ABSOLUTE_MOTION = NormalizationConfig(use_relative_movement=False, use_relative_jacobian=False)
@@ -64,7 +65,7 @@ def reconstruct(
         values = _reconstruct_video(animator, meter, video, outputs, name)
         frame_values.append(values)
         averages = average_frames([values])
-        video_reports.append(VideoReport(video.name, len(values["l1"]), averages))
+        video_reports.append(VideoReport(readable(video.name), len(values["l1"]), averages))
     report = ReconstructionReport(
         videos=video_reports,
         averages=average_frames(frame_values),

@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from fomm_jax.errors import InputError
+from fomm_jax.files import check_is_file
 from fomm_jax.media.pictures import is_picture
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".gif", ".avi", ".mkv", ".webm")
@@ -40,8 +41,7 @@ def open_container(path: str | os.PathLike) -> Iterator[tuple[InputContainer, Vi
       InputError: the file is missing, or is not a video.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file, expected a video")
+    check_is_file(path, "a video")
     try:
         # The prefix keeps FFmpeg from taking a name with a colon for an address.
         container = av.open(f"file:{path}", options=_INPUT_OPTIONS, **_TITLES)

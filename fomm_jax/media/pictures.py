@@ -18,7 +18,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from fomm_jax.errors import InputError
-from fomm_jax.files import replacing
+from fomm_jax.files import check_is_file, replacing
 from fomm_jax.provenance.c2pa import sign_file
 from fomm_jax.provenance.mark import Marking
 from fomm_jax.provenance.xmp import write_xmp
@@ -71,8 +71,7 @@ def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
         `MAX_BYTES` when decoded.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file, expected a picture")
+    check_is_file(path, "a picture")
     try:
         with open_picture(path) as header:
             _check_size(path, header)

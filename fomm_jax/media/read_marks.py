@@ -2,9 +2,9 @@
 
 import dataclasses
 import os
-from pathlib import Path
 
 from fomm_jax.errors import InputError
+from fomm_jax.files import check_is_file
 from fomm_jax.media.decoding import open_container
 from fomm_jax.media.pictures import is_picture, open_picture
 from fomm_jax.provenance import c2pa
@@ -58,8 +58,7 @@ def read_marks(path: str | os.PathLike[str]) -> Marks:
     Raises:
       InputError: the file is missing, or is neither a picture nor a film.
     """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: there is no such file, expected a picture or film")
+    check_is_file(path, "a picture or film")
     packet, comment = _read_picture(path) if is_picture(path) else _read_film(path)
     with open(path, "rb") as file:
         has_manifest = _MANIFEST_START in file.read(_MANIFEST_WITHIN)

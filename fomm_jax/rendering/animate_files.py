@@ -14,6 +14,7 @@ from fomm_jax.errors import InputError, naming
 from fomm_jax.media.raw_frames import RawWriter
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance.mark import Marking
+from fomm_jax.readable import readable
 from fomm_jax.rendering.driving import Driving, open_driving, open_driving_motion, open_driving_pipe
 from fomm_jax.rendering.driving_keypoints import (
     DrivingFrame,
@@ -179,7 +180,7 @@ def _animate(
 
 def _write_film(film: _Film, frames: Iterable[np.ndarray], pipes: Pipes) -> None:
     """Write frames under a progress bar; a reader that closes the pipe ends the film early."""
-    name = "animate" if film.path == PIPE else pathlib.Path(film.path).name
+    name = "animate" if film.path == PIPE else readable(pathlib.Path(film.path).name)
     try:
         with _open_writer(film, pipes) as writer:
             for frame in tqdm(frames, name, film.driving.num_frames, unit="frame"):

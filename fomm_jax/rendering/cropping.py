@@ -1,16 +1,18 @@
 """Choose the part of a picture or of a video that the model sees."""
 
+import contextlib
 import importlib.util
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from fomm_jax.errors import InputError, naming
 from fomm_jax.media.faces import HeadDetector
-from fomm_jax.media.framing import Box, Framing, frame_box, frame_centre, frame_inside
-from fomm_jax.media.video_reader import index_frames, iterate_frames, read_frames
+from fomm_jax.media.framing import Framing, frame_box, frame_centre, frame_inside
+from fomm_jax.media.video_reader import index_frames, iterate_frames, probe_video, read_frames
+from fomm_jax.rendering.heads import main_head
 from fomm_jax.rendering.options import Crop
 
 logger = logging.getLogger(__name__)
@@ -22,7 +24,11 @@ _MARGIN = 0.25
 # Height of the smallest head to detect, as a share of the picture's shorter side.
 _SMALLEST_HEAD = 1 / 6
 
-_NUM_LOOKS = 8  # frames of a video in which heads are detected
+# The frames of a video in which heads are detected: so many a second that a head that walks is
+# never far from where it was seen before, and the least and the most of them.
+_LOOKS_PER_SECOND = 4
+_NUM_LOOKS = 8, 100
+_READ_TOGETHER = 8  # frames that are in memory at once
 
 
 def choose_framing(
@@ -36,7 +42,7 @@ def choose_framing(
         "centre". "none" is the whole picture, and a box is itself; these two keep their own aspect
         ratio.
       frames: (h, w, 3) uint8 of one size, at least one. Only the first is read unless a head is
-        looked for; the part then holds every place where the largest head appears.
+        looked for; the part then holds every place of the main head (see `heads.main_head`).
       size: the height and width of the model's frame.
       name: the name of the file, for messages.
 
@@ -60,7 +66,7 @@ def choose_framing(
         return frame_centre(picture, size)
     with naming(f"crop={crop}"):
         detect = HeadDetector(_SMALLEST_HEAD * min(picture))
-    head = largest_head([detect(frame) for frame in itertools.chain([first], frames)])
+    head = main_head([detect(frame) for frame in itertools.chain([first], frames)])
     if head is not None:
         margin = _MARGIN * max(head[2] - head[0], head[3] - head[1])
         box = head[0] - margin, head[1] - margin, head[2] + margin, head[3] + margin
@@ -73,46 +79,32 @@ def choose_framing(
     return framing
 
 
-def largest_head(heads_of_frames: Sequence[Sequence[Box]]) -> Box | None:
-    """Return the box around all places of the largest head.
-
-    Args:
-      heads_of_frames: the heads that were detected in each frame.
-
-    Returns:
-      The box around the largest of all heads and every head that overlaps it, since an overlapping
-      head is taken to be the same person's; None if there are no heads.
-    """
-    heads = [head for heads in heads_of_frames for head in heads]
-    if not heads:
-        return None
-    largest = max(heads, key=lambda head: (head[2] - head[0]) * (head[3] - head[1]))
-    places = np.array([head for head in heads if _overlap(head, largest)])
-    left, top = places[:, :2].min(axis=0)
-    right, bottom = places[:, 2:].max(axis=0)
-    return float(left), float(top), float(right), float(bottom)
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    return min(a[2], b[2]) > max(a[0], b[0]) and min(a[3], b[3]) > max(a[1], b[1])
-
-
 def spread_frames(path: str) -> Iterator[np.ndarray]:
-    """Yield the first frame of a video, then a few frames at equal distances over all of it.
+    """Yield the first frame of a video, then frames at equal distances over all of it.
 
-    Only the first frame comes if the video is damaged, or if its frames cannot be counted without
-    decoding them.
+    If the video is damaged, they come from what is whole.
 
     Raises:
       InputError: the video has no frame that can be decoded.
     """
+    with contextlib.closing(iterate_frames(path)) as frames:
+        yield next(frames)
     try:
         index = index_frames(path)
-    except InputError:  # usually the end is damaged
+    except InputError:  # it is cut short
         index = None
+    count = sum(1 for _ in _whole_frames(path)) if index is None else len(index.times)
+    looks = int(np.clip(_LOOKS_PER_SECOND * count / probe_video(path).fps, *_NUM_LOOKS))
+    numbers = sorted(set(np.linspace(0, count - 1, looks).round().astype(int).tolist()) - {0})
     if index is None:
-        yield from itertools.islice(iterate_frames(path), 1)
+        yield from (frame for i, frame in enumerate(_whole_frames(path)) if i in numbers)
         return
-    yield from read_frames(path, [0], index)
-    numbers = np.linspace(0, len(index.times) - 1, _NUM_LOOKS).round().astype(int)
-    yield from read_frames(path, sorted(set(numbers.tolist()) - {0}), index)
+    with contextlib.suppress(InputError):  # where the damage is
+        for start in range(0, len(numbers), _READ_TOGETHER):
+            yield from read_frames(path, numbers[start : start + _READ_TOGETHER], index)
+
+
+def _whole_frames(path: str) -> Iterator[np.ndarray]:
+    """Yield the frames of a video before any damage."""
+    with contextlib.suppress(InputError):
+        yield from iterate_frames(path)

@@ -14,6 +14,7 @@ from fomm_jax.animation.animator import Animator
 from fomm_jax.animation.frame_motion import FrameMotion
 from fomm_jax.animation.motion import Motion
 from fomm_jax.animation.smoothing import JitterMeter, OneEuro, smooth_motion
+from fomm_jax.readable import readable
 from fomm_jax.rendering.driving import Driving
 from fomm_jax.rendering.options import AnimationOptions
 from fomm_jax.rendering.source import Source
@@ -84,7 +85,7 @@ def record_motion(
         driving = dataclasses.replace(driving, frames=lambda: faces.watch(pictures()))
     progress = tqdm(
         detect_keypoints(animator, driving, options.smooth),
-        f"keypoints of {pathlib.Path(driving.name).name}",
+        f"keypoints of {readable(pathlib.Path(driving.name).name)}",
         driving.num_frames,
         unit="frame",
         disable=driving.motion is not None,  # which takes no time

@@ -31,7 +31,7 @@ def output_paths(
     """
     pairs = [(source, driving) for driving in drivings for source in sources]
     is_film = output == PIPE or output.lower().endswith(WRITABLE_SUFFIXES)
-    if not output.endswith(os.sep) and not pathlib.Path(output).is_dir():
+    if not output.endswith(os.sep) and not os.path.isdir(output):
         if len(pairs) == 1 and is_film:
             return {pairs[0]: output}
         if len(pairs) == 1:

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fomm_jax.files import replacing
+from fomm_jax.readable import readable
 from fomm_jax.types import Curves
 
 
@@ -50,7 +51,7 @@ def link(text: str, path: str) -> Html:
       text: the text to click on.
       path: the file's path relative to the page, with any characters.
     """
-    return Html(f'<a href="{urllib.parse.quote(path)}">{html.escape(text)}</a>')
+    return Html(f'<a href="{urllib.parse.quote(os.fsencode(path))}">{html.escape(text)}</a>')
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Html:
@@ -143,7 +144,7 @@ def write_page(
         + "\n</body>\n</html>\n"
     )
     with replacing(path) as unfinished:
-        unfinished.write_text(page, encoding="utf-8")
+        unfinished.write_text(readable(page), encoding="utf-8")
 
 
 def _cell(value: object) -> str:

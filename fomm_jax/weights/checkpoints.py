@@ -24,6 +24,7 @@ from fomm_jax.config.parsing import to_json
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
 from fomm_jax.files import writing
+from fomm_jax.user_paths import check_is_text
 from fomm_jax.weights.checksums import write_checksums
 from fomm_jax.weights.train_state import TrainState, state_parts
 
@@ -52,6 +53,7 @@ class Checkpoints:
         Raises:
           InputError: the folder cannot be written.
         """
+        check_is_text(workdir)
         self._config = {} if config is None else {"config": to_json(config)}
         self.folder = pathlib.Path(workdir).absolute() / FOLDER
         policies = ocp.training.preservation_policies

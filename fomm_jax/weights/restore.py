@@ -14,6 +14,7 @@ from fomm_jax.config.parsing import from_json
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.models.motion_model import MotionModel
+from fomm_jax.user_paths import check_is_text
 from fomm_jax.weights.checkpoints import FOLDER
 from fomm_jax.weights.checksums import find_damage
 from fomm_jax.weights.shapes import check_shapes
@@ -39,6 +40,7 @@ def find_checkpoint(folder: str | os.PathLike[str]) -> pathlib.Path:
     Raises:
       InputError: there is no checkpoint.
     """
+    check_is_text(folder)
     path = pathlib.Path(folder).absolute()
     for parent in (path / FOLDER, path):
         checkpoints = [

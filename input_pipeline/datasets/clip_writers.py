@@ -15,6 +15,7 @@ from tensorflow_datasets.proto import tf_example_pb2
 from fomm_jax.errors import InputError
 from fomm_jax.files import replacing
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.readable import readable
 from input_pipeline.clips.clip import Clip, read_clip
 from input_pipeline.manifest import Encoding, PreparedClip
 
@@ -57,7 +58,7 @@ def record_file(path: Path, encoding: Encoding) -> Iterator[WriteClip]:
                 _check_length(clip, len(sizes))
                 spool.seek(0)
                 for size in sizes:
-                    record = {"video": clip.name, "frame": spool.read(size)}
+                    record = {"video": readable(clip.name), "frame": spool.read(size)}
                     # TFDS serializes the two fields in a random order.
                     example = tf_example_pb2.Example.FromString(schema.serialize_example(record))
                     writer.write(example.SerializeToString(deterministic=True))

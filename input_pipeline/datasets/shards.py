@@ -9,9 +9,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import multiprocessing
 import shutil
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from fomm_jax.files import replacing
 from input_pipeline.clips.clip import Clip, Selection
 from input_pipeline.datasets.clip_writers import mp4_files, record_file
 from input_pipeline.manifest import DatasetManifest, Encoding, PreparedClip, RefusedClip
+from input_pipeline.worker_pool import worker_pool
 
 STAGING = ".unfinished"  # the folder of finished shards that wait for the others
 CLIPS_PER_SHARD = 16
@@ -101,9 +100,8 @@ def _write_split(
     paths = [staging / _shard_name(group, encoding) for group in groups]
     with (
         tqdm(total=len(clips), desc=split, unit="clip") as bar,
-        concurrent.futures.ProcessPoolExecutor(
-            num_workers, multiprocessing.get_context("spawn"), _ignore_interrupts
-        ) as pool,
+        _removing_unfinished(staging),
+        worker_pool(num_workers) as pool,
     ):
         unfinished = {
             pool.submit(_write_shard, group, encoding, path): len(group)
@@ -111,22 +109,21 @@ def _write_split(
             if not _report_path(path).exists()
         }
         bar.update(len(clips) - sum(unfinished.values()))
-        try:
-            for future in concurrent.futures.as_completed(unfinished):
-                future.result()
-                bar.update(unfinished[future])
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for worker in multiprocessing.active_children():
-                worker.terminate()
-            raise
+        for future in concurrent.futures.as_completed(unfinished):
+            future.result()
+            bar.update(unfinished[future])
     return [_read_report(path) for path in paths]
 
 
-def _ignore_interrupts() -> None:
-    # A terminal sends Ctrl-C to the workers too. The main process ends them; if they died of the
-    # signal by themselves, it might take that for a crash.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextlib.contextmanager
+def _removing_unfinished(staging: Path) -> Iterator[None]:
+    """Remove after an exception what workers had begun to write; finished shards stay."""
+    try:
+        yield
+    except BaseException:
+        for path in staging.rglob(".*.unfinished"):
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _shard_name(clips: Sequence[Clip], encoding: Encoding) -> str:

@@ -1,8 +1,6 @@
 """Any folder of videos."""
 
-import concurrent.futures
 import itertools
-import multiprocessing
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from input_pipeline.clips.face_tracks import TrackSettings, face_clips
 from input_pipeline.datasets.builder import ClipsBuilder
 from input_pipeline.manifest import RefusedClip
 from input_pipeline.splits import split_at_random, split_videos
+from input_pipeline.worker_pool import worker_pool
 
 
 class VideoFolder(ClipsBuilder):
@@ -70,9 +69,7 @@ def _select_faces(train: Sequence[Path], test: Sequence[Path], num_workers: int)
     """Select the faces in videos; a video without a usable face is refused."""
     with naming("crop=faces"):
         HeadDetector(TrackSettings.min_size)  # raises once, before all work, if dlib is missing
-    with concurrent.futures.ProcessPoolExecutor(
-        num_workers, multiprocessing.get_context("spawn")
-    ) as pool:
+    with worker_pool(num_workers) as pool:
         paths = [*train, *test]
         outcomes = tqdm(pool.map(_find_faces, paths), "faces", len(paths), unit="video")
         clips_or_reason = dict(zip(paths, outcomes, strict=True))

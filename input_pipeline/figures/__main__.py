@@ -7,7 +7,9 @@ import argparse
 from pathlib import Path
 
 from fomm_jax import console
-from fomm_jax.errors import InputError, one_line_errors
+from fomm_jax.errors import InputError, naming, one_line_errors
+from fomm_jax.signals import ending_by_signals
+from fomm_jax.user_paths import parse_path
 from input_pipeline.figures.scenes import MINIMA, write_dataset
 
 # The flags of the arguments of `write_dataset`.
@@ -20,7 +22,7 @@ def main() -> None:
         prog="python -m input_pipeline.figures", description="Draw videos of moving figures."
     )
     add = parser.add_argument
-    add("--output", type=Path, required=True, help="the folder to make")
+    add("--output", required=True, help="the folder to make")
     add("--size", type=int, default=64, help="the height and width of the frames in pixels")
     add(
         "--videos",
@@ -40,15 +42,18 @@ def main() -> None:
     options = parser.parse_args()
     console.show_messages()
     numbers = {argument: getattr(options, argument) for argument in FLAGS}
-    with one_line_errors():
+    with ending_by_signals(), one_line_errors():
+        with naming("--output"):
+            output = Path(parse_path(options.output))
         for argument, value in numbers.items():
             if value < MINIMA[argument]:
                 raise InputError(
                     f"{FLAGS[argument]} is {value}; expected at least {MINIMA[argument]}"
                 )
-        write_dataset(options.output, **numbers)
-    print(f"drew {options.num_videos} videos into {options.output}")
+        write_dataset(output, **numbers)
+        console.say(f"drew {options.num_videos} videos into {output}")
 
 
 if __name__ == "__main__":
+    console.hide_warnings_of_libraries()
     main()

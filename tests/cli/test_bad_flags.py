@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from commands import run_main
 
 # ml_collections reads the file of --config in a way that importlib gives up.
 pytestmark = pytest.mark.filterwarnings(r"ignore:the load_module\(\) method:DeprecationWarning")
@@ -135,6 +136,23 @@ BAD_FLAGS = {
 def test_bad_flags_end_in_one_line(arguments, expected, bad_files, refuse):
     line = refuse([argument.replace("DIR", str(bad_files)) for argument in arguments])
     assert expected.replace("DIR", str(bad_files)) in line
+
+
+def test_a_field_without_a_configuration_is_answered_with_what_is_missing(capsys):
+    assert run_main("--mode=train", "--config.train.num_steps=3", "--workdir=W") == 2
+    assert capsys.readouterr().err == (
+        "main.py: --config: is missing, though --config.train.num_steps=3 changes a field of it;"
+        " expected a file with get_config(), such as configs/tiny.py\n"
+    )
+
+
+def test_the_current_folder_was_deleted(tmp_path, monkeypatch, capsys):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert run_main("--mode=train") == 2
+    line = "main.py: the current folder is not there any more; expected a start in one that exists"
+    assert capsys.readouterr().err.splitlines() == [line]
 
 
 def test_command_in_a_process_of_its_own_has_the_same_line_and_status(tmp_path):

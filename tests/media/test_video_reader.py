@@ -109,7 +109,7 @@ def test_other_files_are_refused_by_name(tmp_path):
     reasons = {
         "empty.mp4": "cannot be read as a video",
         "text.mp4": "cannot be read as a video",
-        "folder.mp4": "no such file",
+        "folder.mp4": "is a folder",
         "absent.mp4": "no such file",
         "picture.mp4": "is a picture",
         "sound.mp4": "no picture track",

@@ -2,15 +2,17 @@
 
 import importlib.util
 
+import av
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 
 from fomm_jax.config.schema import AnimateConfig
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import read_picture
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.rendering import cropping
-from fomm_jax.rendering.cropping import choose_framing, largest_head, spread_frames
+from fomm_jax.rendering.cropping import choose_framing, spread_frames
 from fomm_jax.rendering.options import AnimationOptions
 
 SIZE = (64, 64)
@@ -36,7 +38,7 @@ def test_a_head_gets_a_margin_of_a_quarter(monkeypatch):
     assert choose_framing("auto", [PICTURE], SIZE, "a").frame == (42.5, 22.5, 87.5, 67.5)
 
 
-def test_a_box_for_all_of_a_video_holds_all_places_of_the_largest_head(monkeypatch):
+def test_a_box_for_all_of_a_video_holds_all_places_of_the_main_head(monkeypatch):
     small, other = (10, 10, 20, 20), (140, 70, 155, 85)
     place_heads(monkeypatch, [small, (50, 30, 80, 60)], [], [(60, 32, 88, 60), other])
     left, top, right, bottom = choose_framing("auto", [PICTURE] * 3, SIZE, "a").frame
@@ -71,27 +73,56 @@ def test_no_more_than_the_first_frame_is_read_where_no_face_is_looked_for():
     assert choose_framing("none", frames(), SIZE, "a").shown == (0, 0, 160, 100)
 
 
-def test_the_largest_of_no_heads_is_none():
-    assert largest_head([[], []]) is None
+def write_levels(path, count, codec="libx264"):
+    """Write a film of 25 frames a second whose levels tell the number of each frame."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height = stream.width = 64
+        stream.pix_fmt = "yuv420p"
+        for i in range(count):
+            frame = np.full((64, 64, 3), min(255, 2 * i), np.uint8)
+            container.mux(stream.encode(VideoFrame.from_ndarray(frame, "rgb24")))
+        container.mux(stream.encode(None))
+    return str(path)
 
 
-def test_frames_are_spread_over_a_video(tmp_path):
-    path = tmp_path / "a.mp4"
-    with VideoWriter(path, FilmFormat(16, 16, fps=25)) as writer:
-        for i in range(50):
-            writer.write(np.full((16, 16, 3), 5 * i, np.uint8))
-    levels = [frame.mean() / 5 for frame in spread_frames(str(path))]
-    np.testing.assert_allclose(levels, [0, 7, 14, 21, 28, 35, 42, 49], atol=0.5)
+def spread_numbers(path):
+    """Return the numbers of the frames in a film of `write_levels`."""
+    return [frame.mean() / 2 for frame in spread_frames(path)]
 
 
-def test_only_the_first_frame_of_a_damaged_video_is_read(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.mp4", "libx264"),
+        ("a.avi", "mpeg4"),
+        ("a.mkv", "mpeg4"),
+        ("a.webm", "libvpx"),
+    ],
+)
+def test_frames_are_spread_over_a_video_whatever_its_container(name, codec, tmp_path):
+    numbers = spread_numbers(write_levels(tmp_path / name, 50, codec))
+    np.testing.assert_allclose(numbers, [0, 7, 14, 21, 28, 35, 42, 49], atol=2)
+
+
+def test_a_longer_video_is_looked_at_four_times_a_second(tmp_path):
+    numbers = spread_numbers(write_levels(tmp_path / "a.mp4", 100))
+    assert len(numbers) == 16
+    assert np.diff(numbers).max() <= 8
+    assert numbers[-1] == pytest.approx(99, abs=1)
+
+
+def test_frames_of_a_video_that_is_cut_come_from_what_is_whole(tmp_path):
     path = tmp_path / "a.gif"
     with VideoWriter(path, FilmFormat(16, 16, fps=25)) as writer:
         for i in range(50):
             writer.write(np.full((16, 16, 3), 5 * i, np.uint8))
-    path.write_bytes(path.read_bytes()[:-1])
-    (frame,) = spread_frames(str(path))
-    np.testing.assert_array_equal(frame, 0)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    levels = [frame.mean() / 5 for frame in spread_frames(str(path))]
+    assert levels[0] == 0
+    assert len(levels) == 8
+    assert 20 < levels[-1] < 30
 
 
 def test_a_face_is_found_in_a_photo(shared):
@@ -108,3 +139,19 @@ def test_only_a_model_of_faces_looks_for_them_unasked():
     assert options.for_model(AnimateConfig(crop_faces=True)) == options
     other = options.for_model(AnimateConfig(crop_faces=False))
     assert (other.crop, other.crop_driving) == ("centre", "face")
+
+
+@pytest.mark.parametrize(
+    ("name", "left", "right"),
+    [
+        ("media/F1_face_fade_in_mpeg4.avi", 0, 240),
+        ("media/F2_face_right_mpeg4.avi", 299, 461),
+        ("passing/F1_face_fade_in_h264.mp4", 0, 240),
+        ("passing/F4_face_rotated_phone.mp4", 0, 240),
+    ],
+)
+def test_faces_are_found_wherever_and_whenever_they_appear(name, left, right, shared):
+    pytest.importorskip("dlib", reason="dlib is not installed (fomm_jax[evaluation])")
+    path = str(shared / "faults" / name)
+    box = choose_framing("face", spread_frames(path), SIZE, path).frame
+    assert (box[0], box[2]) == pytest.approx((left, right), abs=10)

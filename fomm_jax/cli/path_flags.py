@@ -1,0 +1,31 @@
+"""Flags whose values are paths."""
+
+from absl import flags
+
+from fomm_jax.errors import InputError
+from fomm_jax.user_paths import parse_path
+
+
+class PathParser(flags.ArgumentParser[str]):
+    """Reads the path that a user writes; see `user_paths.parse_path`."""
+
+    syntactic_help = "a path"
+
+    def parse(self, argument: str) -> str:
+        """Return the path.
+
+        Raises:
+          ValueError: it cannot be used. absl adds the name of the flag to the message.
+        """
+        try:
+            return parse_path(argument)
+        except InputError as error:
+            raise ValueError(str(error)) from error
+
+    def flag_type(self) -> str:
+        """Return the name of the type for --helpxml."""
+        return "path"
+
+
+PATH = PathParser()
+PATH_SERIALIZER: flags.ArgumentSerializer[str] = flags.ArgumentSerializer()

@@ -1,0 +1,54 @@
+"""SIGTERM and SIGHUP: a program that they end removes what it has not finished."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+_DELAY = 0.1  # seconds before a signal is sent again
+
+
+class SignalExit(SystemExit):
+    """A signal ends the program, with the exit status that a shell reports for it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
+
+
+@contextlib.contextmanager
+def ending_by_signals() -> Iterator[None]:
+    """Raise `SignalExit` in the block when SIGTERM or SIGHUP comes.
+
+    By itself Python would end at once, and leave temporary files and worker processes behind. A
+    signal that was ignored before, as under nohup, stays ignored.
+    """
+    previous_hook = sys.unraisablehook
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SignalExit(number)
+
+    def send_again(unraisable: "sys.UnraisableHookArgs") -> None:
+        # Where C code calls Python, as compilers do, an exception is lost.
+        if isinstance(unraisable.exc_value, SignalExit):
+            number = unraisable.exc_value.number
+            threading.Timer(_DELAY, os.kill, (os.getpid(), number)).start()
+        else:
+            previous_hook(unraisable)
+
+    previous_handlers = {
+        number: signal.signal(number, end)
+        for number in _SIGNALS
+        if signal.getsignal(number) != signal.SIG_IGN
+    }
+    sys.unraisablehook = send_again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = previous_hook
+        for number, handler in previous_handlers.items():
+            signal.signal(number, handler or signal.SIG_DFL)

@@ -1,0 +1,54 @@
+"""Paths as users write them on a command line or in a configuration."""
+
+import os
+import re
+import sys
+
+from fomm_jax.errors import InputError
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def parse_path(text: str) -> str:
+    """Return the path that a user means; a leading `~` stands for the home folder.
+
+    Raises:
+      InputError: the text is empty, or the address of something on a network.
+    """
+    if not text:
+        raise InputError("is empty, expected a path")
+    if _ADDRESS.match(text) and not os.path.lexists(text):
+        raise InputError("is an address, which is not fetched; expected a path on this computer")
+    return expand_home(text)
+
+
+def expand_home(path: str) -> str:
+    """Replace a leading `~` or `~user` by the home folder, as a shell does.
+
+    A shell leaves it alone after `=`, so `--output=~/film.mp4` arrives with it. The name of an
+    unknown user stays as it is, since a file may be called `~backup.mp4`.
+
+    Raises:
+      InputError: the path begins with `~/`, and the home folder is not known.
+    """
+    expanded = os.path.expanduser(path)
+    if expanded == "~" or expanded.startswith("~/"):
+        raise InputError(f"{path}: the home folder is not known, expected a path without ~")
+    return expanded
+
+
+def check_is_text(path: str | os.PathLike[str]) -> None:
+    """Check a path that a library gets which takes names in UTF-8 alone, as Orbax does.
+
+    Raises:
+      InputError: a name in it is not UTF-8; or the locale, such as C, makes Python read no such
+        names.
+    """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError as error:
+        encoding = sys.getfilesystemencoding()
+        raise InputError(
+            f"{path}: the name is not text in {encoding}, the encoding of names here; expected"
+            " another name" + ("" if encoding == "utf-8" else ", or a locale with UTF-8")
+        ) from error
