@@ -56,7 +56,7 @@ class PictureCache:
             if path in self._pictures:
                 self._pictures.move_to_end(path)
                 return self._pictures[path]
-        picture = read_picture(path)
+        picture = _read_stored(path)
         picture.flags.writeable = False
         with self._lock:
             if path not in self._pictures:
@@ -180,17 +180,17 @@ class FrameFolder(SeekableVideo):
                 raise InputError(f"{file}: expected only pictures ({suffixes}) in this folder")
         if not self._files:
             raise InputError(f"{path}: is empty; expected a picture for each frame")
-        height, width = read_picture(self._files[0]).shape[:2]
+        height, width = _read_stored(self._files[0]).shape[:2]
         super().__init__(path, (height, width), len(self._files))
 
     def _frame_name(self, number: int) -> str:
         return str(self._files[number])
 
     def _read(self, numbers: list[int]) -> list[np.ndarray]:
-        return [read_picture(self._files[number]) for number in numbers]
+        return [_read_stored(self._files[number]) for number in numbers]
 
     def _read_from(self, first: int) -> Iterator[np.ndarray]:
-        return map(read_picture, self._files[first:])
+        return map(_read_stored, self._files[first:])
 
 
 class PreparedFrames(SeekableVideo):
@@ -273,6 +273,11 @@ def _open(
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return VideoFile(path)
     return StackedPicture(path, frame_size, cache)
+
+
+def _read_stored(path: Path) -> np.ndarray:
+    """Read a picture with the colours under transparent pixels, as the original does."""
+    return read_picture(path, background=None)
 
 
 def _describe_size(height: int, width: int) -> str:

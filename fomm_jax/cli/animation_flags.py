@@ -1,14 +1,17 @@
 """The flags of `main.py --mode=animate --source=PICTURE`, and the options that they set."""
 
+import contextlib
 import re
 from contextlib import AbstractContextManager
 from fractions import Fraction
 
 from absl import flags
+from PIL import ImageColor
 
 from fomm_jax.cli.flags import names_as_flags
 from fomm_jax.cli.path_flags import PATH
 from fomm_jax.errors import InputError
+from fomm_jax.media.colours import Colour
 from fomm_jax.media.raw_frames import RawFormat
 from fomm_jax.rendering.options import AnimationOptions, Crop
 
@@ -24,6 +27,11 @@ CROP_DRIVING = flags.DEFINE_string(
     "crop_driving",
     "auto",
     "Part of the driving videos to use, the same in all frames. The values are those of --crop.",
+)
+BACKGROUND = flags.DEFINE_string(
+    "background",
+    "white",
+    "Colour that is seen where a picture is transparent: a name, such as black, or #rrggbb.",
 )
 PASTE_BACK = flags.DEFINE_boolean(
     "paste_back", False, "Show the whole picture, with the animated part in its place."
@@ -106,6 +114,7 @@ def read_options() -> AnimationOptions:
     return AnimationOptions(
         crop=parse_crop(CROP.value, "--crop"),
         crop_driving=parse_crop(CROP_DRIVING.value, "--crop_driving"),
+        background=parse_colour(BACKGROUND.value),
         paste_back=PASTE_BACK.value,
         side_by_side=SIDE_BY_SIDE.value,
         relative=relative,
@@ -136,6 +145,21 @@ def parse_crop(text: str, flag: str) -> Crop:
     raise InputError(
         f"{flag}={text}: expected auto, face, centre, none or x,y,width,height in whole pixels from"
         " the upper left corner"
+    )
+
+
+def parse_colour(text: str) -> Colour:
+    """Return the colour that the value of `--background` names.
+
+    Raises:
+      InputError: it names none.
+    """
+    with contextlib.suppress(ValueError):
+        colour = ImageColor.getrgb(text)
+        if len(colour) == 3:  # the fourth would be a degree of transparency
+            return colour
+    raise InputError(
+        f"--background={text}: expected the name of a colour, such as black, or #rrggbb"
     )
 
 

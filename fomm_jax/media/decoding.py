@@ -13,12 +13,23 @@ from av.video.stream import VideoStream
 
 from fomm_jax.errors import InputError
 from fomm_jax.files import check_is_file
-from fomm_jax.media.pictures import is_picture
+from fomm_jax.media.picture_files import PICTURE_BRANDS, picture_kind
 
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".gif", ".avi", ".mkv", ".webm")
+# The suffixes by which the videos in a folder are told from other files. A file that somebody names
+# may have any.
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".gif", ".avi", ".mkv", ".webm", ".flv", ".f4v"),
+    *(".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".vob", ".wmv", ".asf", ".ogv", ".mxf"),
+)
 
-# Allow the containers of these suffixes in local files alone: FFmpeg would also follow playlists.
-_INPUT_OPTIONS = {"format_whitelist": "mov,gif,avi,matroska", "protocol_whitelist": "file"}
+# FFmpeg knows several hundred formats. These are files that hold a film themselves. All others are
+# excluded: playlists, scripts and descriptions of streams would make FFmpeg open further files and
+# addresses, and pictures are no videos.
+_CONTAINERS = (
+    *("mov", "matroska", "avi", "gif", "flv", "ogg", "asf", "mxf", "mpeg", "mpegts", "mpegvideo"),
+    *("dv", "rm", "nut", "ivf", "wtv", "h264", "hevc", "obu", "m4v", "yuv4mpegpipe"),
+)
+_INPUT_OPTIONS = {"format_whitelist": ",".join(_CONTAINERS), "protocol_whitelist": "file"}
 
 # Titles and the like are not always UTF-8. PyAV 19 has no such argument and always reads them so.
 _TITLES: dict[str, Any] = (
@@ -46,11 +57,15 @@ def open_container(path: str | os.PathLike) -> Iterator[tuple[InputContainer, Vi
         # The prefix keeps FFmpeg from taking a name with a colon for an address.
         container = av.open(f"file:{path}", options=_INPUT_OPTIONS, **_TITLES)
     except (av.FFmpegError, OSError) as error:
-        if is_picture(path):
+        if picture_kind(path):
             raise InputError(f"{path}: is a picture, expected a video") from error
-        expected = ", ".join(VIDEO_SUFFIXES)
-        raise InputError(f"{path}: cannot be read as a video ({expected})") from error
+        raise InputError(
+            f"{path}: cannot be read as a video, expected MP4, MOV, Matroska, WebM, AVI, GIF, MPEG,"
+            " WMV, FLV or Ogg"
+        ) from error
     with container:
+        if _is_still(container):
+            raise InputError(f"{path}: is a picture, expected a video")
         stream = container.streams.best("video")
         if not isinstance(stream, VideoStream) or stream.codec_context is None:
             raise InputError(f"{path}: has no picture track that can be decoded")
@@ -73,11 +88,19 @@ def open_whole_container(
         yield container, stream
 
 
+def _is_still(container: InputContainer) -> bool:
+    """Tell a still HEIC or AVIF, which FFmpeg opens as a video of one frame."""
+    brand = container.metadata.get("major_brand", "").encode(errors="replace")
+    return brand in PICTURE_BRANDS and all(stream.frames <= 1 for stream in container.streams)
+
+
 def is_cut(path: str | os.PathLike, container: InputContainer, stream: VideoStream) -> bool:
     """Tell whether packets are missing at the end, even if the cut lies between two packets."""
     if container.format.name == "gif":
         return _lacks_trailer(path)
     size = os.path.getsize(path)
+    if "matroska" in container.format.name and _end_of_matroska(path) > size:
+        return True
     return any(entry.pos + entry.size > size for entry in stream.index_entries)
 
 
@@ -87,6 +110,24 @@ def _lacks_trailer(path: str | os.PathLike) -> bool:
         file.seek(max(0, os.path.getsize(path) - 1024))
         # Blocks end with 0 and the file with ";", which alone would be there by chance too often.
         return not file.read().rstrip(b"\0").endswith(b"\0;")
+
+
+def _end_of_matroska(path: str | os.PathLike) -> int:
+    """Return where a Matroska or WebM file ends by its head; 0 if it does not say."""
+    with open(path, "rb") as file:
+        # RFC 8794 and 9559: the head of EBML, then the segment that holds everything else.
+        for name in (b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"):
+            if file.read(4) != name:
+                return 0
+            first = file.read(1)[0]
+            length = 9 - first.bit_length()
+            size = int.from_bytes(bytes([first]) + file.read(length - 1), "big")
+            size &= (1 << 7 * length) - 1
+            end = file.tell() + size
+            if name.startswith(b"\x1a"):
+                file.seek(end)
+    is_unknown = size == (1 << 7 * length) - 1  # of a recording that was written as it came
+    return 0 if is_unknown else end
 
 
 def packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:

@@ -5,6 +5,7 @@ size, always with its aspect ratio kept, and the part of that which the user wan
 """
 
 import dataclasses
+import math
 
 import numpy as np
 from PIL import Image
@@ -107,23 +108,44 @@ def cut_frame(picture: np.ndarray, framing: Framing, size: tuple[int, int]) -> n
     left, top, right, bottom = framing.frame
     if framing.frame == (0, 0, width, height) and (height, width) == size:
         return picture
-    # The tolerance keeps rounding errors from causing a copy of the picture.
-    before_x, after_x, before_y, after_y = (
-        max(0, int(np.ceil(beyond - 1e-6)))
-        for beyond in (-left, right - width, -top, bottom - height)
-    )
-    if before_x or after_x or before_y or after_y:
-        beyond = ((before_y, after_y), (before_x, after_x), (0, 0))
-        picture = np.pad(picture, beyond, mode="edge")
-        left, top, right, bottom = (
-            left + before_x,
-            top + before_y,
-            right + before_x,
-            bottom + before_y,
-        )
-        height, width = picture.shape[:2]
+    image = Image.fromarray(picture)
     box = (max(left, 0), max(top, 0), min(right, width), min(bottom, height))
-    return np.array(Image.fromarray(picture).resize(size[::-1], _FILTER, box=box))
+    # The tolerance keeps rounding errors from taking the long way.
+    if min(left, top, width - right, height - bottom) >= -1e-6:
+        return np.array(image.resize(size[::-1], _FILTER, box=box))
+    # A frame reaches beyond the picture on two opposite sides alone. The other direction is resized
+    # first, so that little is left to repeat.
+    if left < 0 or right > width:
+        rows = image.resize((width, size[0]), _FILTER, box=(0, box[1], width, box[3]))
+        return _resize_beyond(np.array(rows), (left, right), size[1])
+    columns = image.resize((size[1], height), _FILTER, box=(box[0], 0, box[2], height))
+    beyond = _resize_beyond(np.array(columns).swapaxes(0, 1), (top, bottom), size[0])
+    return np.ascontiguousarray(beyond.swapaxes(0, 1))
+
+
+def _resize_beyond(picture: np.ndarray, span: tuple[float, float], length: int) -> np.ndarray:
+    """Resize a span of columns that reaches beyond the picture, whose edge is repeated.
+
+    Args:
+      picture: (h, w, 3) uint8.
+      span: where the span starts and ends, in columns of the picture.
+      length: the width of the result.
+
+    Returns:
+      (h, length, 3) uint8.
+    """
+    start, end = span
+    height, width = picture.shape[:2]
+    scale = length / (end - start)
+    # Only these columns of the result depend on more than the edge: the filter is two wide.
+    first = max(0, math.floor(-start * scale) - 2)
+    last = min(length, math.ceil((width - start) * scale) + 2)
+    start, end = start + first / scale, start + last / scale
+    before, after = max(0, math.ceil(-start)), max(0, math.ceil(end - width))
+    padded = np.pad(picture, ((0, 0), (before, after), (0, 0)), mode="edge")
+    box = (max(0, start + before), 0, min(end + before, width + before + after), height)
+    resized = np.array(Image.fromarray(padded).resize((last - first, height), _FILTER, box=box))
+    return np.pad(resized, ((0, 0), (first, length - last), (0, 0)), mode="edge")
 
 
 def shown_size(framing: Framing, size: tuple[int, int]) -> tuple[int, int]:

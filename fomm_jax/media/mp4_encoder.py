@@ -19,6 +19,8 @@ from fomm_jax.media.sound import copy_sound
 from fomm_jax.provenance.containers import append_mp4_xmp
 from fomm_jax.provenance.mark import Marking
 
+MAX_SIDE = 2**14  # pixels, of x264
+
 _FINE_TICK = Fraction(1, 90000)  # seconds; the frame times of usual rates are multiples of it
 
 

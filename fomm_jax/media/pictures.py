@@ -1,39 +1,37 @@
-"""Picture files to uint8 arrays and back.
+"""Picture files to uint8 arrays and back."""
 
-imageio decodes and encodes the pixels. Pillow, which works behind it, is called directly to read
-headers: imageio has no list of allowed formats, and decodes a whole PNG to list its metadata.
-"""
-
-import contextlib
+import io
+import logging
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import imageio.v3 as iio
 import numpy as np
-from imageio.plugins.pillow import PillowPlugin
-from PIL import Image
+from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from fomm_jax.errors import InputError
 from fomm_jax.files import check_is_file, replacing
+from fomm_jax.media.colours import WHITE, Colour, to_rgb
+from fomm_jax.media.picture_files import (
+    check_kind,
+    check_size,
+    is_animated,
+    open_picture,
+    quiet_pillow,
+    repair,
+)
 from fomm_jax.provenance.c2pa import sign_file
 from fomm_jax.provenance.mark import Marking
 from fomm_jax.provenance.xmp import write_xmp
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+logger = logging.getLogger(__name__)
 
-# Pillow knows many more formats. Some of them start other programs, and no camera writes them.
-_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")  # of those that can be written
 
-# The size of a decoded RGB picture: 10,922 frames of 256 x 256 side by side fit in. The header of a
-# damaged file may claim far more.
-MAX_BYTES = 2**31
-
-# How to turn a picture upright, by the number of its orientation in EXIF 2.3, table 4. imageio can
-# do it too, but mirrors grey and palette pictures along the wrong axis.
+# How to turn a picture upright, by the number of its orientation in EXIF 2.3, table 4.
 _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda picture: picture[:, ::-1],
     3: lambda picture: picture[::-1, ::-1],
@@ -44,105 +42,73 @@ _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     8: lambda picture: np.rot90(picture),
 }
 
-_pillow_limit_lock = threading.Lock()
 
+def read_picture(path: str | os.PathLike[str], background: Colour | None = WHITE) -> np.ndarray:
+    """Read a picture as people see it: upright, in sRGB, without what is transparent.
 
-def is_picture(path: str | os.PathLike[str]) -> bool:
-    """Tell by the content of a file whether it begins as a picture does, whatever its name."""
-    try:
-        with open_picture(path):
-            return True
-    except (OSError, SyntaxError, ValueError):
-        return False
+    The content decides on the format, not the suffix. Damage beside the pixels is reported in a
+    warning.
 
-
-def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read a picture, turned upright.
-
-    The content decides on the format, not the suffix. Grey and palette pictures become RGB, alpha
-    is dropped without blending, 16-bit grey is scaled by 1/257 and rounded (of 16-bit colour the
-    upper 8 bits are kept), and the orientation that a camera noted in EXIF is applied.
+    Args:
+      path: a picture in PNG, JPEG, BMP, WebP, GIF or AVIF, or in HEIC with the extra `heic`.
+      background: the colour that is seen where the picture is transparent. None leaves out the
+        transparency, so that hidden colours appear, as in the original's training.
 
     Returns:
-      (h, w, 3) uint8 RGB.
+      (h, w, 3) uint8 RGB. The embedded colour profile and the orientation that a camera noted are
+      applied. 16-bit grey is scaled by 1/257 and rounded; of 16-bit colour the upper 8 bits are
+      kept.
 
     Raises:
-      InputError: the file is missing, damaged, no picture, an animation, or larger than
-        `MAX_BYTES` when decoded.
+      InputError: the file is missing, no picture, an animation, larger than `MAX_BYTES` when
+        decoded, or pixels are missing.
     """
     path = Path(path)
     check_is_file(path, "a picture")
     try:
-        with open_picture(path) as header:
-            _check_size(path, header)
-            if header.format != "MPO" and getattr(header, "n_frames", 1) > 1:
-                raise InputError(f"{path}: is an animation, expected a still picture")
-            is_16_bit = header.mode.startswith("I")
-            # Pillow warns where a palette with several degrees of transparency becomes RGB.
-            has_alpha = header.mode == "P" and "transparency" in header.info
-            mode = "RGBA" if has_alpha else "RGB"
-        with _open_with_imageio(path) as reader:
-            # Pillow would clip 16 bits of grey to 8.
-            pixels = reader.read(index=0) if is_16_bit else reader.read(index=0, mode=mode)
-            orientation = reader.metadata(index=0, exclude_applied=False).get("Orientation", 1)
+        return _decode(path, path, background)
     except InputError:
         raise
     # Depending on the damage, Pillow raises anything from OSError to struct.error and IndexError.
     except Exception as error:
-        expected = ", ".join(PICTURE_SUFFIXES)
-        raise InputError(f"{path}: cannot be read as a picture ({expected}): {error}") from error
-    if is_16_bit:
-        grey = np.rint(pixels / 257).clip(0, 255).astype(np.uint8)
-        pixels = np.repeat(grey[..., np.newaxis], 3, axis=-1)
-    pixels = pixels[..., :3]
-    return np.ascontiguousarray(_TURNS[orientation](pixels) if orientation in _TURNS else pixels)
+        check_kind(path)
+        repaired = repair(path.read_bytes())
+        if repaired is None:
+            raise _unreadable(path, error) from error
+    try:
+        picture = _decode(io.BytesIO(repaired), path, background)
+    except InputError:
+        raise
+    except Exception as error:
+        raise _unreadable(path, error) from error
+    logger.warning("%s: is damaged, but not in its pixels; they are used", path)
+    return picture
 
 
-def _check_size(path: str | os.PathLike[str], header: Image.Image) -> None:
-    """Raise an InputError if a picture would take more than `MAX_BYTES` when decoded to RGB."""
-    if 3 * header.width * header.height > MAX_BYTES:
-        raise InputError(
-            f"{path}: tells of {header.width} x {header.height} pixels,"
-            f" expected at most {MAX_BYTES // 3} in all"
-        )
+def _unreadable(path: Path, error: Exception) -> InputError:
+    expected = ", ".join(PICTURE_SUFFIXES)
+    return InputError(f"{path}: cannot be read as a picture ({expected}): {error}")
 
 
-@contextlib.contextmanager
-def open_picture(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
-    """Open a picture of a known format with Pillow, which reads the header and decodes nothing.
-
-    Raises:
-      OSError, SyntaxError, ValueError: the file is no picture. The message is Pillow's.
-    """
-    with _no_pixel_limit():
-        image = Image.open(path, formats=_FORMATS)
-    with image:
-        yield image
+def _decode(file: Path | BinaryIO, path: Path, background: Colour | None) -> np.ndarray:
+    with open_picture(file) as image:
+        check_size(path, image)
+        if is_animated(image):
+            raise InputError(f"{path}: is an animation, expected a still picture")
+        image.load()
+        pixels = to_rgb(image, background, str(path))
+        turn = _TURNS.get(_orientation(image, path))
+    return np.ascontiguousarray(pixels if turn is None else turn(pixels))
 
 
-@contextlib.contextmanager
-def _open_with_imageio(path: str | os.PathLike[str]) -> Iterator[PillowPlugin]:
-    """Open a picture with imageio, after `open_picture` has checked that its format is known."""
-    with open(path, "rb") as file:  # imageio would take some names for addresses or archives
-        with _no_pixel_limit():
-            reader = iio.imopen(file, "r", plugin="pillow")
-        with reader:
-            yield reader
-
-
-@contextlib.contextmanager
-def _no_pixel_limit() -> Iterator[None]:
-    """Lift Pillow's limit of pixels while the block opens a file.
-
-    Pillow would take the frames of a long video side by side for an attack. It has one limit for
-    the whole program and applies it on opening a file, so the limit is lifted no longer than that.
-    """
-    with _pillow_limit_lock:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+def _orientation(image: Image.Image, path: Path) -> int:
+    """Return the orientation that is noted in EXIF or XMP; 1, which is upright, if none is."""
+    try:
+        with quiet_pillow():
+            return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # as above, anything
+        logger.warning("%s: its metadata is damaged and is not used", path)
+        return 1
 
 
 def write_picture(

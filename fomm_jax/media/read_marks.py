@@ -6,7 +6,7 @@ import os
 from fomm_jax.errors import InputError
 from fomm_jax.files import check_is_file
 from fomm_jax.media.decoding import open_container
-from fomm_jax.media.pictures import is_picture, open_picture
+from fomm_jax.media.picture_files import check_kind, open_picture, picture_kind
 from fomm_jax.provenance import c2pa
 from fomm_jax.provenance.c2pa import Manifest
 from fomm_jax.provenance.containers import read_gif_xmp, read_mp4_xmp
@@ -59,7 +59,7 @@ def read_marks(path: str | os.PathLike[str]) -> Marks:
       InputError: the file is missing, or is neither a picture nor a film.
     """
     check_is_file(path, "a picture or film")
-    packet, comment = _read_picture(path) if is_picture(path) else _read_film(path)
+    packet, comment = _read_picture(path) if picture_kind(path) else _read_film(path)
     with open(path, "rb") as file:
         has_manifest = _MANIFEST_START in file.read(_MANIFEST_WITHIN)
     is_checked = has_manifest and c2pa.is_installed()
@@ -73,9 +73,13 @@ def read_marks(path: str | os.PathLike[str]) -> Marks:
 
 def _read_picture(path: str | os.PathLike[str]) -> tuple[bytes | None, str | None]:
     """Return the XMP packet and the comment of a picture."""
-    with open_picture(path) as image:
-        packet = read_gif_xmp(path) if image.format == "GIF" else image.info.get("xmp")
-        return packet, _text(image.info.get("comment") or image.info.get("Comment"))
+    check_kind(path)
+    try:
+        with open_picture(path) as image:
+            packet = read_gif_xmp(path) if image.format == "GIF" else image.info.get("xmp")
+            return packet, _text(image.info.get("comment") or image.info.get("Comment"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as a picture or film") from error
 
 
 def _read_film(path: str | os.PathLike[str]) -> tuple[bytes | None, str | None]:

@@ -12,8 +12,9 @@ import numpy as np
 
 from fomm_jax.errors import InputError
 from fomm_jax.files import replacing, writing
+from fomm_jax.media import gif_encoder, mp4_encoder
 from fomm_jax.media.film_format import FilmFormat as FilmFormat  # offered here too
-from fomm_jax.media.gif_encoder import MAX_SIDE, GifEncoder
+from fomm_jax.media.gif_encoder import GifEncoder
 from fomm_jax.media.mp4_encoder import Mp4Encoder
 from fomm_jax.provenance.c2pa import sign_file
 from fomm_jax.provenance.mark import Marking
@@ -21,6 +22,18 @@ from fomm_jax.provenance.mark import Marking
 WRITABLE_SUFFIXES = (".mp4", ".gif")
 
 _WRITE_ERRORS = (OSError, av.FFmpegError)
+
+
+def check_frame_size(path: str | os.PathLike[str], height: int, width: int) -> None:
+    """Raise an InputError if a film of a name cannot have frames of a size, in pixels."""
+    is_gif = Path(path).suffix.lower() == ".gif"
+    longest = gif_encoder.MAX_SIDE if is_gif else mp4_encoder.MAX_SIDE
+    if max(height, width) > longest:
+        film = "a GIF" if is_gif else "an MP4 file"
+        raise InputError(
+            f"{path}: {film} cannot have frames of {width}x{height}, expected at most {longest}"
+            " pixels a side"
+        )
 
 
 class VideoWriter:
@@ -39,8 +52,8 @@ class VideoWriter:
       marking: what the file tells about how it was made; None writes no marks.
 
     Raises:
-      InputError: the suffix is unknown, the frame rate is not above 0, a GIF would be too large or
-        would need sound, the file cannot be written, or `sound_from` is no video.
+      InputError: the suffix is unknown, the frame rate is not above 0, the frames are too large,
+        a GIF would need sound, the file cannot be written, or `sound_from` is no video.
     """
 
     def __init__(
@@ -61,11 +74,7 @@ class VideoWriter:
             raise InputError(f"{path}: cannot have {fps} frames a second, expected more than 0")
         if self._suffix == ".gif" and sound_from is not None:
             raise InputError(f"{path}: a GIF cannot hold sound, expected a name that ends in .mp4")
-        if self._suffix == ".gif" and max(height, width) > MAX_SIDE:
-            raise InputError(
-                f"{path}: a GIF cannot have frames of {width}x{height}, expected at most {MAX_SIDE}"
-                " pixels a side"
-            )
+        check_frame_size(path, height, width)
         self._shape = (height, width, 3)
         self._film_format = film_format
         self._sound_from = sound_from

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import logging
+import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
@@ -12,7 +13,7 @@ from tqdm import tqdm
 from fomm_jax.animation.animator import Animator
 from fomm_jax.errors import InputError, naming
 from fomm_jax.media.raw_frames import RawWriter
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.video_writer import FilmFormat, VideoWriter, check_frame_size
 from fomm_jax.provenance.mark import Marking
 from fomm_jax.readable import readable
 from fomm_jax.rendering.driving import Driving, open_driving, open_driving_motion, open_driving_pipe
@@ -109,7 +110,9 @@ def _plan_film(
     options: AnimationOptions,
     marking: Marking | None,
 ) -> _Film:
-    is_file = driving.frames is not None and not driving.is_live
+    if path != PIPE:
+        check_frame_size(path, source.view.height, source.view.width)
+    is_file = os.path.isfile(driving.name) and driving.frames is not None
     return _Film(
         path=path,
         source=source,

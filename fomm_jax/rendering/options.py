@@ -4,6 +4,7 @@ import dataclasses
 from typing import Literal
 
 from fomm_jax.config.schema import AnimateConfig, NormalizationConfig
+from fomm_jax.media.colours import WHITE, Colour
 
 # Which part of a picture or video the model sees; `cropping.choose_framing` explains the words. The
 # four numbers are x, y, width and height in pixels.
@@ -17,6 +18,8 @@ class AnimationOptions:
     # Part of the sources, and part of the driving videos, that the model sees.
     crop: Crop = "auto"
     crop_driving: Crop = "auto"
+    # Colour that is seen where a source is transparent.
+    background: Colour = WHITE
     # Show the whole source, at its own size, with the animated part in its place.
     paste_back: bool = False
     # Show the source, the driving frame with its keypoints, and the animation.

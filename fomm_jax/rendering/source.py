@@ -7,6 +7,7 @@ import numpy as np
 from fomm_jax.animation.animator import Animator
 from fomm_jax.animation.compiled_model import EncodedSource
 from fomm_jax.errors import InputError
+from fomm_jax.media.colours import Colour
 from fomm_jax.media.framing import cut_frame
 from fomm_jax.media.pictures import read_picture
 from fomm_jax.media.video_reader import probe_video
@@ -31,7 +32,7 @@ def open_source(animator: Animator, path: str, options: AnimationOptions) -> Sou
     Raises:
       InputError: the file is not a picture, or `options.crop` does not suit it.
     """
-    picture = _read_still(path)
+    picture = _read_still(path, options.background)
     size = animator.config.dataset.frame_shape[:2]
     framing = choose_framing(options.crop, [picture], size, path)
     frame = cut_frame(picture, framing, size)
@@ -39,10 +40,10 @@ def open_source(animator: Animator, path: str, options: AnimationOptions) -> Sou
     return Source(path, frame, animator.encode(frame), view)
 
 
-def _read_still(path: str) -> np.ndarray:
+def _read_still(path: str, background: Colour) -> np.ndarray:
     """Read a picture; if the file is a video, say so in the error."""
     try:
-        return read_picture(path)
+        return read_picture(path, background)
     except InputError as error:
         try:
             probe_video(path)

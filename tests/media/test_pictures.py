@@ -45,11 +45,11 @@ def test_grey_picture_has_three_equal_channels(tmp_path, picture):
     np.testing.assert_array_equal(read_picture(tmp_path / "a.png"), picture[..., [0, 0, 0]])
 
 
-def test_alpha_is_dropped_without_blending_and_the_suffix_does_not_decide(tmp_path, picture, rng):
+def test_alpha_is_dropped_on_request_and_the_suffix_does_not_decide(tmp_path, picture, rng):
     alpha = rng.integers(0, 256, (12, 20, 1), dtype=np.uint8)
     rgba = Image.fromarray(np.concatenate([picture, alpha], axis=-1))
     rgba.save(tmp_path / "a.jpg", format="PNG")
-    np.testing.assert_array_equal(read_picture(tmp_path / "a.jpg"), picture)
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.jpg", background=None), picture)
 
 
 def test_palette_with_transparency_keeps_its_colours(tmp_path):
@@ -58,7 +58,7 @@ def test_palette_with_transparency_keeps_its_colours(tmp_path):
     indexed.putpalette([level for colour in colours for level in colour])
     indexed.save(tmp_path / "a.png", transparency=bytes([0, 128, 255]))
     expected = np.array([[colours[0], colours[1]], [colours[2], colours[0]]])
-    np.testing.assert_array_equal(read_picture(tmp_path / "a.png"), expected)
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.png", background=None), expected)
 
 
 def test_16_bits_are_scaled_not_clipped(tmp_path):

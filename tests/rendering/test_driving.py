@@ -70,7 +70,7 @@ def test_files_that_are_not_films_are_refused(tmp_path):
     (tmp_path / "a.png").rename(tmp_path / "picture.mp4")
     assert message("picture.mp4") == "picture.mp4: is a picture, expected a video"
     (tmp_path / "zero.mp4").write_bytes(b"")
-    assert message("zero.mp4").startswith("zero.mp4: cannot be read as a video (.mp4, ")
+    assert message("zero.mp4").startswith("zero.mp4: cannot be read as a video, expected MP4, ")
     with av.open(str(tmp_path / "empty.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=25)
         stream.height = stream.width = 32
