@@ -1,16 +1,17 @@
-"""Measure how well a model animates drawn figures, against the drawn answers.
+"""Measure how well a model animates drawn figures, by comparing it with the true answers.
 
     python -m benchmarks.demo_model [--checkpoint=WORKDIR --pairs=100]
 
 Figure A is animated with the motion of another figure B. The model has seen neither of them in
-training. How A looks in that motion is drawn as well, so that the animation can be compared with
-the true answer, in L1 on [0, 1] and in LPIPS. Two baselines are compared too: the source picture
-without any motion, and the driving frame. There are two cases. In the first one A's picture is in
-the pose of B's first frame, and motion is relative to it, which is what `--best_frame` aims at. In
-the second one A is in a pose of its own, and motion is absolute.
+training. A is also drawn in that motion: the animation is compared with this true answer, by L1 on
+[0, 1] and by LPIPS. So are two baselines: the source picture without any motion, and the driving
+frame. There are two cases. In the first, A's picture is in the pose of B's first frame, and the
+motion is relative to that frame, which is the case that `--best_frame` aims at. In the second, A is
+in a pose of its own, and the motion is absolute.
 
-How much the keypoints know of the body, although nobody has labelled them, is measured by a linear
-map from the keypoints to the figures' joints. It is fitted on figures of the training data.
+A linear map from the keypoints to the figures' joints measures how much the keypoints tell about
+the body, although nobody has labelled them. The map is fitted on videos drawn with the training
+seed, and tested on held-out ones.
 """
 
 import argparse
@@ -29,16 +30,16 @@ from input_pipeline.figures.scenes import Scene, random_scene
 
 TRAINING_SEED, HELD_OUT_SEED = 0, 1  # seeds for `input_pipeline.figures.scenes`
 NUM_FRAMES = 32  # length of a video
-EVERY = 8  # one of so many frames is measured
+FRAME_STEP = 8  # every eighth frame is measured
 RELATIVE = NormalizationConfig()
 ABSOLUTE = NormalizationConfig(use_relative_movement=False, use_relative_jacobian=False)
 
 
 def measure_animation(animator: Animator, size: int, num_pairs: int) -> dict[str, dict]:
-    """Return the mean distances from the answer, without the first frame.
+    """Return the mean distances from the answer over all frames but the first.
 
     Returns:
-      By case, then by what is compared with the answer, then by distance ("l1", "lpips_vgg16", …).
+      The distances by case, by what is compared with the answer, and by name ("l1", …).
     """
     weights = {network: load_lpips(network) for network in ARCHITECTURES}
 
@@ -53,7 +54,7 @@ def measure_animation(animator: Animator, size: int, num_pairs: int) -> dict[str
     for pair in tqdm(range(num_pairs), desc="animate", unit="pair"):
         figure, mover = (random_scene(size, HELD_OUT_SEED, 2 * pair + i) for i in range(2))
         moved = Scene(figure.appearance, figure.background, mover.motion)
-        answer, driving = (scene.frames(NUM_FRAMES)[::EVERY] for scene in (moved, mover))
+        answer, driving = (scene.frames(NUM_FRAMES)[::FRAME_STEP] for scene in (moved, mover))
         driving_distances = distances(driving, answer)
         for case, source, normalization in (
             ("source in the pose of the first driving frame", answer[0], RELATIVE),
@@ -76,28 +77,33 @@ def measure_animation(animator: Animator, size: int, num_pairs: int) -> dict[str
 
 
 def measure_joints(animator: Animator, size: int, num_scenes: int) -> dict[str, float]:
-    """Return mean distances of predicted joints from the true ones; the frame's side is 1.
+    """Return the mean distance of each predictor's joints from the true ones.
+
+    Distances are in units of the frame's side.
 
     Args:
       animator: the model, which detects the keypoints.
       size: the side of a frame in pixels.
-      num_scenes: held-out videos to measure. Four times as many of the training data fit the map.
+      num_scenes: held-out videos to measure. The map is fitted on four times as many videos, which
+        are drawn with the training seed.
     """
 
     def collect(seed: int, numbers: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
         keypoints, joints = [], []
         for number in tqdm(numbers, desc="keypoints", unit="video"):
             scene = random_scene(size, seed, number)
-            times = np.arange(0, NUM_FRAMES, EVERY) / NUM_FRAMES
-            frames = scene.frames(NUM_FRAMES)[::EVERY]
+            times = np.arange(0, NUM_FRAMES, FRAME_STEP) / NUM_FRAMES
+            frames = scene.frames(NUM_FRAMES)[::FRAME_STEP]
             keypoints += [motion.value.ravel() for motion in animator.detect(frames)]
             joints += [find_joints(scene.appearance, scene.motion.at(time)) for time in times]
         return np.array(keypoints), np.array(joints)
 
     keypoints, joints = collect(TRAINING_SEED, range(4 * num_scenes))
-    linear, *_ = np.linalg.lstsq(_with_one(keypoints), joints.reshape(len(joints), -1), rcond=None)
+    linear_map, *_ = np.linalg.lstsq(
+        _with_one(keypoints), joints.reshape(len(joints), -1), rcond=None
+    )
     held_out, truth = collect(HELD_OUT_SEED, range(num_scenes))
-    predicted = (_with_one(held_out) @ linear).reshape(truth.shape)
+    predicted = (_with_one(held_out) @ linear_map).reshape(truth.shape)
     return {
         "linear map from the keypoints": float(np.linalg.norm(predicted - truth, axis=-1).mean()),
         "mean pose": float(np.linalg.norm(joints.mean(axis=0) - truth, axis=-1).mean()),
@@ -110,13 +116,13 @@ def _with_one(rows: np.ndarray) -> np.ndarray:
 
 
 def describe(animation: dict[str, dict], joints: dict[str, float]) -> Iterator[str]:
-    """Yield the lines of two Markdown tables."""
+    """Yield the lines of the Markdown tables: one table for each case, and one for the joints."""
     for case, subjects in animation.items():
         yield f"\n| {case} | L1 | LPIPS, AlexNet | LPIPS, VGG16 |\n| --- | --- | --- | --- |"
         for subject, means in subjects.items():
             distances = [means["l1"], means["lpips_alexnet"], means["lpips_vgg16"]]
             yield f"| {subject} | {' | '.join(f'{distance:.4f}' for distance in distances)} |"
-    yield "\n| joints, mean distance in the frame's side | |\n| --- | --- |"
+    yield "\n| joints, mean distance in units of the frame's side | |\n| --- | --- |"
     for predictor, distance in joints.items():
         yield f"| {predictor} | {distance:.4f} |"
 
@@ -124,8 +130,10 @@ def describe(animation: dict[str, dict], joints: dict[str, float]) -> Iterator[s
 def main() -> None:
     """Run the command that the head of this file describes."""
     parser = argparse.ArgumentParser(description="Measure a model on drawn figures.")
-    parser.add_argument("--checkpoint", help="the model; default: the project's own")
-    parser.add_argument("--pairs", type=int, default=100, help="pairs of held-out figures")
+    parser.add_argument("--checkpoint", help="the model; default: the demo model")
+    parser.add_argument(
+        "--pairs", type=int, default=100, help="the number of pairs of held-out figures"
+    )
     options = parser.parse_args()
     with one_line_errors():
         animator = (

@@ -2,7 +2,7 @@
 
     python main.py --config=configs/nemo_256.py --workdir=W --mode=train
 
-Cost: not measured here. The original chose the batch size for 2 or 4 Titan X.
+Cost: not measured here. The batch size is the original's, chosen for 2 or 4 Titan X GPUs.
 Score: L1 0.016, AKD 1.119, AED 0.048 in the paper's table of video reconstruction.
 """
 

@@ -2,7 +2,7 @@
 
     python main.py --config=configs/taichi_256.py --workdir=W --mode=train
 
-Cost: not measured here. The original chose the batch size for 2 or 4 Titan X.
+Cost: not measured here. The batch size is the original's, chosen for 2 or 4 Titan X GPUs.
 Score: L1 0.063, AKD 6.862, MKR 0.036, AED 0.179 in the paper's table of video reconstruction.
 """
 

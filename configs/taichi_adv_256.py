@@ -5,7 +5,7 @@ The keypoint detector does not learn, since its learning rate is 0. Begin from a
 
     python main.py --config=configs/taichi_adv_256.py --workdir=W --mode=train
 
-Cost: not measured here. The original chose the batch size for 2 or 4 Titan X.
+Cost: not measured here. The batch size is the original's, chosen for 2 or 4 Titan X GPUs.
 Score: the paper gives none for this variant.
 """
 
@@ -22,5 +22,6 @@ def get_config() -> ConfigDict:
     )
     config.dataset.augmentation.update(brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
     config.model.discriminator.use_kp = True
+    config.animate.crop_faces = False
     config.train.update(num_epochs=150, num_repeats=150, batch_size=27, lr_kp_detector=0.0)
     return config

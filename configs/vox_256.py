@@ -2,7 +2,7 @@
 
     python main.py --config=configs/vox_256.py --workdir=W --mode=train
 
-Cost: not measured here. The original chose the batch size for 2 or 4 Titan X.
+Cost: not measured here. The batch size is the original's, chosen for 2 or 4 Titan X GPUs.
 Score: L1 0.043, AKD 1.294, AED 0.140 in the paper's table of video reconstruction.
 """
 

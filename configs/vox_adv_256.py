@@ -2,7 +2,7 @@
 
     python main.py --config=configs/vox_adv_256.py --workdir=W --mode=train
 
-Cost: not measured here. The original chose the batch size for 2 or 4 Titan X.
+Cost: not measured here. The batch size is the original's, chosen for 2 or 4 Titan X GPUs.
 Score: the paper gives none for this variant.
 """
 

@@ -1,9 +1,9 @@
-"""Animation: a source picture in place of the person who moves in a video.
+"""Animation: a source picture moves the way a driving video does.
 
 Data flow: frames → motion (`Animator.detect`) → motion transferred to the source → pictures
-(`Animator.animate_keypoints`). All of it is lazy and goes in batches of one size, so that one
-compilation serves videos of any length and memory does not grow with the video. Several sources
-may share the motion of a video, and several videos an encoded source.
+(`Animator.animate_keypoints`). Every step is lazy and works on batches of one size, so that one
+compilation serves videos of any length. Memory does not grow with the length, except with
+`best_frame`. Sources may share a video's motion, and videos may share an encoded source.
 """
 
 import itertools
@@ -36,10 +36,10 @@ from fomm_jax.weights.npz import save_weights
 class Animator:
     """A trained model that animates pictures.
 
-    Pictures and frames are (h, w, 3) uint8, best of the size `config.dataset.frame_shape` that the
-    model was trained with (`framing.fit_frame` resizes to it), else of any size that the networks
-    can halve. Each size is compiled when it first appears. Methods may be called from several
-    threads. Use each iterator in one thread; it works, and raises, when asked for a frame.
+    Pictures and frames are (h, w, 3) uint8. Their best size is `config.dataset.frame_shape`, which
+    the model was trained with (`framing.fit_frame` crops and resizes to it); other sizes work if
+    the networks can halve them. Each new size is compiled once. Several threads may call methods,
+    but each iterator belongs in one thread: it works, and raises errors, when asked for a frame.
 
     Attributes:
       config: the configuration of the model; its `animate.normalization` is the mode of motion
@@ -51,15 +51,15 @@ class Animator:
         """Animate with a trained model.
 
         Args:
-          model: the trained model, whose discriminator is not needed.
+          model: the trained model; it needs no discriminator.
           config: the configuration of the model.
-          batch_size: frames that are animated together, by default the config's. More are faster
-            on an accelerator; 1 returns each frame as soon as it comes.
+          batch_size: frames animated together; default: `config.animate.batch_size`. Larger batches
+            are faster on an accelerator; with 1, each result comes as soon as its frame has come.
         """
         self.config = config
         self.batch_size = config.animate.batch_size if batch_size is None else batch_size
         if self.batch_size < 1:
-            raise InputError(f"batch_size: expected at least 1, got {batch_size}")
+            raise InputError(f"batch_size: expected at least 1, got {self.batch_size}")
         self._model = CompiledModel(model, config, choose_convolutions(jax.devices()))
 
     @classmethod
@@ -73,13 +73,13 @@ class Animator:
         """Animate with the networks of a checkpoint.
 
         Args:
-          path: a workdir or a folder of checkpoints, of which the newest is taken, one checkpoint,
-            weights that `save` wrote (.npz), or a file of the original (.pth.tar).
-          config: the configuration of the model; files that store none need it.
+          path: a workdir or a folder of checkpoints, whose newest checkpoint is taken; a single
+            checkpoint; a file that `save` wrote (.npz); or a file of the original (.pth.tar).
+          config: the configuration; needed for a file that stores none, such as the original's.
           batch_size: as in `Animator`.
 
         Raises:
-          InputError: the checkpoint is missing, damaged or of another architecture.
+          InputError: the checkpoint is missing, damaged or does not fit, or `config` is needed.
         """
         config = config or load_config(path)
         return cls(load_pretrained(path, config), config, batch_size=batch_size)
@@ -110,18 +110,18 @@ class Animator:
           driving: frames of one size, which need not be the source's; or a motion that was
             recorded with this model.
           normalization: the mode of motion transfer.
-          best_frame: the driving frame that relative motion starts from: its number, or the frame
-            whose keypoints ("auto") or facial landmarks ("face", with fomm_jax[evaluation]) have
-            the shape most like the source's. It is chosen among all frames before the first
-            picture comes. Default: the first, or the motion's own.
-          smooth: how the driving motion is smoothed over time.
+          best_frame: the driving frame that relative motion starts from: its number; or "auto" or
+            "face" for the frame whose keypoints or facial landmarks (needs fomm_jax[evaluation])
+            are most like the source's in shape. All frames are read before the first picture
+            comes. Default: the first frame, or the one that the motion names.
+          smooth: a filter that smooths the driving motion over time; default: none.
 
         Yields:
-          For each driving frame the source in its place, (h, w, 3) uint8 of the source's size.
+          A picture for each driving frame, (h, w, 3) uint8 of the source's size.
 
         Raises:
-          InputError: a picture is not (h, w, 3) uint8, the motion is another model's, or
-            `best_frame` is not a frame of the video.
+          InputError: a picture cannot be used, the motion is another model's, `best_frame` cannot
+            be found, or `adapt_movement_scale` is set and keypoints lie on a line.
         """
         faces = FaceWatcher() if best_frame == "face" else None
         frames: Iterable[FrameMotion]
@@ -212,9 +212,9 @@ class Animator:
           normalization: the mode of motion transfer.
 
         Raises:
-          InputError: see `movement_scale`.
+          InputError: the source is unusable, or keypoints lie on a line (`adapt_movement_scale`).
         """
-        for batch, _, pictures in self._painted(source, keypoints, initial, normalization):
+        for batch, _, pictures in self._paint_batches(source, keypoints, initial, normalization):
             yield from np.array(pictures)[: len(batch)]
 
     def compare(
@@ -224,29 +224,29 @@ class Animator:
         *,
         normalization: NormalizationConfig | None = None,
     ) -> Iterator[AnimatedFrame]:
-        """Animate as `animate` does; yield also the driving frames and the distance to them.
+        """Animate as `animate` does, and also yield the driving frames and the distances from them.
 
         Raises:
-          InputError: the frames are not of the size of the source, or an error of `animate`.
+          InputError: the frames do not have the source's size; also as in `animate_keypoints`.
         """
         frames, frames_again = itertools.tee(frames)
-        painted = self._painted(source, self.detect(frames), None, normalization)
+        painted = self._paint_batches(source, self.detect(frames), None, normalization)
         for batch, predictions, pictures in painted:
             driving = list(itertools.islice(frames_again, len(batch)))
             filled = np.stack(fill_batch(driving, self.batch_size))
             if filled.shape != predictions.shape:
-                sizes = f"{filled.shape[1:3]}, the source of {predictions.shape[1:3]}"
-                raise InputError(f"frames are of size {sizes}; expected one size")
+                sizes = f"{filled.shape[1:3]}, the source has size {predictions.shape[1:3]}"
+                raise InputError(f"frames have size {sizes}; expected the same size")
             distances = np.asarray(mean_distance(predictions, filled))
             rows = zip(driving, np.array(pictures), batch, distances, strict=False)
             for frame, picture, motion, distance in rows:
                 yield AnimatedFrame(frame, picture, self.points(motion), float(distance))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write weights and configuration as one file .npz, for `from_checkpoint`.
+        """Write weights and configuration to one .npz file, for `from_checkpoint`.
 
         Raises:
-          InputError: the file cannot be written, or is not called .npz.
+          InputError: the file cannot be written, or its name does not end in .npz.
         """
         save_weights(path, self._model.portable(), self.config)
 
@@ -257,27 +257,27 @@ class Animator:
         size: tuple[int, int] | None = None,
         normalization: NormalizationConfig | None = None,
     ) -> None:
-        """Write the animation as one function with its weights, which needs none of this code.
+        """Write the animation as one function, weights included, that needs none of this package.
 
         The function takes source (1, h, w, 3), driving (t, h, w, 3) and initial (1, h, w, 3), the
         frame that relative motion starts from, and returns frames (t, h, w, 3), all uint8, for any
         t. docs/animation.md shows how to call it.
 
         Args:
-          path: the file; ONNX if it ends in .onnx, else a `jax.export` artefact (StableHLO).
+          path: the file; ONNX if its name ends in .onnx, else a `jax.export` artefact (StableHLO).
           size: height and width; those of the training frames by default.
-          normalization: the mode of motion transfer; without `adapt_movement_scale`.
+          normalization: the mode of motion transfer, in which `adapt_movement_scale` must be False.
 
         Raises:
           InputError: a package is missing, the file cannot be written, or an argument is wrong.
         """
         size = size or self.config.dataset.frame_shape[:2]
         check_frame_size(self.config, *size)
-        config = normalization or self.config.animate.normalization
+        mode = normalization or self.config.animate.normalization
         write = write_onnx if os.fspath(path).endswith(".onnx") else write_stablehlo
-        write(path, make_animation(self._model, config), size)
+        write(path, make_animation(self._model, mode), size)
 
-    def _painted(
+    def _paint_batches(
         self,
         source: np.ndarray | EncodedSource,
         keypoints: Iterable[FrameMotion],

@@ -1,4 +1,4 @@
-"""Pictures between uint8, in which they travel, and [0, 1], in which the networks see them."""
+"""Pictures as uint8, outside the networks, and as floats in [0, 1], inside them."""
 
 import dataclasses
 
@@ -13,9 +13,9 @@ class AnimatedFrame:
     """One frame of an animation and the frame that drives it, on the host."""
 
     driving: UInt8[np.ndarray, "h w c"]
-    prediction: UInt8[np.ndarray, "h w c"]  # truncated as the original's PNGs are
+    prediction: UInt8[np.ndarray, "h w c"]  # rounded down, as in the original's PNG files
     driving_points: Float[np.ndarray, "k 2"]  # keypoints, in (x, y) order on [-1, 1]
-    l1: float  # mean |prediction - driving| on [0, 1], before the truncation
+    l1: float  # mean |prediction - driving| on [0, 1], before the prediction is rounded
 
 
 def to_float(pictures: Shaped[Array | np.ndarray, "..."]) -> Float[Array, "..."]:
@@ -27,7 +27,7 @@ def to_float(pictures: Shaped[Array | np.ndarray, "..."]) -> Float[Array, "..."]
 
 
 def to_bytes(pictures: Float[Array, "..."]) -> UInt8[Array, "..."]:
-    """Convert [0, 1] to uint8, truncated as the original's PNGs are."""
+    """Convert [0, 1] to uint8, rounding down as the original does for its PNG files."""
     return jnp.floor(255 * pictures).astype(jnp.uint8)
 
 

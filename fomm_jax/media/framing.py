@@ -1,7 +1,7 @@
 """Cutting the model's frame out of a picture of any size, and pasting it back.
 
-The model sees frames of one size. A `Framing` is the part of a picture that is resized to this
-size, always with its aspect ratio kept, and the part of that which the user wants to see.
+The model sees frames of one size. A `Framing` says which box of a picture is resized to this size,
+without changing its aspect ratio, and which part of that box the result shows.
 """
 
 import dataclasses
@@ -12,17 +12,18 @@ from PIL import Image
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
-# Anti-aliased, since Pillow widens the filter when it shrinks a picture, and free of ringing.
+# Pillow widens this filter when it shrinks a picture, so the result is anti-aliased; and the filter
+# causes no ringing.
 _FILTER = Image.Resampling.BILINEAR
 
-_FEATHER = 0.12  # width of a pasted part's soft border, as a share of its shorter side
+_FEATHER = 0.12  # width of a pasted part's soft border, as a share of the part's shorter side
 
 
 @dataclasses.dataclass(frozen=True)
 class Framing:
     """The place of the model's frame in a picture, in pixels of the picture."""
 
-    frame: Box  # has the model's aspect ratio; may reach beyond the picture, whose edge is repeated
+    frame: Box  # has the model's aspect ratio; beyond the picture, the picture's edge is repeated
     shown: tuple[int, int, int, int]  # the part that the result shows, inside frame and picture
 
 
@@ -35,8 +36,8 @@ def frame_box(box: Box, picture: tuple[int, int], size: tuple[int, int]) -> Fram
       size: the height and width of the model's frame.
 
     Returns:
-      The smallest frame that holds the part of the box inside the picture. It lies inside the
-      picture if it fits, and otherwise reaches beyond it equally far on both sides.
+      The smallest frame that holds the part of the box inside the picture. In each direction it
+      lies inside the picture if it fits, and otherwise reaches equally far beyond both edges.
     """
     height, width = picture
     shown = (
@@ -53,7 +54,7 @@ def frame_box(box: Box, picture: tuple[int, int], size: tuple[int, int]) -> Fram
 
 
 def frame_inside(box: Box, picture: tuple[int, int], size: tuple[int, int]) -> Framing:
-    """Frame a box, and show everything around it that comes into the frame.
+    """Frame a box, and show the whole frame, including what lies around the box.
 
     Args:
       box: the box, in pixels. It may lie partly outside the picture.
@@ -76,7 +77,7 @@ def frame_inside(box: Box, picture: tuple[int, int], size: tuple[int, int]) -> F
 
 
 def frame_centre(picture: tuple[int, int], size: tuple[int, int]) -> Framing:
-    """Frame the largest part of the picture's middle that has the model's aspect ratio.
+    """Frame the largest central part of the picture that has the model's aspect ratio.
 
     Args:
       picture: the height and width of the picture.
@@ -87,7 +88,11 @@ def frame_centre(picture: tuple[int, int], size: tuple[int, int]) -> Framing:
 
 
 def _place(centre: float, length: float, available: int) -> float:
-    """Return where a length starts that is centred, or moved inside if it fits."""
+    """Return the start of a segment on a line that runs from 0 to `available`.
+
+    The segment is centred on `centre`, then moved inside the line. A segment longer than the line
+    is centred on the line instead.
+    """
     if length > available:
         return (available - length) / 2
     return min(max(centre - length / 2, 0), available - length)
@@ -102,7 +107,7 @@ def cut_frame(picture: np.ndarray, framing: Framing, size: tuple[int, int]) -> n
       size: the height and width of the result.
 
     Returns:
-      (*size, 3) uint8; `picture` itself if the frame is the whole picture in this size.
+      (*size, 3) uint8; `picture` itself if the frame is the whole picture, which has this size.
     """
     height, width = picture.shape[:2]
     left, top, right, bottom = framing.frame
@@ -214,7 +219,9 @@ class PasteBack:
         feather = _FEATHER * min(bottom - top, right - left)
         rows = _ramp(bottom - top, feather, top > 0, bottom < height)
         columns = _ramp(right - left, feather, left > 0, right < width)
-        self._weight = (rows[:, None] * columns)[..., None]  # (h, w, 1) of the pasted part
+        self._weight = (rows[:, None] * columns)[
+            ..., None
+        ]  # (h, w, 1) of the frame, against the picture
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
         """Return the whole picture, (h, w, 3) uint8, with a frame of the model pasted in."""
@@ -227,7 +234,7 @@ class PasteBack:
 
 
 def _ramp(length: int, feather: float, soft_start: bool, soft_end: bool) -> np.ndarray:
-    """Return weights, (length,) in [0, 1], that rise and fall smoothly over the feather."""
+    """Return (length,) weights in [0, 1] that rise from a soft start and fall to a soft end."""
     distance = np.full(length, np.inf)
     position = np.arange(length) + 0.5
     if soft_start:
@@ -239,7 +246,7 @@ def _ramp(length: int, feather: float, soft_start: bool, soft_end: bool) -> np.n
 
 
 def fit_frame(frame: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Crop a frame around its centre to the aspect ratio, then resize it with anti-aliasing.
+    """Crop a frame around its centre to the result's aspect ratio, then resize it, anti-aliased.
 
     Args:
       frame: (h, w, 3) uint8.

@@ -16,14 +16,13 @@ DISTANCE_EPSILON = 1e-6  # keeps log(d) finite at a control point; the original'
 class ThinPlateTransform:
     """The transform x ↦ A x + t + Σ w_i d_i² log(d_i + 1e-6).
 
-    Here d_i is the L1 distance to control point i. The control points are a regular grid on
-    [-1, 1]². The parameter w_i of a control point moves x and y alike.
+    Here d_i is the L1 distance from x to control point i. The control points are a regular grid on
+    [-1, 1]². A control point's parameter w_i adds the same amount to both coordinates.
     """
 
     theta: Float[Array, "b 2 3"]  # A and t
-    control_params: Float[
-        Array, "b p"
-    ]  # w, row by row, p a square number; p = 0 leaves the transform affine
+    # The w_i, row by row; p is a square number, and p = 0 leaves the transform affine.
+    control_params: Float[Array, "b p"]
 
     def warp_coordinates(self, points: Float[Array, "#b n 2"]) -> Float[Array, "b n 2"]:
         """Transform points in (x, y) order on [-1, 1]."""
@@ -68,7 +67,7 @@ def sample_transform(
     """Draw one transform per frame: the identity with normal noise on its parameters.
 
     Args:
-      key: a key of JAX's random numbers.
+      key: a random key of JAX.
       batch: the number of transforms.
       dtype: the dtype of the parameters.
       sigma_affine: standard deviation of the noise on A and t.

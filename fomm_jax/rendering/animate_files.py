@@ -1,4 +1,4 @@
-"""Animate pictures by videos, from files to files or pipes."""
+"""Animate pictures by videos, from files or a pipe to files or a pipe."""
 
 import dataclasses
 import itertools
@@ -47,8 +47,8 @@ def animate_files(animator: Animator, job: AnimationJob) -> list[str]:
 
     All inputs are opened before the first film is begun. Frames are read, animated and written one
     batch after the other, so memory does not grow with the length of a video. Where a video would
-    have to be read twice (several pictures, `best_frame` or `save_motion`), its keypoints, some
-    hundred bytes a frame, are detected once and stored.
+    have to be read twice (several pictures, `best_frame` or `save_motion`), its keypoints are
+    detected once and stored; they take a few hundred bytes per frame.
 
     Args:
       animator: the trained model.
@@ -89,7 +89,7 @@ def _open_video(animator: Animator, path: str, options: AnimationOptions, pipes:
     if path != PIPE:
         return open_driving(path, options.crop_driving, size)
     if pipes.raw_format is None:
-        raise InputError("pipes.raw_format: expected the size of the frames that the pipe brings")
+        raise InputError("pipes.raw_format: expected the size of the frames in the pipe")
     return open_driving_pipe(
         pipes.input, pipes.raw_format, options.crop_driving, size, "standard input"
     )
@@ -112,7 +112,7 @@ def _plan_film(
 ) -> _Film:
     if path != PIPE:
         check_frame_size(path, source.view.height, source.view.width)
-    is_file = os.path.isfile(driving.name) and driving.frames is not None
+    is_video_file = os.path.isfile(driving.name) and driving.frames is not None
     return _Film(
         path=path,
         source=source,
@@ -123,7 +123,7 @@ def _plan_film(
             marking,
             source_type=source.view.source_type,
             source=source.name,
-            driving=driving.name if is_file else None,
+            driving=driving.name if is_video_file else None,
         ),
     )
 
@@ -140,7 +140,7 @@ def _choose_sound(driving: Driving, output: str, sound: bool | None) -> str | No
         return driving.sound_from
     film = "raw frames" if output == PIPE else output
     if sound:
-        raise InputError(f"sound: {film} cannot hold sound; expected an output in .mp4")
+        raise InputError(f"sound: {film} cannot hold sound; expected an output that ends in .mp4")
     logger.warning("%s cannot hold sound; that of %s is left out", film, driving.name)
     return None
 
@@ -182,7 +182,7 @@ def _animate(
 
 
 def _write_film(film: _Film, frames: Iterable[np.ndarray], pipes: Pipes) -> None:
-    """Write frames under a progress bar; a reader that closes the pipe ends the film early."""
+    """Write frames and show a progress bar; a reader that closes the pipe ends the film early."""
     name = "animate" if film.path == PIPE else readable(pathlib.Path(film.path).name)
     try:
         with _open_writer(film, pipes) as writer:

@@ -9,7 +9,7 @@ class Bair(ClipsBuilder):
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     Download the archive that the authors of the first-order motion model publish,
-    https://yadi.sk/d/Rr-fjn-PdmmqeA, and unpack it. Expected is the folder that holds the folders
+    https://yadi.sk/d/Rr-fjn-PdmmqeA, and unpack it. The folder must hold the folders
     `train` and `test` with videos.
     """
 

@@ -1,4 +1,4 @@
-"""Fashion: models who turn before the camera."""
+"""Fashion: videos of people who show clothes and turn in front of the camera."""
 
 from pathlib import Path
 
@@ -12,16 +12,16 @@ class Fashion(ClipsBuilder):
     """The fashion videos of the University of British Columbia (Zablotskaia et al. 2019).
 
     There are 500 videos for training and 100 for testing, each of one person from head to foot.
-    The frames are higher than wide. The authors of the first-order motion model stretch them to
-    squares: prepare the dataset with the fit "stretch" to do the same. Squares that are cut out
-    would lose heads and feet.
+    The frames are taller than wide. The authors of the first-order motion model stretch them to
+    squares; to do the same, prepare the dataset with `--fit=stretch`. Cutting squares out of the
+    frames would remove heads and feet.
     """
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
-    Expected is a folder with the lists `fashion_train.txt` and `fashion_test.txt` of
-    https://vision.cs.ubc.ca/datasets/fashion/, which hold the address of a video in each line, and
-    beside the lists these videos, each called like the last part of its address. This project
-    downloads nothing; the manifest of the prepared dataset lists the missing videos.
+    Put the lists `fashion_train.txt` and `fashion_test.txt` of
+    https://vision.cs.ubc.ca/datasets/fashion/ into a folder. Each line of a list is the address of
+    a video. Put the videos into the same folder, each under the name that ends its address. This
+    project downloads nothing; the manifest of the prepared dataset lists the missing videos.
     """
 
     @staticmethod
@@ -29,7 +29,7 @@ class Fashion(ClipsBuilder):
         """Select the videos of both lists, uncut.
 
         Raises:
-          InputError: a list cannot be read, or none of the videos is there.
+          InputError: a list cannot be used, or none of the videos is there.
         """
         train, test = (_read_file_names(folder / f"fashion_{split}.txt") for split in _SPLITS)
         missing = [name for name in train + test if not (folder / name).is_file()]
@@ -47,7 +47,7 @@ class Fashion(ClipsBuilder):
 
 
 _SPLITS = ("train", "test")
-_EXPECTED = "the address of a video in each line"
+_EXPECTED = "the address of a video on each line"
 
 
 def _read_file_names(path: Path) -> list[str]:
@@ -58,5 +58,7 @@ def _read_file_names(path: Path) -> list[str]:
     if not addresses:
         raise InputError(f"{path}: is empty; expected {_EXPECTED}")
     if "" in addresses:
-        raise InputError(f"{path}: {addresses['']} ends in no file name; expected {_EXPECTED}")
+        raise InputError(
+            f"{path}: {addresses['']} does not end in a file name; expected {_EXPECTED}"
+        )
     return list(addresses)

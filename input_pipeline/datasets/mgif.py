@@ -8,8 +8,8 @@ class Mgif(ClipsBuilder):
     """MGif of Siarohin et al. (2019): animals, animated before a plain background, at 256x256."""
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
-    Download the authors' archive, https://yadi.sk/d/5VdqLARizmnj3Q, and unpack it. Expected is the
-    folder that holds the folders `train` and `test` with .gif files.
+    Download the authors' archive, https://yadi.sk/d/5VdqLARizmnj3Q, and unpack it. The folder
+    must hold the folders `train` and `test` with .gif files.
     """
 
     select_clips = staticmethod(select_whole_videos)

@@ -12,18 +12,18 @@ from input_pipeline.manifest import Encoding, write_dataset_manifest
 def write_mp4_folder(
     dataset: str, selection: Selection, encoding: Encoding, folder: Path, num_workers: int
 ) -> None:
-    """Write `train/`, `test/` and `manifest.json` into a new folder, all of them or nothing.
+    """Write `manifest.json` and a folder for each split that has clips, all of it or nothing.
 
     Args:
       dataset: the name of the dataset for the manifest.
       selection: the clips.
       encoding: how the frames are stored.
-      folder: the folder to write; it appears when it is complete.
+      folder: the new folder to write; it appears only when it is complete.
       num_workers: the number of processes that cut and encode.
 
     Raises:
-      InputError: the folder cannot be written, two clips have the same name, or no clip of a split
-        can be used.
+      InputError: the folder cannot be written, two clips of a split have the same name, or no clip
+        of a split can be used.
     """
     with (
         write_shards(selection, encoding, folder.parent, num_workers) as shards,

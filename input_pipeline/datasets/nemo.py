@@ -15,7 +15,7 @@ class Nemo(ClipsBuilder):
     """
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
-    Request the database from its authors: https://www.uva-nemo.org/. Expected is a folder with
+    Request the database from its authors: https://www.uva-nemo.org/. The folder must hold
     either
 
     - the videos of the database and, beside them, the list `nemo-metadata.csv`. The script

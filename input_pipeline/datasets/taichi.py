@@ -14,9 +14,9 @@ class Taichi(ClipsBuilder):
     """
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
-    Expected is a folder with the list `taichi-metadata.csv` of
-    https://github.com/AliaksandrSiarohin/video-preprocessing and, beside the list, the videos that
-    it names, called VIDEO_ID.mp4 (or .mkv, .webm and the like).
+    The folder must hold the list `taichi-metadata.csv` of
+    https://github.com/AliaksandrSiarohin/video-preprocessing and the videos that
+    the list names, called VIDEO_ID.mp4 (or .mkv, .webm and the like).
 
     VIDEO_ID is the id in https://www.youtube.com/watch?v=VIDEO_ID. This project downloads nothing:
     get the videos with a program of your choice, where the law and the site's terms allow it. The

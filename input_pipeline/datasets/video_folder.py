@@ -22,8 +22,8 @@ class VideoFolder(ClipsBuilder):
     """The videos of a folder, each a file, a folder of frames or a picture of frames."""
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
-    Expected is a folder with the folders `train` and `test` of videos, or a folder of videos, which
-    is split 80:20 at random. A video is a file, a folder of frames, or a picture of square frames
+    The folder must hold either the folders `train` and `test` with videos, or videos, which are
+    then split 80:20 at random. A video is a file, a folder of frames, or a picture of square frames
     side by side.
     """
 

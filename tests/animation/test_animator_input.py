@@ -38,6 +38,6 @@ def test_other_arguments_that_cannot_be_used(animator, model, source, frames):
         Animator(model, RECORDING.config, batch_size=0)
     wide = np.zeros((32, 64, 3), np.uint8)
     with pytest.raises(
-        InputError, match=r"^frames are of size \(32, 64\), the source of \(32, 32\)"
+        InputError, match=r"^frames have size \(32, 64\), the source has size \(32, 32\)"
     ):
         list(animator.compare(source, [wide]))

@@ -119,8 +119,8 @@ def test_ring_formula():
     assert collective_seconds(chip, reduced, (16, 16)) == pytest.approx(2.390625e-3 + 60e-6)
     # 2 · 7/8 · 240 MB, and 2 · (1 + 3) hops.
     assert collective_seconds(chip, reduced, (2, 4)) == pytest.approx(2.1e-3 + 8e-6)
-    gathered = reduced._replace(kind="all-gather")
-    assert collective_seconds(chip, gathered, (2, 4)) == pytest.approx(1.05e-3 + 4e-6)
+    all_gather = reduced._replace(kind="all-gather")
+    assert collective_seconds(chip, all_gather, (2, 4)) == pytest.approx(1.05e-3 + 4e-6)
 
 
 def test_step_takes_the_longer_of_compute_and_memory_and_communication_without_overlap():
@@ -166,7 +166,7 @@ def test_step_with_a_loop_is_refused(tmp_path, capsys):
     assert "config.train.accumulate is 2; expected 1" in capsys.readouterr().err
 
 
-class Refused:
+class RefusedProgram:
     """A lowered program that the compiler refuses with a message."""
 
     def __init__(self, message):
@@ -178,11 +178,14 @@ class Refused:
 
 def test_program_that_does_not_fit():
     counted = compile_for_tpu.compile_and_count(
-        "train", Refused("RESOURCE_EXHAUSTED: needs (93.22G)\n of 15.75G"), CHIPS["v5e"], (2, 4)
+        "train",
+        RefusedProgram("RESOURCE_EXHAUSTED: needs (93.22G)\n of 15.75G"),
+        CHIPS["v5e"],
+        (2, 4),
     )
     assert counted == {"fits": False, "reason": "RESOURCE_EXHAUSTED: needs (93.22G) of 15.75G"}
     with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"):
-        compile_for_tpu.compile_and_count("train", Refused("INTERNAL"), CHIPS["v5e"], (2, 4))
+        compile_for_tpu.compile_and_count("train", RefusedProgram("INTERNAL"), CHIPS["v5e"], (2, 4))
 
 
 @pytest.mark.skipif(importlib.util.find_spec("libtpu") is not None, reason="libtpu is there")

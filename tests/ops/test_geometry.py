@@ -26,7 +26,7 @@ def test_coordinate_grid_ends_at_pixel_centres():
     np.testing.assert_array_equal(grid[0, 4], [1, -1])  # x before y
 
 
-def test_gaussian_heatmaps_are_computed_pixel_by_pixel():
+def test_gaussian_heatmaps_equal_the_formula_at_every_pixel():
     centres = RANDOM.uniform(-1, 1, (2, 3, 2)).astype(np.float32)
     actual = geometry.gaussian_heatmaps(jnp.asarray(centres), 4, 6, 0.05)
     for b, row, column, k in np.ndindex(2, 4, 6, 3):
@@ -36,7 +36,7 @@ def test_gaussian_heatmaps_are_computed_pixel_by_pixel():
 
 
 def sample_by_hand(picture, x, y, align_corners, padding):
-    """Compute one value of a picture (h, w, c), from the definition of torch's grid_sample."""
+    """Sample a picture (h, w, c) at one point, by the definition of torch's grid_sample."""
 
     def to_pixels(coordinate, size):
         if align_corners:
@@ -97,7 +97,7 @@ def test_grid_sample_is_linear_interpolation(x64):
 
 @corners
 @paddings
-def test_grid_sample_is_torchs_with_its_gradients(x64, align_corners, padding):
+def test_grid_sample_and_its_gradients_equal_torchs(x64, align_corners, padding):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     pictures = RANDOM.normal(size=(2, 5, 6, 3))
     grid = RANDOM.uniform(-1.8, 1.8, (2, 4, 7, 2))
@@ -156,7 +156,7 @@ def test_resize_bilinear_in_both_directions(height, width, new_height, new_width
 
 
 @pytest.mark.parametrize("size", [(4, 4), (16, 20), (5, 13), (3, 2)])
-def test_resize_bilinear_is_torchs(size):
+def test_resize_bilinear_equals_torchs(size):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     picture = RANDOM.normal(size=(2, 8, 10, 3)).astype(np.float32)
     expected = torch.nn.functional.interpolate(
@@ -183,7 +183,7 @@ def test_average_pool_leaves_out_an_odd_border():
         np.testing.assert_allclose(actual[:, row, column], block.mean((1, 2)), atol=1e-6)
 
 
-def test_antialias_kernel_of_a_quarter():
+def test_antialias_kernel_for_a_scale_of_a_quarter():
     kernel = geometry.antialias_kernel(0.25)
     assert kernel.dtype == np.float32
     assert kernel.shape == (13, 13)  # sigma 1.5, four of them to each side
@@ -211,7 +211,7 @@ def test_antialias_downsample_by_1_changes_nothing():
     np.testing.assert_array_equal(geometry.antialias_downsample(picture, 1.0), picture)
 
 
-def test_image_pyramid_shrinks_the_picture_itself():
+def test_image_pyramid_shrinks_the_original_picture_at_every_scale():
     picture = jnp.asarray(RANDOM.uniform(size=(1, 16, 16, 3)), jnp.float32)
     whole, quarter = geometry.image_pyramid(picture, (1, 0.25))
     np.testing.assert_array_equal(whole, picture)
@@ -224,7 +224,7 @@ matrices = hnp.arrays(np.float64, (3, 2, 2), elements=st.floats(-5, 5))
 
 @settings(deadline=None)
 @given(matrices, matrices)
-def test_2x2_algebra_is_numpys(left, right):
+def test_2x2_algebra_equals_numpys(left, right):
     # Not by numpy's det, which divides by what may be next to nothing.
     (a, b), (c, d) = np.moveaxis(left, 0, -1)
     assume(np.all(np.abs(a * d - b * c) > 1e-3))

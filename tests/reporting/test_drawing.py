@@ -20,7 +20,7 @@ BATCH, NUM_KP, SIZE = 2, 3, 16
 
 
 def random_inputs(seed=0):
-    """Arguments of `draw_grid`: pictures of 16 pixels, and a motion at half that size.
+    """Make arguments of `draw_grid`: 16x16 pictures, and a dense motion at half that size.
 
     All numbers but the masks are multiples of 1/8, so that float32 is exact.
     """
@@ -32,7 +32,7 @@ def random_inputs(seed=0):
     def points():
         return (rng.integers(-8, 9, (BATCH, NUM_KP, 2)) / 8).astype(np.float32)
 
-    frame = (BATCH, SIZE, SIZE, 3)
+    frame_shape = (BATCH, SIZE, SIZE, 3)
     half = SIZE // 2
     mask = rng.integers(1, 9, (BATCH, half, half, NUM_KP + 1)).astype(np.float32)
     motion = DenseMotion(
@@ -41,14 +41,14 @@ def random_inputs(seed=0):
         deformation=np.zeros((BATCH, half, half, 2), np.float32),
         occlusion_map=pictures(BATCH, half, half, 1),
     )
-    # The order of the draws is that of the recorded picture of the original.
-    source, driving = pictures(*frame), pictures(*frame)
+    # The random numbers are drawn in the order in which the recorded picture's were drawn.
+    source, driving = pictures(*frame_shape), pictures(*frame_shape)
     source_points, driving_points = points(), points()
     return {
         "source": FramesWithPoints(source, source_points),
         "driving": FramesWithPoints(driving, driving_points),
-        "output": GeneratorOutput(pictures(*frame), pictures(*frame), motion),
-        "transformed": FramesWithPoints(pictures(*frame), points()),
+        "output": GeneratorOutput(pictures(*frame_shape), pictures(*frame_shape), motion),
+        "transformed": FramesWithPoints(pictures(*frame_shape), points()),
     }
 
 
@@ -62,7 +62,7 @@ def as_uint8(pictures):
     return (255 * np.asarray(pictures, np.float64)).astype(np.uint8)
 
 
-def larger(pictures):
+def doubled(pictures):
     """Double the height and the width by repeating pixels."""
     return pictures.repeat(2, axis=1).repeat(2, axis=2)
 
@@ -100,13 +100,13 @@ def test_grid_of_training_has_the_columns_in_order():
         *(with_disks(inputs[name]) for name in ("source", "transformed", "driving")),
         output.deformed,
         output.prediction,
-        larger(motion.occlusion_map).repeat(3, axis=-1),
+        doubled(motion.occlusion_map).repeat(3, axis=-1),
     ]
     colours = keypoint_colours(NUM_KP, "gist_rainbow")
     total = np.zeros((BATCH, SIZE, SIZE, 3))
     for i in range(NUM_KP + 1):
-        share = larger(motion.mask[..., [i]])
-        expected.append(larger(motion.sparse_deformed[:, i]))
+        share = doubled(motion.mask[..., [i]])
+        expected.append(doubled(motion.sparse_deformed[:, i]))
         expected.append(share.repeat(3, axis=-1) if i == 0 else share * colours[i - 1])
         total += 0 if i == 0 else expected[-1]
     for i, picture in enumerate([*expected, total]):
@@ -144,7 +144,7 @@ def test_border_is_white_at_the_sides_of_every_picture():
 def test_grid_equals_the_original_visualizer():
     """`Visualizer` in the original's logger.py drew the recorded picture from the same input.
 
-    It drew one column more, column 4, because it also got the keypoints of an animation.
+    It drew one column more, column 4, because it was also given keypoints as in an animation.
     """
     recorded = columns_of(read_picture(Path(__file__).parents[1] / "data" / "visualizer.png"))
     columns = columns_of(draw_grid(VisualizeConfig(kp_size=2), **random_inputs()))

@@ -1,4 +1,4 @@
-"""Nothing in a hostile file of PyTorch's runs; damaged and inconsistent files are refused."""
+"""A hostile PyTorch file runs no code; damaged and inconsistent files are refused."""
 
 import collections
 import itertools
@@ -29,7 +29,7 @@ class Call:
 
 
 def hostile_pickles(marker):
-    """Yield pickles that make the file `marker` when Python loads them."""
+    """Yield pickles that try to make the file `marker`; the first 13 do if Python loads them."""
     command = f"touch {marker}"
     code = f"open({str(marker)!r}, 'w').close()"
     for protocol in (0, 2, 4):
@@ -70,7 +70,7 @@ def test_hostile_files_are_refused_and_nothing_runs(tmp_path, place):
 
 
 def test_the_hostile_pickles_are_hostile(tmp_path):
-    """Python itself runs the first thirteen, and so the reader has something to prevent."""
+    """Python itself runs the first thirteen, so the reader has something to prevent."""
     marker = tmp_path / "marker"
     worked = 0
     for hostile in itertools.islice(hostile_pickles(marker), 13):
@@ -159,7 +159,7 @@ def test_a_file_cut_short_is_refused(tmp_path, source):
 
 @pytest.mark.parametrize("source", RECORDED, ids=lambda path: path.stem)
 def test_a_damaged_file_is_read_or_refused(tmp_path, source):
-    """Whichever bit has flipped, no other exception is raised."""
+    """Whichever bit has flipped, the only exception is an InputError."""
     content = bytearray(source.read_bytes())
     path = tmp_path / "file.pth"
     generator = random.Random(0)

@@ -1,4 +1,4 @@
-"""Make checkpoints of the original from our states of training."""
+"""Make checkpoints for the original from training states of this project."""
 
 from typing import Any
 
@@ -42,9 +42,9 @@ def to_checkpoint(config: Config, state: TrainState, epoch: int) -> dict[str, An
 
 
 def _adam_state_dict(config: Config, state: TrainState, network: str, epoch: int) -> dict[str, Any]:
-    """Make the state dict of torch's Adam; like torch's own it is empty before the first step."""
+    """Make the state dict of torch's Adam; like torch's, its `state` is empty before step 1."""
     optimizer = state.optimizers[network]
-    # Adam and the schedule both count the same steps.
+    # Adam and the schedule count the same steps, so the first count serves.
     count = int(optax.tree_utils.tree_get_all_with_path(optimizer, "count")[0][1])
     trees = (optax.tree_utils.tree_get(optimizer, name) for name in ("mu", "nu"))
     mu, nu = (torch_arrays(nnx.State({network: tree}), config)[network] for tree in trees)

@@ -13,7 +13,7 @@ import numpy as np
 
 from fomm_jax.errors import InputError
 
-# The dtypes of numpy by the names that torch gives its types of storage.
+# NumPy's dtypes, by torch's names for its types of storage.
 STORAGE_DTYPES = {
     name: np.dtype(dtype)
     for name, dtype in {
@@ -35,7 +35,7 @@ PLAIN_TYPES = (type(None), bool, int, float, str)
 class Storage(NamedTuple):
     """The description of a storage: the flat memory behind one tensor or several.
 
-    It is a tuple so that no pickle can alter it after it was checked.
+    It is a tuple so that no pickle can alter it after it has been checked.
     """
 
     key: str
@@ -44,7 +44,7 @@ class Storage(NamedTuple):
 
 
 class Tensor(NamedTuple):
-    """A tensor whose storage is not read yet; offset and strides count elements."""
+    """A tensor whose storage has not been read yet; offset and strides count elements."""
 
     storage: Storage
     offset: int
@@ -61,14 +61,14 @@ class StateDict(dict):
         """Ignore the attributes of a state dict, which hold the versions of its modules."""
 
 
-# Python's own class, since the one in C takes gigabytes of memory where a flipped bit makes a large
-# index of the memo (CPython issue 115952, fixed at the end of 2025).
+# The class in pure Python: the one in C takes gigabytes of memory if a flipped bit makes an index
+# into the memo large (CPython issue 115952, fixed at the end of 2025).
 class TensorUnpickler(pickle._Unpickler):
-    """Builds trees of `Tensor` and plain values, and gathers the storages that they name."""
+    """Builds trees of `Tensor` and plain values, and gathers the storages of the tensors."""
 
     def __init__(self, file: BinaryIO | io.BytesIO):
         """Prepare to read the next pickle of a file."""
-        super().__init__(file, encoding="utf-8")  # of text in pickles that Python 2 made
+        super().__init__(file, encoding="utf-8")  # for text in pickles that Python 2 made
         self.storages: dict[str, Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
@@ -90,7 +90,7 @@ class TensorUnpickler(pickle._Unpickler):
                 return self._rebuild_parameter
         raise InputError(
             f"asks for {f'{module}.{name}'!r}, but only tensors, dicts, lists and plain values "
-            "are read (nothing of the file was run)"
+            "are read (nothing in the file was run)"
         )
 
     def persistent_load(self, pid: Any) -> Storage:

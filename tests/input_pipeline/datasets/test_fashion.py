@@ -21,8 +21,8 @@ def test_the_videos_of_both_lists_are_selected(tmp_path):
     assert [clip.name for clip in selection.test] == ["B2.mp4"]
     assert selection.missing == ["C3.mp4"]
     for content, message in (
-        (b"https://example.org/x/", "https://example.org/x/ ends in no file name"),
-        (b" \n", "is empty; expected the address of a video in each line"),
+        (b"https://example.org/x/", "https://example.org/x/ does not end in a file name"),
+        (b" \n", "is empty; expected the address of a video on each line"),
         (b"\xff", "cannot be read (it is not text in UTF-8)"),
     ):
         test.write_bytes(content)
