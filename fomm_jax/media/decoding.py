@@ -41,6 +41,10 @@ class DamageError(Exception):
     """FFmpeg marked a packet or frame as damaged, which it does without raising an error."""
 
 
+class LostFramesError(DamageError):
+    """Frames before the last one were damaged; the argument is their number."""
+
+
 DAMAGE = (av.FFmpegError, DamageError)
 
 
@@ -150,6 +154,34 @@ def decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFram
     """
     for packet in packets(container, stream):
         yield from _check_intact(packet.decode())
+
+
+def decode_past_damage(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Yield frames as `decode` does, and go on after damage.
+
+    Raises:
+      LostFramesError: after the last frame, if frames before it are lost.
+      Another one of `DAMAGE`: after the last frame, if damage follows.
+    """
+    num_lost, num_pending = 0, 0
+    for packet in container.demux(stream):
+        frames: list[VideoFrame] = []
+        try:
+            frames = [] if packet.is_corrupt else packet.decode()
+        except av.FFmpegError:
+            num_pending += 1
+        num_pending += packet.is_corrupt
+        for frame in frames:
+            if frame.is_corrupt:
+                num_pending += 1
+                continue
+            if packet.size:  # the last one, which is empty, only brings frames that were held back
+                num_lost, num_pending = num_lost + num_pending, 0
+            yield frame
+    if num_pending:
+        raise DamageError
+    if num_lost:
+        raise LostFramesError(num_lost)
 
 
 def decode_times(

@@ -4,6 +4,7 @@ FFmpeg's filters compute. Most frames need none, and only change from YUV to RGB
 """
 
 import functools
+import itertools
 import threading
 from fractions import Fraction
 from typing import Any
@@ -112,7 +113,7 @@ def _turn_upright(picture: np.ndarray, frame: VideoFrame) -> np.ndarray:
 
 
 def _deinterlace(frame: VideoFrame) -> VideoFrame:
-    graph = _make_graph(_layout(frame), "estdif", _DEINTERLACE)
+    graph = _make_graph(_layout(frame), [("estdif", _DEINTERLACE)])
     graph.push(frame)
     graph.push(None)  # the filter holds one frame back
     return graph.vpull()
@@ -126,22 +127,22 @@ def _to_sdr(frame: VideoFrame) -> VideoFrame:
         return graph.vpull()
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=8)
 def _sdr_graph(layout: tuple[str, int, int], colours: tuple[int, ...]) -> Graph:
     """Return the filter for frames of a layout and of certain colours; its tables take seconds."""
-    return _make_graph(layout, "scale", _TO_SDR)
+    return _make_graph(layout, [("scale", _TO_SDR), ("format", "rgb24")])
 
 
 def _layout(frame: VideoFrame) -> tuple[str, int, int]:
     return frame.format.name, frame.width, frame.height
 
 
-def _make_graph(layout: tuple[str, int, int], name: str, options: str) -> Graph:
+def _make_graph(layout: tuple[str, int, int], filters: list[tuple[str, str]]) -> Graph:
     pixel_format, width, height = layout
     graph = Graph()
     source = graph.add_buffer(
         width=width, height=height, format=VideoFormat(pixel_format), time_base=Fraction(1, 1000)
     )
-    graph.link_nodes(source, graph.add(name, options), graph.add("buffersink"))
+    graph.link_nodes(source, *itertools.starmap(graph.add, filters), graph.add("buffersink"))
     graph.configure()
     return graph

@@ -9,18 +9,19 @@ import contextlib
 import dataclasses
 import itertools
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.decoding import (
     DAMAGE,
+    LostFramesError,
     decode,
+    decode_past_damage,
     decode_times,
     is_cut,
     open_container,
@@ -28,9 +29,14 @@ from fomm_jax.media.decoding import (
     packets,
 )
 from fomm_jax.media.decoding import VIDEO_SUFFIXES as VIDEO_SUFFIXES  # offered here too
+from fomm_jax.media.shown_frames import FramePainter
 
 # Codecs in which each packet shows one frame, and decoding can start at any key frame.
 _PACKET_IS_FRAME = ("h264", "hevc", "vp9", "av1", "mjpeg")
+
+
+class DamagedFramesError(InputError):
+    """A video has damaged frames, and intact ones after them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +94,11 @@ def index_frames(path: str | os.PathLike) -> FrameIndex | None:
 
 
 def iterate_frames(
-    path: str | os.PathLike, first: int = 0, index: FrameIndex | None = None
+    path: str | os.PathLike,
+    first: int = 0,
+    index: FrameIndex | None = None,
+    *,
+    past_damage: bool = True,
 ) -> Generator[np.ndarray, None, None]:
     """Yield the frames in the order in which they are shown; memory does not grow.
 
@@ -96,17 +106,19 @@ def iterate_frames(
       path: a video. The content decides on the format, not the suffix.
       first: the number of the frame to begin with, which the video must have.
       index: the index of the video, which spares decoding everything before `first`.
+      past_damage: go on after damage; otherwise, the frames end there.
 
     Yields:
-      (h, w, 3) uint8 RGB, turned upright as phones note it.
+      (h, w, 3) uint8 RGB, all of one size, as `FramePainter` shows them.
 
     Raises:
       InputError: the file is missing, is not a video, or has no frame that can be decoded. Raised
-        after the frames before the damage if the video is damaged or cut short and FFmpeg notices.
+        after all frames if the video is damaged or cut short and FFmpeg notices; it is a
+        `DamagedFramesError` if frames are damaged before the last one.
     """
-    reformatter = VideoReformatter()  # one for all frames: making one costs more than using it
-    for frame in _decode_all(path, first, index):
-        yield _upright_rgb(frame, reformatter)
+    with open_container(path) as (_, stream):
+        paint = FramePainter(stream)
+    yield from map(paint, _decode_all(path, first, index, past_damage))
 
 
 def count_frames(path: str | os.PathLike, index: FrameIndex | None = None) -> int:
@@ -115,7 +127,11 @@ def count_frames(path: str | os.PathLike, index: FrameIndex | None = None) -> in
     Raises:
       InputError: as in `iterate_frames`.
     """
-    return sum(1 for _ in _decode_all(path, 0, None)) if index is None else len(index.times)
+    return (
+        sum(1 for _ in _decode_all(path, 0, None, past_damage=False))
+        if index is None
+        else len(index.times)
+    )
 
 
 def read_frames(
@@ -140,7 +156,7 @@ def read_frames(
     frames = {} if index is None else _decode_by_seeking(path, numbers, index)
     if len(frames) < len(numbers):
         with open_whole_container(path):  # refuses a cut that comes after these frames, too
-            start = itertools.islice(iterate_frames(path), numbers[-1] + 1)
+            start = itertools.islice(iterate_frames(path, past_damage=False), numbers[-1] + 1)
             frames = {i: frame for i, frame in enumerate(start) if i in numbers}
     if missing := [i for i in numbers if i not in frames]:
         count = count_frames(path, index)
@@ -176,7 +192,7 @@ def frame_times(path: str | os.PathLike) -> np.ndarray | None:
 
 
 def _decode_all(
-    path: str | os.PathLike, first: int, index: FrameIndex | None
+    path: str | os.PathLike, first: int, index: FrameIndex | None, past_damage: bool
 ) -> Iterator[VideoFrame]:
     num_frames = 0
     damage: Exception | None = None
@@ -184,7 +200,8 @@ def _decode_all(
         is_short = is_cut(path, container, stream)
         try:
             frames: Iterator[VideoFrame]
-            num_frames, frames = _jump(container, stream, first, index)
+            decode_all = decode_past_damage if past_damage else decode
+            num_frames, frames = _jump(container, stream, first, index, decode_all)
             for frame in frames:
                 num_frames += 1
                 if num_frames > first:
@@ -198,13 +215,21 @@ def _decode_all(
                         yield frame
     if num_frames == 0:
         raise InputError(f"{path}: has no frame that can be decoded") from damage
+    if isinstance(damage, LostFramesError) and not is_short:
+        raise DamagedFramesError(
+            f"{path}: {damage.args[0]} of its frames are damaged; for each, the one before stands"
+        ) from damage
     if damage or is_short:
         fault = "cut short" if is_short else "damaged"
         raise InputError(f"{path}: is {fault} after frame {num_frames}") from damage
 
 
 def _jump(
-    container: InputContainer, stream: VideoStream, first: int, index: FrameIndex | None
+    container: InputContainer,
+    stream: VideoStream,
+    first: int,
+    index: FrameIndex | None,
+    decode: Callable[[InputContainer, VideoStream], Iterator[VideoFrame]],
 ) -> tuple[int, Iterator[VideoFrame]]:
     """Start decoding at or before a frame.
 
@@ -224,11 +249,6 @@ def _jump(
                 break  # videos that refresh pictures bit by bit do not yield the first frames
     container.seek(int(index.key_times[0]), stream=stream)
     return 0, decode(container, stream)
-
-
-def _upright_rgb(frame: VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
-    rgb = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-    return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))
 
 
 def _index(container: InputContainer, stream: VideoStream) -> FrameIndex | None:
@@ -263,15 +283,15 @@ def _decode_by_seeking(
     decoded: dict[int, np.ndarray] = {}
     if not 0 <= indices[0] <= indices[-1] < len(index.times):
         return decoded
-    reformatter = VideoReformatter()
     with (
         open_whole_container(path) as (container, stream),
         contextlib.suppress(*DAMAGE),  # decoding from the start will report it
     ):
+        paint = FramePainter(stream)
         for entry, group in itertools.groupby(indices, index.entry):
             numbers = {int(index.times[i]): i for i in group}
             container.seek(entry, stream=stream)
             for frame in decode_times(container, stream, numbers):
                 if frame.pts in numbers:
-                    decoded[numbers[frame.pts]] = _upright_rgb(frame, reformatter)
+                    decoded[numbers[frame.pts]] = paint(frame)
     return decoded

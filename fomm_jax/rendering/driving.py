@@ -13,7 +13,12 @@ from fomm_jax.errors import InputError
 from fomm_jax.media.framing import cut_frame
 from fomm_jax.media.raw_frames import RawFormat, read_raw_frames
 from fomm_jax.media.sound import has_sound
-from fomm_jax.media.video_reader import frame_times, iterate_frames, probe_video
+from fomm_jax.media.video_reader import (
+    DamagedFramesError,
+    frame_times,
+    iterate_frames,
+    probe_video,
+)
 from fomm_jax.rendering.cropping import choose_framing, spread_frames
 from fomm_jax.rendering.options import Crop
 
@@ -38,7 +43,8 @@ class Driving:
 def open_driving(path: str, crop: Crop, size: tuple[int, int]) -> Driving:
     """Open a video file, and decode only the frames that choosing the crop needs.
 
-    If the video is damaged, the frames end with the last whole one, and a warning is logged once.
+    If the video is damaged, the last whole frame before the damage stands until another whole one
+    comes, or ends the video. A warning is logged once.
 
     Args:
       path: the path of the video.
@@ -63,7 +69,8 @@ def open_driving(path: str, crop: Crop, size: tuple[int, int]) -> Driving:
             if num_frames == 0:
                 raise
             if not has_warned:
-                logger.warning("%s; the animation ends there", error)
+                is_end = not isinstance(error, DamagedFramesError)
+                logger.warning("%s%s", error, "; the animation ends there" if is_end else "")
             has_warned = True
 
     return Driving(

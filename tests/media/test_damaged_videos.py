@@ -5,7 +5,7 @@ import re
 import av
 import numpy as np
 import pytest
-from clips import noisy_frame, write_clip
+from clips import NUM_FRAMES, noisy_frame, write_clip
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.video_reader import count_frames, iterate_frames, probe_video, read_frames
@@ -17,11 +17,11 @@ def packets_of(path):
         return [(p.pos, p.pos + p.size) for p in container.demux(video=0) if p.size]
 
 
-def frames_before_error(path):
+def frames_before_error(path, **options):
     """Return the frames before the damage, and the message after them."""
     frames = []
     with pytest.raises(InputError) as caught:
-        frames.extend(iterate_frames(path))
+        frames.extend(iterate_frames(path, **options))
     return frames, str(caught.value)
 
 
@@ -54,16 +54,40 @@ def test_a_cut_between_packets_is_reported(tmp_path):
         count_frames(path)
 
 
-def test_damage_in_the_middle_is_reported(tmp_path):
-    path = write_clip(tmp_path / "a.mp4", bf="0")
-    whole = list(iterate_frames(path))
+def damage(path, numbers, data=b"\xff" * 8):  # an impossible length
+    """Write something else over the beginnings of packets."""
     content = bytearray(path.read_bytes())
-    start = packets_of(path)[20][0]
-    content[start : start + 8] = b"\xff" * 8  # an impossible length
+    for number in numbers:
+        start = packets_of(path)[number][0]
+        content[start : start + len(data)] = data
     path.write_bytes(content)
+
+
+@pytest.mark.parametrize("numbers", [[20], [20, 21, 30]])
+def test_frames_after_damage_are_read_and_the_damage_is_reported(tmp_path, numbers):
+    path = write_clip(tmp_path / "a.mp4", bf="0", g="1")
+    whole = list(iterate_frames(path))
+    damage(path, numbers)
     frames, message = frames_before_error(path)
-    assert message == f"{path}: is damaged after frame 20"
-    np.testing.assert_array_equal(frames, whole[:20])
+    intact = [i for i in range(NUM_FRAMES) if i not in numbers]
+    np.testing.assert_array_equal(frames, [whole[i] for i in intact])
+    assert message == (
+        f"{path}: {len(numbers)} of its frames are damaged; for each, the one before stands"
+    )
+    before, message = frames_before_error(path, past_damage=False)
+    np.testing.assert_array_equal(before, whole[: numbers[0]])
+    assert message == f"{path}: is damaged after frame {numbers[0]}"
+    with pytest.raises(InputError, match=r"a\.mp4: is damaged after frame 20"):
+        count_frames(path)
+
+
+def test_damage_of_the_last_frames_is_reported(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", bf="0", g="1")
+    whole = list(iterate_frames(path))
+    damage(path, [10, 38, 39])
+    frames, message = frames_before_error(path)
+    np.testing.assert_array_equal(frames, [*whole[:10], *whole[11:38]])
+    assert message == f"{path}: is damaged after frame 37"
 
 
 @pytest.mark.parametrize(
