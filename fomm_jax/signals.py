@@ -30,12 +30,16 @@ def ending_by_signals() -> Iterator[None]:
     previous_hook = sys.unraisablehook
 
     def end(number: int, frame: FrameType | None) -> None:
+        # The end of a terminal may be told twice; the second time must not disturb the cleaning up.
+        for each in previous_handlers:
+            signal.signal(each, signal.SIG_IGN)
         raise SignalExit(number)
 
     def send_again(unraisable: "sys.UnraisableHookArgs") -> None:
         # Where C code calls Python, as compilers do, an exception is lost.
         if isinstance(unraisable.exc_value, SignalExit):
             number = unraisable.exc_value.number
+            signal.signal(number, end)
             threading.Timer(_DELAY, os.kill, (os.getpid(), number)).start()
         else:
             previous_hook(unraisable)

@@ -38,6 +38,24 @@ class Callback:
         time.sleep(0.01)
 
 
+def test_a_second_signal_does_not_disturb_the_cleaning_up(tmp_path):
+    path = tmp_path / "film.mp4"
+
+    def write_and_clean_up():
+        with ending_by_signals():
+            try:
+                os.kill(os.getpid(), signal.SIGHUP)
+                time.sleep(5)
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(0.01)
+                path.write_text("cleaned up")
+
+    with pytest.raises(SignalExit):
+        write_and_clean_up()
+    assert path.read_text() == "cleaned up"
+
+
 def call_back():
     with ending_by_signals():
         callback = Callback()

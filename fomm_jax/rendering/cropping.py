@@ -10,9 +10,8 @@ import numpy as np
 
 from fomm_jax.errors import InputError, naming
 from fomm_jax.media.faces import HeadDetector
-from fomm_jax.media.framing import Framing, frame_box, frame_centre, frame_inside
-from fomm_jax.media.probe import probe_video
-from fomm_jax.media.video_reader import iterate_frames, read_frames
+from fomm_jax.media.framing import Box, Framing, frame_box, frame_centre, frame_inside
+from fomm_jax.media.video_reader import index_frames, iterate_frames, probe_video, read_frames
 from fomm_jax.rendering.heads import main_head
 from fomm_jax.rendering.options import Crop
 
@@ -28,7 +27,7 @@ _SMALLEST_HEAD = 1 / 6
 # The frames of a video in which heads are detected: so many a second that a head that walks is
 # never far from where it was seen before, and the least and the most of them.
 _LOOKS_PER_SECOND = 4
-_NUM_LOOKS = 8, 100
+_NUM_LOOKS = 8, 60
 _READ_TOGETHER = 8  # frames that are in memory at once
 
 
@@ -69,15 +68,30 @@ def choose_framing(
         detect = HeadDetector(_SMALLEST_HEAD * min(picture))
     head = main_head([detect(frame) for frame in itertools.chain([first], frames)])
     if head is not None:
-        margin = _MARGIN * max(head[2] - head[0], head[3] - head[1])
-        box = head[0] - margin, head[1] - margin, head[2] + margin, head[3] + margin
-        return frame_inside(box, picture, size)
+        return _frame_head(head, picture, size)
     if crop == "face":
         raise InputError(f"{name}: no face is found in it; expected one, or another crop")
     framing = frame_centre(picture, size)
     if framing.shown != (0, 0, width, height):
         logger.info("%s: no face is found in it; its middle is taken", name)
     return framing
+
+
+def _frame_head(head: Box, picture: tuple[int, int], size: tuple[int, int]) -> Framing:
+    """Frame a head, or all places of one that moves, with a margin if that fits into the picture.
+
+    A head may walk farther than the largest frame inside the picture reaches. The frame then
+    reaches beyond the picture, rather than lose more than a margin of the head.
+    """
+    height, width = picture
+    sides = head[2] - head[0], head[3] - head[1]
+    margin = _MARGIN * max(sides)
+    box = head[0] - margin, head[1] - margin, head[2] + margin, head[3] + margin
+    inside = frame_inside(box, picture, size)
+    visible = max(head[0], 0), max(head[1], 0), min(head[2], width), min(head[3], height)
+    left, top, right, bottom = inside.frame
+    lost = max(left - visible[0], top - visible[1], visible[2] - right, visible[3] - bottom)
+    return inside if lost <= _MARGIN * min(sides) else frame_box(head, picture, size)
 
 
 def spread_frames(path: str) -> Iterator[np.ndarray]:
@@ -90,16 +104,19 @@ def spread_frames(path: str) -> Iterator[np.ndarray]:
     """
     with contextlib.closing(iterate_frames(path)) as frames:
         yield next(frames)
-    info = probe_video(path)
-    looks = int(np.clip(_LOOKS_PER_SECOND * info.seconds, *_NUM_LOOKS))
-    spread = np.linspace(0, info.num_frames - 1, looks).round().astype(int)
-    numbers = sorted(set(spread.tolist()) - {0})
-    if info.index is None or info.fault:
+    try:
+        index = index_frames(path)
+    except InputError:  # it is cut short
+        index = None
+    count = sum(1 for _ in _whole_frames(path)) if index is None else len(index.times)
+    looks = int(np.clip(_LOOKS_PER_SECOND * count / probe_video(path).fps, *_NUM_LOOKS))
+    numbers = sorted(set(np.linspace(0, count - 1, looks).round().astype(int).tolist()) - {0})
+    if index is None:
         yield from (frame for i, frame in enumerate(_whole_frames(path)) if i in numbers)
         return
     with contextlib.suppress(InputError):  # where the damage is
         for start in range(0, len(numbers), _READ_TOGETHER):
-            yield from read_frames(path, numbers[start : start + _READ_TOGETHER], info.index)
+            yield from read_frames(path, numbers[start : start + _READ_TOGETHER], index)
 
 
 def _whole_frames(path: str) -> Iterator[np.ndarray]:

@@ -114,6 +114,16 @@ def test_metrics_over_all_frames(report):
     assert report["aed_squared_distance"] == pytest.approx(0.25)
 
 
+def test_names_that_are_not_utf_8_are_shown_by_their_bytes(tmp_path):
+    reconstruct(OffByFour(), [Levels("M\udcfcller.png", (0, 10))], gif_outputs(tmp_path))
+    report = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    assert report["per_video"][0]["video"] == r"M\xfcller.png"
+    assert r"M\xfcller.png,2," in (tmp_path / "metrics.csv").read_text(encoding="utf-8")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert r'<a href="M%FCller.gif">M\xfcller.png</a>' in page
+    assert (tmp_path / "M\udcfcller.gif").is_file()
+
+
 def test_undetected_frames_are_counted(report):
     first, second = report["per_video"]
     names = list(COUNTS)

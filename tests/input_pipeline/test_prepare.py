@@ -30,14 +30,17 @@ def interruptible():
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_the_same_command_continues_an_interrupted_run(tmp_path):
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
+def test_the_same_command_continues_an_interrupted_run(number, tmp_path):
     raw, output = tmp_path / "raw", tmp_path / "out"
     frames = np.random.default_rng(0).integers(0, 256, size=(40, 64, 64, 3), dtype=np.uint8)
     write_stacked_frames(raw / "train" / "00.png", frames)
     (raw / "test").mkdir()
     os.link(raw / "train" / "00.png", raw / "test" / "00.png")
-    for number in range(1, 80):  # five shards
-        os.link(raw / "train" / "00.png", raw / "train" / f"{number:02d}.png")
+    for video in range(1, 80):  # five shards
+        os.link(raw / "train" / "00.png", raw / "train" / f"{video:02d}.png")
     command = [sys.executable, "-m", "input_pipeline.prepare", "--dataset=video_folder"]
     command += [f"--input={raw}", f"--output={output}", "--size=64", "--workers=1"]
     form = output / "video_folder" / "64x64_png"
@@ -47,12 +50,13 @@ def test_the_same_command_continues_an_interrupted_run(tmp_path):
     deadline = time.monotonic() + 60
     while not (finished := [*form.glob(".unfinished/*.json")]) and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.killpg(first.pid, signal.SIGINT)  # like a terminal
+    os.killpg(first.pid, number)  # like a terminal
     _, message = first.communicate(timeout=60)
-    assert first.returncode == 130, message
-    assert "interrupted; the same command goes on" in message
+    assert first.returncode == 128 + number, message
+    assert number == signal.SIGTERM or "interrupted; the same command goes on" in message
     assert "Traceback" not in message
     assert not (form / "1.0.0").exists()
+    assert not [*form.rglob(".*.unfinished")]
     assert 1 <= len(finished) < 6
     inodes = {path.with_suffix("").stat().st_ino for path in finished}
 
@@ -70,6 +74,16 @@ def test_the_same_command_continues_an_interrupted_run(tmp_path):
     ("options", "message"),
     [
         (["--input=nowhere"], "--input: there is no folder nowhere"),
+        (
+            ["--input=https://example.org/videos"],
+            "--input: is an address, which is not fetched; expected a path on this computer",
+        ),
+        (["--output="], "--output: is empty, expected a path"),
+        (
+            ["--output=M\udcfcller"],
+            r"--output: M\xfcller: the name is not text in utf-8, the encoding of names here;"
+            " expected another name",
+        ),
         (["--quality=0"], "--quality is 0; expected 1 to 100"),
         (["--size=8"], "--size is 8; expected at least 16"),
         (["--workers=0"], "--workers is 0; expected at least 1"),
@@ -87,3 +101,17 @@ def test_bad_options_end_in_one_line(raw, tmp_path, monkeypatch, capsys, options
     assert caught.value.code == 2
     assert capsys.readouterr().err.splitlines()[-1].endswith(message)
     assert not [*tmp_path.rglob("*.array_record*")]
+
+
+def test_names_of_videos_need_not_be_utf_8(tmp_path, monkeypatch, capsys):
+    frames = np.zeros((3, 16, 16, 3), np.uint8)
+    for name in ("train/M\udcfcller.png", "train/b.png", "test/M\udcfcller.png"):
+        write_stacked_frames(tmp_path / "raw" / name, frames)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    command = ["prepare", "--dataset=video_folder", "--input=~/raw", "--output=~/out", "--size=16"]
+    monkeypatch.setattr(sys, "argv", [*command, "--workers=1"])
+    prepare.main()
+    assert "2 clips for training and 1 for testing" in capsys.readouterr().out
+    train, test = list_prepared_videos(f"{tmp_path}/out/video_folder/16x16_png/1.0.0")
+    assert sorted(video.name for video in train) == ["M\udcfcller.png", "b.png"]
+    np.testing.assert_array_equal(np.stack(list(open_video(test[0], (16, 16, 3)))), frames)

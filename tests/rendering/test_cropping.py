@@ -1,15 +1,18 @@
 """The part of a picture or video that the model sees."""
 
 import importlib.util
+import itertools
 
 import av
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
+from PIL import Image
 
 from fomm_jax.config.schema import AnimateConfig
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import read_picture
+from fomm_jax.media.video_reader import iterate_frames
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.rendering import cropping
 from fomm_jax.rendering.cropping import choose_framing, spread_frames
@@ -45,6 +48,14 @@ def test_a_box_for_all_of_a_video_holds_all_places_of_the_main_head(monkeypatch)
     assert (left + right) / 2 == (50 + 88) / 2
     assert (top + bottom) / 2 == (30 + 60) / 2
     assert right - left == bottom - top == 1.5 * 38
+
+
+def test_a_box_holds_a_head_that_walks_farther_than_the_picture_is_high(monkeypatch):
+    places = [(10 + 20 * i, 40, 40 + 20 * i, 70) for i in range(6)]
+    place_heads(monkeypatch, *([place] for place in places))
+    framing = choose_framing("face", [PICTURE] * 6, SIZE, "a")
+    assert framing.frame == (10, -15, 140, 115)  # beyond the picture, above and below
+    assert framing.shown == (10, 40, 140, 70)
 
 
 def test_no_face(monkeypatch, capsys):
@@ -155,3 +166,28 @@ def test_faces_are_found_wherever_and_whenever_they_appear(name, left, right, sh
     path = str(shared / "faults" / name)
     box = choose_framing("face", spread_frames(path), SIZE, path).frame
     assert (box[0], box[2]) == pytest.approx((left, right), abs=10)
+
+
+def write_walk(path, face, codec):
+    """Write a film of 2 seconds in which a face walks from the left to the right, with its path."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width, stream.pix_fmt = 160, 400, "yuv420p"
+        stream.bit_rate = 4_000_000
+        for i in range(50):
+            frame = np.full((160, 400, 3), 120, np.uint8)
+            frame[20:140, 5 * i : 5 * i + 120] = face
+            container.mux(stream.encode(VideoFrame.from_ndarray(frame, "rgb24")))
+        container.mux(stream.encode(None))
+    return str(path)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.avi", "mpeg4"), ("a.mp4", "libx264")])
+def test_the_box_follows_a_face_that_walks(name, codec, shared, tmp_path):
+    pytest.importorskip("dlib", reason="dlib is not installed (fomm_jax[evaluation])")
+    (frame,) = itertools.islice(iterate_frames(shared / "data/faces/test/id19#clip0.mp4"), 1)
+    face = np.array(Image.fromarray(frame).resize((120, 120)))
+    path = write_walk(tmp_path / name, face, codec)
+    left, _, right, _ = choose_framing("face", spread_frames(path), SIZE, path).frame
+    assert left < 30
+    assert right > 335

@@ -49,6 +49,15 @@ def write(workdir, losses, keep=10, keep_best=0):
     return sorted(int(path.name) for path in checkpoints.folder.iterdir())
 
 
+def test_a_workdir_whose_name_is_not_utf_8_is_refused_before_anything_is_written(tmp_path):
+    workdir = tmp_path / "M\udcfcller"
+    with pytest.raises(InputError, match=r"/M.*ller: the name is not text in utf-8"):
+        Checkpoints(workdir, keep=1)
+    with pytest.raises(InputError, match=r"/M.*ller: the name is not text in utf-8"):
+        find_checkpoint(workdir)
+    assert not workdir.exists()
+
+
 def assert_is(state, step):
     """Assert that a state is that of `state_at(step)`."""
     assert int(state.step) == step
