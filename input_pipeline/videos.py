@@ -14,12 +14,10 @@ import numpy as np
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import PICTURE_SUFFIXES, read_picture
+from fomm_jax.media.probe import probe_video
 from fomm_jax.media.video_reader import (
     VIDEO_SUFFIXES,
-    count_frames,
-    index_frames,
     iterate_frames,
-    probe_video,
     read_frames,
 )
 from input_pipeline.prepared import PreparedVideo, read_prepared_frames
@@ -215,10 +213,10 @@ class VideoFile(SeekableVideo):
 
     def __init__(self, path: Path) -> None:
         info = probe_video(path)
-        self._index = index_frames(path)  # small: two numbers for each frame
-        # Count the frames, since the number in the container may be wrong or missing.
-        count = count_frames(path, self._index)
-        super().__init__(path, (info.height, info.width), count, info.fps)
+        if info.fault:
+            raise InputError(info.fault)
+        self._index = info.index  # small: two numbers for each frame
+        super().__init__(path, (info.height, info.width), info.num_frames, info.fps)
 
     def _read(self, numbers: list[int]) -> list[np.ndarray]:
         return read_frames(self.path, numbers, self._index)

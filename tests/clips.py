@@ -1,5 +1,6 @@
 """Clips as other programs write them, for tests of reading."""
 
+import re
 import subprocess
 from fractions import Fraction
 
@@ -84,6 +85,15 @@ def shown_by_ffmpeg(path, shape):
     command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     shown = subprocess.run(command, capture_output=True, check=True).stdout
     return np.frombuffer(shown, np.uint8).reshape(-1, *shape)
+
+
+def times_by_ffmpeg(path):
+    """Return when FFmpeg's own program shows each frame, in seconds from the first, (t,)."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path), "-vf", "showinfo"]
+    command += ["-an", "-fps_mode", "passthrough", "-f", "null", "-"]
+    lines = subprocess.run(command, capture_output=True, check=True).stderr.decode("latin1")
+    times = np.array([float(time) for time in re.findall(r" pts_time:\s*(\S+)", lines)])
+    return times - times[0]
 
 
 def mean_difference(a, b):

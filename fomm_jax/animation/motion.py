@@ -11,8 +11,10 @@ from fomm_jax.animation.frame_motion import FrameMotion, from_named_arrays, name
 from fomm_jax.errors import InputError
 from fomm_jax.files import read_npz, replacing
 
-VERSION = 1  # of the file
-HEADER = ("version", "fps", "initial", "model")  # what the file holds beside the arrays of motion
+VERSION = 2  # of the file; files of version 1 have no `times`
+
+# What the file holds beside the arrays of motion, of which "times" may be missing.
+HEADER = ("version", "fps", "initial", "model", "times")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +27,21 @@ class Motion:
     fps: float  # frames per second
     initial: int = 0  # the frame that relative motion starts from
     model: str = ""  # the `Animator.fingerprint` of the model that detected it
+    # (t + 1,) float64 ascending seconds from the first frame: when each frame is shown, and when
+    # the last one ends. None: the rate is constant.
+    times: np.ndarray | None = None
 
     @classmethod
     def from_frames(
-        cls, frames: Iterable[FrameMotion], fps: float, *, initial: int = 0, model: str = ""
+        cls,
+        frames: Iterable[FrameMotion],
+        fps: float,
+        *,
+        times: np.ndarray | None = None,
+        initial: int = 0,
+        model: str = "",
     ) -> "Motion":
-        """Collect the motion of all frames of a video.
+        """Collect the motion of all frames of a video, which may be fewer than `times` lists.
 
         Raises:
           InputError: there is no frame.
@@ -39,7 +50,7 @@ class Motion:
         if not named:
             raise InputError("the video has no frames; a motion needs at least one")
         arrays = {name: np.stack([frame[name] for frame in named]) for name in named[0]}
-        return cls(arrays, fps, initial, model)
+        return cls(arrays, fps, initial, model, None if times is None else times[: len(named) + 1])
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -79,7 +90,9 @@ class Motion:
         Raises:
           InputError: the file cannot be written.
         """
-        header = {"fps": self.fps, "initial": self.initial, "model": self.model}
+        header: dict[str, Any] = {"fps": self.fps, "initial": self.initial, "model": self.model}
+        if self.times is not None:
+            header["times"] = self.times
         with replacing(path) as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(file, version=VERSION, **self.arrays, **header)  # type: ignore[arg-type]
 
@@ -93,10 +106,10 @@ class Motion:
         entries = read_npz(path)
         if "version" not in entries:
             raise InputError(f"{path}: is not a motion; expected a file that Motion.save wrote")
-        if (version := entries["version"]) != VERSION:
-            raise InputError(f"{path}: is of version {version}; expected {VERSION}")
+        if (version := entries["version"]) not in (1, VERSION):
+            raise InputError(f"{path}: is of version {version}; expected {VERSION} at most")
         arrays = {name: array for name, array in entries.items() if name not in HEADER}
-        missing = [name for name in HEADER if name not in entries]
+        missing = [name for name in HEADER if name not in (*entries, "times")]
         if missing or not arrays:
             lacking = missing[0] if missing else "array of motion"
             raise InputError(f"{path}: has no {lacking}; expected a file that Motion.save wrote")
@@ -107,6 +120,7 @@ class Motion:
             fps=float(entries["fps"]),
             initial=int(entries["initial"]),
             model=str(entries["model"]),
+            times=entries.get("times"),
         )
 
 
@@ -125,6 +139,19 @@ def _find_problem(arrays: dict[str, np.ndarray], entries: dict[str, np.ndarray])
     (count,) = num_frames
     if initial.shape or initial.dtype.kind not in "iu" or not 0 <= initial < count:
         return f"initial: expected the number of one of {count} frames, got {initial}"
+    if "times" in entries and not _are_times(entries["times"], count):
+        return f"times: expected {count + 1} ascending seconds from 0"
     if model.shape or model.dtype.kind != "U":
         return "model: expected text"
     return None
+
+
+def _are_times(times: np.ndarray, num_frames: int) -> bool:
+    return bool(
+        times.shape == (num_frames + 1,)
+        and times.dtype == np.float64
+        and np.isfinite(times).all()
+        and times[0] == 0
+        and (np.diff(times) >= 0).all()
+        and times[-1] > 0
+    )

@@ -11,7 +11,7 @@ from typing import Any
 from fomm_jax.animation.animator import Animator
 from fomm_jax.cli.examples import Examples
 from fomm_jax.errors import InputError
-from fomm_jax.media.video_reader import count_frames, probe_video
+from fomm_jax.media.probe import probe_video
 from fomm_jax.provenance.mark import Marking
 from fomm_jax.rendering.animate_files import animate_files
 from fomm_jax.rendering.job import AnimationJob, Pipes
@@ -190,8 +190,7 @@ def _make_handler(
 
 
 def _check_length(video: str) -> None:
-    info = probe_video(video)
-    seconds = (info.num_frames or count_frames(video)) / info.fps
+    seconds = probe_video(video).seconds
     if seconds > MAX_SECONDS:
         raise InputError(f"{video}: is {seconds:.0f} seconds long; expected at most {MAX_SECONDS}")
 

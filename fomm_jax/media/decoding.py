@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 from fomm_jax.errors import InputError
 from fomm_jax.files import check_is_file
 from fomm_jax.media.picture_files import PICTURE_BRANDS, picture_kind
+from fomm_jax.media.tracks import choose_film
 
 # The suffixes by which the videos in a folder are told from other files. A file that somebody names
 # may have any.
@@ -58,8 +59,7 @@ def open_container(path: str | os.PathLike) -> Iterator[tuple[InputContainer, Vi
     path = Path(path)
     check_is_file(path, "a video")
     try:
-        # The prefix keeps FFmpeg from taking a name with a colon for an address.
-        container = av.open(f"file:{path}", options=_INPUT_OPTIONS, **_TITLES)
+        container = _open(path)
     except (av.FFmpegError, OSError) as error:
         if picture_kind(path):
             raise InputError(f"{path}: is a picture, expected a video") from error
@@ -70,11 +70,18 @@ def open_container(path: str | os.PathLike) -> Iterator[tuple[InputContainer, Vi
     with container:
         if _is_still(container):
             raise InputError(f"{path}: is a picture, expected a video")
-        stream = container.streams.best("video")
-        if not isinstance(stream, VideoStream) or stream.codec_context is None:
+        stream = choose_film(container, lambda: _open(path))
+        if stream is None and any(track.codec_context for track in container.streams.video):
+            raise InputError(f"{path}: has no video, only a cover picture")
+        if stream is None:
             raise InputError(f"{path}: has no picture track that can be decoded")
         stream.thread_count = 1  # the loader's workers already read in parallel
         yield container, stream
+
+
+def _open(path: Path) -> InputContainer:
+    # The prefix keeps FFmpeg from taking a name with a colon for an address.
+    return av.open(f"file:{path}", options=_INPUT_OPTIONS, **_TITLES)
 
 
 @contextlib.contextmanager

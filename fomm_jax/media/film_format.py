@@ -14,10 +14,14 @@ class FilmFormat:
     width: int
     _: dataclasses.KW_ONLY
     fps: float  # frames a second, above 0
-    # (t,) ascending seconds from 0 at which the frames are shown, in place of `fps`, which then
-    # only spaces the frames after these. None: every frame at `fps`.
+    # (t + 1,), see `frame_times`, in place of `fps`, which then only spaces the frames after these.
+    # None: every frame at `fps`.
     times: np.ndarray | None = None
     keyframe_every: int | None = None  # frames between key frames of a `.mp4`; None: the encoder's
+
+    def is_last(self, number: int) -> bool:
+        """Tell whether a frame is the last one that `times` lists."""
+        return self.times is not None and number == len(self.times) - 2
 
     @property
     def rate(self) -> Fraction:
@@ -25,7 +29,7 @@ class FilmFormat:
         return Fraction(self.fps).limit_denominator(1001)
 
     def time_of(self, number: int) -> Fraction:
-        """Return when a frame is shown, in seconds."""
+        """Return when a frame is shown, and when the one before it ends, in seconds."""
         if self.times is None:
             return number / self.rate
         listed = min(number, len(self.times) - 1)

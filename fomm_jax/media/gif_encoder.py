@@ -6,6 +6,7 @@ one before it.
 """
 
 import contextlib
+import logging
 import struct
 from pathlib import Path
 from types import TracebackType
@@ -18,10 +19,13 @@ from fomm_jax.media.film_format import FilmFormat
 from fomm_jax.provenance.containers import gif_marks
 from fomm_jax.provenance.mark import Marking
 
+logger = logging.getLogger(__name__)
+
 MAX_SIDE = 2**16 - 1  # pixels
 
-_MAX_DELAY = 2**16 - 1  # ticks
 _TICKS = 100  # in a second
+_MAX_DELAY = 2**16 - 1  # ticks
+_MIN_DELAY = 2  # ticks; browsers and FFmpeg show a frame of 1 tick for 10
 
 # The parts of a file, each without its table of colours.
 _SCREEN = struct.Struct("<6sHHBxx")  # signature, width, height, flags of the table
@@ -38,6 +42,9 @@ _HAS_TABLE, _TABLE_SIZE = 0x80, 0x07
 class GifEncoder:
     """Writes an animated GIF that repeats for ever; a context manager.
 
+    A GIF shows 50 frames a second at most. Others are left out, so that the rest keep their times
+    within a hundredth of a second, and a log line tells how many.
+
     Args:
       path: the file to write.
       film_format: the size of the frames, and when they are shown.
@@ -49,7 +56,9 @@ class GifEncoder:
         self._format = film_format
         self._marks = b"" if marking is None else gif_marks(marking)
         self._num_frames = 0
-        self._start = 0  # of the next frame, in ticks
+        self._num_left_out = 0
+        self._waiting: bytes | None = None  # the last frame, encoded, until its delay is known
+        self._start = 0  # of that frame, in ticks
 
     def __enter__(self) -> Self:
         """Open the file and write what comes before the frames."""
@@ -70,16 +79,34 @@ class GifEncoder:
         """Complete the file and close it."""
         with self._file:
             if kind is None:
+                self._write_waiting(round(_TICKS * self._format.time_of(self._num_frames)))
                 self._file.write(b";")
+        if self._num_left_out:
+            logger.warning(
+                "a GIF shows at most %d frames a second: %d of %d frames are left out",
+                _TICKS // _MIN_DELAY,
+                self._num_left_out,
+                self._num_frames,
+            )
 
     def write(self, frame: np.ndarray) -> None:
         """Add a frame, (height, width, 3) uint8 RGB."""
-        self._num_frames += 1
         # Times are rounded, not durations, so that errors do not add up.
-        end = max(round(_TICKS * self._format.time_of(self._num_frames)), self._start + 1)
-        delay = min(end - self._start, _MAX_DELAY)
+        start = round(_TICKS * self._format.time_of(self._num_frames))
+        earliest = self._start + _MIN_DELAY if self._num_frames else 0
+        self._num_frames += 1
+        if earliest - start > 1:
+            self._num_left_out += 1
+            return
+        self._write_waiting(max(start, earliest))
+        self._waiting = _encode_image(frame)
+
+    def _write_waiting(self, end: int) -> None:
+        """Write the frame that waits, which is shown until `end`, in ticks."""
+        if self._waiting is not None:
+            delay = min(max(end - self._start, _MIN_DELAY), _MAX_DELAY)
+            self._file.write(_DELAY.pack(_DELAY_START, delay) + self._waiting)
         self._start = end
-        self._file.write(_DELAY.pack(_DELAY_START, delay) + _encode_image(frame))
 
 
 def _encode_image(frame: np.ndarray) -> bytes:

@@ -10,7 +10,7 @@ from typing import Self
 import av
 import numpy as np
 from av.container import OutputContainer
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
@@ -47,6 +47,7 @@ class Mp4Encoder:
         self._marking = marking
         self._num_frames = 0
         self._last_pts = -1
+        self._durations: dict[int | None, int] = {}  # of frames in the encoder, by their pts
 
     def __enter__(self) -> Self:
         """Open the file and the video that the sound comes from."""
@@ -73,25 +74,34 @@ class Mp4Encoder:
         """Complete the file and close it."""
         with self._stack:
             if kind is None:
-                self._container.mux(self._stream.encode(None))
+                self._encode(None)
                 if self._sound is not None:
-                    last = self._format.time_of(self._num_frames - 1)
-                    self._sound.mux_until(last + 1 / self._format.rate)
+                    self._sound.mux_until(self._format.time_of(self._num_frames))
         if kind is None and self._marking is not None:
             append_mp4_xmp(self._path, self._marking)
 
     def write(self, frame: np.ndarray) -> None:
         """Add a frame, (height, width, 3) uint8 RGB."""
-        time = self._format.time_of(self._num_frames)
+        time, end = (self._format.time_of(self._num_frames + i) for i in (0, 1))
         video_frame = _to_yuv(frame)
-        video_frame.time_base = self._stream.codec_context.time_base
+        tick = video_frame.time_base = self._stream.codec_context.time_base
         # Two frames at the same time are shown one tick apart.
-        video_frame.pts = max(round(time / video_frame.time_base), self._last_pts + 1)
-        self._container.mux(self._stream.encode(video_frame))
+        video_frame.pts = max(round(time / tick), self._last_pts + 1)
+        self._durations[video_frame.pts] = max(round(end / tick) - video_frame.pts, 1)
+        if self._format.is_last(self._num_frames):
+            # A key frame is also the last one in the order of the file, whose last duration then
+            # says how long it stands.
+            video_frame.pict_type = PictureType.I
+        self._encode(video_frame)
         if self._sound is not None:  # beside the frames, since a player reads both together
             self._sound.mux_until(time)
         self._last_pts = video_frame.pts
         self._num_frames += 1
+
+    def _encode(self, frame: VideoFrame | None) -> None:
+        for packet in self._stream.encode(frame):
+            packet.duration = self._durations.pop(packet.pts)
+            self._container.mux(packet)
 
 
 def _add_h264_stream(container: OutputContainer, film_format: FilmFormat) -> VideoStream:

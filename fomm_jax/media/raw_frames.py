@@ -4,9 +4,10 @@ Each frame is height * width * 3 bytes, row after row. Nothing comes between fra
 """
 
 import dataclasses
+import itertools
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -70,6 +71,12 @@ def _read(stream: BinaryIO, num_bytes: int) -> bytes:
         parts.append(part)
         num_bytes -= len(part)
     return b"".join(parts)
+
+
+def repeat_frames(frames: Iterable[np.ndarray], counts: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield each frame as often as `counts`, (t,), says; 0 leaves it out."""
+    for frame, count in zip(frames, counts, strict=False):  # damaged videos end early
+        yield from itertools.repeat(frame, count)
 
 
 class RawWriter:

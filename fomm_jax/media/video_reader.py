@@ -6,7 +6,6 @@ each time it closes a file, and does not tell damaged frames.
 """
 
 import contextlib
-import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -26,71 +25,14 @@ from fomm_jax.media.decoding import (
     is_cut,
     open_container,
     open_whole_container,
-    packets,
 )
 from fomm_jax.media.decoding import VIDEO_SUFFIXES as VIDEO_SUFFIXES  # offered here too
+from fomm_jax.media.frame_index import FrameIndex
 from fomm_jax.media.shown_frames import FramePainter
-
-# Codecs in which each packet shows one frame, and decoding can start at any key frame.
-_PACKET_IS_FRAME = ("h264", "hevc", "vp9", "av1", "mjpeg")
 
 
 class DamagedFramesError(InputError):
     """A video has damaged frames, and intact ones after them."""
-
-
-@dataclasses.dataclass(frozen=True)
-class VideoInfo:
-    """The size, length and rate of a video."""
-
-    height: int  # of the upright frame, in pixels
-    width: int
-    num_frames: int | None  # by the container, which ignores edits; `count_frames` is exact
-    fps: float  # frames a second, on average
-
-
-def probe_video(path: str | os.PathLike) -> VideoInfo:
-    """Describe a video by its header and its first frame.
-
-    Raises:
-      InputError: the file is missing, is not a video, or has no frame that can be decoded.
-    """
-    with contextlib.closing(iterate_frames(path)) as frames:
-        height, width, _ = next(frames).shape
-    with open_container(path) as (container, stream):
-        if container.format.name != "gif":
-            rate = stream.average_rate or stream.guessed_rate or 25  # as FFmpeg assumes
-            return VideoInfo(height, width, stream.frames or None, float(rate))
-        # Each frame of a GIF has a duration. FFmpeg estimates the rate by the first few alone.
-        ticks = [packet.duration or 0 for packet in container.demux(stream) if packet.size]
-        fps = len(ticks) / (sum(ticks) * float(stream.time_base or 1))
-        return VideoInfo(height, width, len(ticks), fps)
-
-
-@dataclasses.dataclass(frozen=True)
-class FrameIndex:
-    """The times of a video's frames, in units of the stream, and where decoding can start."""
-
-    times: np.ndarray  # (t,) int64, of all frames in the order in which they are shown
-    key_times: np.ndarray  # (k,) int64, of the frames at which decoding can start
-
-    def entry(self, number: int) -> int:
-        """Return the time to jump to in order to decode a frame."""
-        key = np.searchsorted(self.key_times, self.times[number], side="right") - 1
-        return int(self.key_times[max(key, 0)])
-
-
-def index_frames(path: str | os.PathLike) -> FrameIndex | None:
-    """Index a video by its packets, without decoding it.
-
-    Returns:
-      The index; None if the packets do not tell exactly which frames there are.
-
-    Raises:
-      InputError: as in `iterate_frames`.
-    """
-    with open_whole_container(path) as (container, stream):
-        return _index(container, stream)
 
 
 def iterate_frames(
@@ -105,7 +47,8 @@ def iterate_frames(
     Args:
       path: a video. The content decides on the format, not the suffix.
       first: the number of the frame to begin with, which the video must have.
-      index: the index of the video, which spares decoding everything before `first`.
+      index: the index of the video, which spares decoding everything before `first`. There is then
+        a frame for each of its times; where one cannot be decoded, the last one stands.
       past_damage: go on after damage; otherwise, the frames end there.
 
     Yields:
@@ -118,7 +61,7 @@ def iterate_frames(
     """
     with open_container(path) as (_, stream):
         paint = FramePainter(stream)
-    yield from map(paint, _decode_all(path, first, index, past_damage))
+    yield from map(paint, decode_video(path, first, index, past_damage=past_damage))
 
 
 def count_frames(path: str | os.PathLike, index: FrameIndex | None = None) -> int:
@@ -127,11 +70,9 @@ def count_frames(path: str | os.PathLike, index: FrameIndex | None = None) -> in
     Raises:
       InputError: as in `iterate_frames`.
     """
-    return (
-        sum(1 for _ in _decode_all(path, 0, None, past_damage=False))
-        if index is None
-        else len(index.times)
-    )
+    if index is not None:
+        return len(index.times)
+    return sum(1 for _ in decode_video(path, past_damage=False))
 
 
 def read_frames(
@@ -156,7 +97,8 @@ def read_frames(
     frames = {} if index is None else _decode_by_seeking(path, numbers, index)
     if len(frames) < len(numbers):
         with open_whole_container(path):  # refuses a cut that comes after these frames, too
-            start = itertools.islice(iterate_frames(path, past_damage=False), numbers[-1] + 1)
+            whole = iterate_frames(path, 0, index, past_damage=False)
+            start = itertools.islice(whole, numbers[-1] + 1)
             frames = {i: frame for i, frame in enumerate(start) if i in numbers}
     if missing := [i for i in numbers if i not in frames]:
         count = count_frames(path, index)
@@ -164,34 +106,35 @@ def read_frames(
     return [frames[i] for i in indices]
 
 
-def frame_times(path: str | os.PathLike) -> np.ndarray | None:
-    """Return when each frame is shown, unless that is at a constant rate.
-
-    Phones and screen recorders drop frames or adapt their spacing to the light, and each frame of a
-    GIF has a duration of its own.
-
-    Returns:
-      (t,) float64, in seconds from the first frame; None if no frame deviates from the average rate
-      by more than a quarter of a frame's time, or the file does not contain the times.
-    """
-    with open_container(path) as (container, stream):
-        try:
-            if container.format.name == "gif":
-                stamps = [packet.pts for packet in container.demux(stream) if packet.size]
-            else:
-                index = _index(container, stream)
-                stamps = [] if index is None else index.times.tolist()
-        except DAMAGE:
-            return None
-        tick = float(stream.time_base or 1)
-    if len(stamps) < 3 or None in stamps:
-        return None
-    times = (np.array(stamps) - stamps[0]) * tick
-    even = np.linspace(0, times[-1], len(times))
-    return None if np.abs(times - even).max() <= even[1] / 4 else times
+def decode_video(
+    path: str | os.PathLike,
+    first: int = 0,
+    index: FrameIndex | None = None,
+    *,
+    past_damage: bool = True,
+) -> Iterator[VideoFrame]:
+    """Yield the frames of `iterate_frames` as FFmpeg decodes them."""
+    frames = _decode_from(path, first, index, past_damage)
+    return frames if index is None else _one_for_each(index.times[first:], frames)
 
 
-def _decode_all(
+def _one_for_each(times: np.ndarray, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+    """Yield the frame that is shown at each of the times: the last one stands for a lost one."""
+    number = 0
+    shown: VideoFrame | None = None
+    for frame in frames:
+        while number < len(times) and frame.pts is not None and times[number] < frame.pts:
+            yield shown or frame
+            number += 1
+        shown = frame
+        if number < len(times) and times[number] == frame.pts:
+            yield frame
+            number += 1
+    if shown is not None:
+        yield from itertools.repeat(shown, len(times) - number)
+
+
+def _decode_from(
     path: str | os.PathLike, first: int, index: FrameIndex | None, past_damage: bool
 ) -> Iterator[VideoFrame]:
     num_frames = 0
@@ -249,31 +192,6 @@ def _jump(
                 break  # videos that refresh pictures bit by bit do not yield the first frames
     container.seek(int(index.key_times[0]), stream=stream)
     return 0, decode(container, stream)
-
-
-def _index(container: InputContainer, stream: VideoStream) -> FrameIndex | None:
-    codec = stream.codec_context.codec.canonical_name  # decoders of AV1 have names of their own
-    # AVI stores no times of display. Its order is that of display if all frames are key frames.
-    codecs = ("mjpeg",) if container.format.name == "avi" else _PACKET_IS_FRAME
-    if codec not in codecs:
-        return None
-    times, key_times = [], []
-    try:
-        for packet in packets(container, stream):
-            if packet.size == 0:  # the last one, which marks the end
-                break
-            if packet.pts is None:
-                return None
-            if packet.is_keyframe:
-                key_times.append(packet.pts)
-            if not packet.is_discard:  # set if an edit left the frame out
-                times.append(packet.pts)
-    except DAMAGE:
-        return None
-    # Frames before the first key frame may be undecodable, if another program cut the video.
-    if not times or not key_times or min(times) < min(key_times) or len(set(times)) < len(times):
-        return None
-    return FrameIndex(np.sort(np.array(times)), np.sort(np.array(key_times)))
 
 
 def _decode_by_seeking(

@@ -12,7 +12,9 @@ from tqdm import tqdm
 
 from fomm_jax.animation.animator import Animator
 from fomm_jax.errors import InputError, naming
-from fomm_jax.media.raw_frames import RawWriter
+from fomm_jax.media.frame_times import steady_counts, steady_rate
+from fomm_jax.media.raw_frames import RawWriter, repeat_frames
+from fomm_jax.media.sound import SoundState
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter, check_frame_size
 from fomm_jax.provenance.mark import Marking
 from fomm_jax.readable import readable
@@ -29,6 +31,8 @@ from fomm_jax.rendering.paths import PIPE, output_paths
 from fomm_jax.rendering.source import Source, open_source
 
 logger = logging.getLogger(__name__)
+
+_UNDECODABLE = "is in a format for which FFmpeg has no decoder"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,12 +136,17 @@ def _choose_sound(driving: Driving, output: str, sound: bool | None) -> str | No
     """Return the file whose sound goes into a film; see `AnimationOptions.sound`."""
     if sound is False:
         return None
-    if driving.sound_from is None:
+    if driving.sound is SoundState.NONE:
         if sound:
             raise InputError(f"sound: {driving.name} has no sound")
         return None
+    if driving.sound is SoundState.UNDECODABLE:
+        if sound:
+            raise InputError(f"sound: that of {driving.name} {_UNDECODABLE}")
+        logger.warning("%s: the sound %s, and is left out", driving.name, _UNDECODABLE)
+        return None
     if output.lower().endswith(".mp4"):
-        return driving.sound_from
+        return driving.name
     film = "raw frames" if output == PIPE else output
     if sound:
         raise InputError(f"sound: {film} cannot hold sound; expected an output that ends in .mp4")
@@ -186,7 +195,8 @@ def _write_film(film: _Film, frames: Iterable[np.ndarray], pipes: Pipes) -> None
     name = "animate" if film.path == PIPE else readable(pathlib.Path(film.path).name)
     try:
         with _open_writer(film, pipes) as writer:
-            for frame in tqdm(frames, name, film.driving.num_frames, unit="frame"):
+            shown = tqdm(frames, name, film.driving.num_frames, unit="frame")
+            for frame in _at_steady_rate(film.driving, shown) if film.path == PIPE else shown:
                 writer.write(frame)
     except BrokenPipeError:
         logger.info("standard output was closed; the animation ends there")
@@ -202,7 +212,23 @@ def _open_writer(film: _Film, pipes: Pipes) -> VideoWriter | RawWriter:
             marking=film.marking,
         )
     size = f"{view.width}x{view.height}"
-    logger.info("standard output: RGB24 frames of %s, %g a second", size, driving.fps)
+    fps = driving.fps if driving.times is None else steady_rate(driving.times)
+    logger.info("standard output: RGB24 frames of %s, %g a second", size, fps)
     if film.marking is not None:
         logger.warning("standard output: raw frames cannot say that a model made them")
     return RawWriter(pipes.output)
+
+
+def _at_steady_rate(driving: Driving, frames: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
+    """Repeat frames or leave them out, since raw frames do not carry their times."""
+    if driving.times is None:
+        return frames
+    counts = steady_counts(driving.times, steady_rate(driving.times))
+    logger.warning(
+        "%s: has no constant rate; in the raw frames, to stay in step, %d are repeated and %d are"
+        " left out",
+        driving.name,
+        np.maximum(counts - 1, 0).sum(),
+        (counts == 0).sum(),
+    )
+    return repeat_frames(frames, counts)

@@ -11,7 +11,8 @@ import numpy as np
 from fomm_jax.errors import InputError, naming
 from fomm_jax.media.faces import HeadDetector
 from fomm_jax.media.framing import Box, Framing, frame_box, frame_centre, frame_inside
-from fomm_jax.media.video_reader import index_frames, iterate_frames, probe_video, read_frames
+from fomm_jax.media.probe import probe_video
+from fomm_jax.media.video_reader import iterate_frames, read_frames
 from fomm_jax.rendering.heads import main_head
 from fomm_jax.rendering.options import Crop
 
@@ -104,19 +105,16 @@ def spread_frames(path: str) -> Iterator[np.ndarray]:
     """
     with contextlib.closing(iterate_frames(path)) as frames:
         yield next(frames)
-    try:
-        index = index_frames(path)
-    except InputError:  # it is cut short
-        index = None
-    count = sum(1 for _ in _whole_frames(path)) if index is None else len(index.times)
-    looks = int(np.clip(_LOOKS_PER_SECOND * count / probe_video(path).fps, *_NUM_LOOKS))
-    numbers = sorted(set(np.linspace(0, count - 1, looks).round().astype(int).tolist()) - {0})
-    if index is None:
+    info = probe_video(path)
+    looks = int(np.clip(_LOOKS_PER_SECOND * info.seconds, *_NUM_LOOKS))
+    spread = np.linspace(0, info.num_frames - 1, looks).round().astype(int)
+    numbers = sorted(set(spread.tolist()) - {0})
+    if info.index is None or info.fault:
         yield from (frame for i, frame in enumerate(_whole_frames(path)) if i in numbers)
         return
     with contextlib.suppress(InputError):  # where the damage is
         for start in range(0, len(numbers), _READ_TOGETHER):
-            yield from read_frames(path, numbers[start : start + _READ_TOGETHER], index)
+            yield from read_frames(path, numbers[start : start + _READ_TOGETHER], info.index)
 
 
 def _whole_frames(path: str) -> Iterator[np.ndarray]:

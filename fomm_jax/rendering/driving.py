@@ -11,14 +11,10 @@ import numpy as np
 from fomm_jax.animation.motion import Motion
 from fomm_jax.errors import InputError
 from fomm_jax.media.framing import cut_frame
+from fomm_jax.media.probe import probe_video
 from fomm_jax.media.raw_frames import RawFormat, read_raw_frames
-from fomm_jax.media.sound import has_sound
-from fomm_jax.media.video_reader import (
-    DamagedFramesError,
-    frame_times,
-    iterate_frames,
-    probe_video,
-)
+from fomm_jax.media.sound import SoundState, inspect_sound
+from fomm_jax.media.video_reader import DamagedFramesError, iterate_frames
 from fomm_jax.rendering.cropping import choose_framing, spread_frames
 from fomm_jax.rendering.options import Crop
 
@@ -34,9 +30,9 @@ class Driving:
     # Starts the video from its beginning: (h, w, 3) uint8 frames of the model's size.
     frames: Callable[[], Iterator[np.ndarray]] | None = None
     motion: Motion | None = None
-    num_frames: int | None = None  # approximate, for the progress bar; None where it is unknown
-    times: np.ndarray | None = None  # from `video_reader.frame_times`
-    sound_from: str | None = None  # a video file that has sound
+    num_frames: int | None = None  # fewer come from a damaged video; None where it is unknown
+    times: np.ndarray | None = None  # (t + 1,), see `frame_times`; None: the rate is constant
+    sound: SoundState = SoundState.NONE
     is_live: bool = False  # comes through a pipe: `frames` works once and may never end
 
 
@@ -62,7 +58,7 @@ def open_driving(path: str, crop: Crop, size: tuple[int, int]) -> Driving:
         nonlocal has_warned
         num_frames = 0
         try:
-            for frame in iterate_frames(path):
+            for frame in iterate_frames(path, index=info.index):
                 num_frames += 1
                 yield cut_frame(frame, framing, size)
         except InputError as error:
@@ -78,8 +74,8 @@ def open_driving(path: str, crop: Crop, size: tuple[int, int]) -> Driving:
         fps=info.fps,
         frames=frames,
         num_frames=info.num_frames,
-        times=frame_times(path),
-        sound_from=path if has_sound(path) else None,
+        times=info.times,
+        sound=inspect_sound(path),
     )
 
 
@@ -116,4 +112,6 @@ def open_driving_motion(path: str) -> Driving:
       InputError: the file is not one.
     """
     motion = Motion.load(path)
-    return Driving(name=path, fps=motion.fps, motion=motion, num_frames=len(motion))
+    return Driving(
+        name=path, fps=motion.fps, motion=motion, num_frames=len(motion), times=motion.times
+    )

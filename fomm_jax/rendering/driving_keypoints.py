@@ -94,6 +94,7 @@ def record_motion(
     motion = Motion.from_frames(
         frames,
         driving.fps,
+        times=driving.times,
         initial=driving.motion.initial if driving.motion else 0,
         model=animator.fingerprint,
     )

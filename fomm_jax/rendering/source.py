@@ -10,7 +10,7 @@ from fomm_jax.errors import InputError
 from fomm_jax.media.colours import Colour
 from fomm_jax.media.framing import cut_frame
 from fomm_jax.media.pictures import read_picture
-from fomm_jax.media.video_reader import probe_video
+from fomm_jax.media.probe import probe_video
 from fomm_jax.rendering.cropping import choose_framing
 from fomm_jax.rendering.options import AnimationOptions
 from fomm_jax.rendering.view import View, choose_view

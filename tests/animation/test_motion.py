@@ -11,6 +11,7 @@ RANDOM = np.random.default_rng(0)
 VALUE = RANDOM.standard_normal((5, 4, 2)).astype(np.float32)
 JACOBIAN = RANDOM.standard_normal((5, 4, 2, 2)).astype(np.float32)
 ARRAYS = {"value": VALUE, "jacobian": JACOBIAN}
+TIMES = np.array([0, 0.1, 0.15, 0.15, 1, 3])
 MOTION = Motion(ARRAYS, fps=30000 / 1001, initial=3, model="0123456789abcdef")
 
 
@@ -21,13 +22,19 @@ def test_a_motion_collects_the_arrays_of_frames_by_name():
     assert list(motion.arrays) == ["value", "jacobian"]
     np.testing.assert_array_equal(motion.arrays["value"], VALUE)
     np.testing.assert_array_equal(motion.arrays["jacobian"], JACOBIAN)
+    timed = Motion.from_frames(frames[:3], 25.0, times=TIMES)  # of a video that is damaged
+    np.testing.assert_array_equal(timed.times, TIMES[:4])
     zero_order = Motion.from_frames([Keypoints(value) for value in VALUE], 25.0)
     assert list(zero_order.arrays) == ["value"]
     with pytest.raises(InputError, match="no frames"):
         Motion.from_frames([], 25.0)
 
 
-@pytest.mark.parametrize("motion", [MOTION, Motion({"value": VALUE}, 25.0)], ids=["first", "zero"])
+@pytest.mark.parametrize(
+    "motion",
+    [MOTION, Motion({"value": VALUE}, 25.0), Motion(ARRAYS, 25.0, times=TIMES)],
+    ids=["first", "zero", "timed"],
+)
 def test_a_file_keeps_every_bit(tmp_path, motion):
     path = tmp_path / "new" / "dance.motion"  # the name is the user's: no suffix is added
     motion.save(path)
@@ -37,6 +44,13 @@ def test_a_file_keeps_every_bit(tmp_path, motion):
     for name, array in motion.arrays.items():
         np.testing.assert_array_equal(loaded.arrays[name], array)
     assert (loaded.fps, loaded.initial, loaded.model) == (motion.fps, motion.initial, motion.model)
+    np.testing.assert_array_equal(loaded.times, motion.times)
+
+
+def test_a_file_of_the_first_version_is_read(tmp_path):
+    np.savez(tmp_path / "old.npz", **arrays_of(tmp_path) | {"version": 1})
+    loaded = Motion.load(tmp_path / "old.npz")
+    assert (loaded.fps, loaded.initial, loaded.times) == (MOTION.fps, 3, None)
 
 
 def test_what_cannot_be_written_leaves_the_earlier_file(tmp_path):
@@ -66,7 +80,7 @@ NOT_FINITE[0, 0, 0] = np.nan
     ("changes", "message"),
     {
         "no version": ({"version": None}, "is not a motion; expected a file that Motion.save"),
-        "newer": ({"version": 2}, "is of version 2; expected 1"),
+        "newer": ({"version": 3}, "is of version 3; expected 2 at most"),
         "no model": ({"model": None}, "has no model"),
         "no arrays": ({"value": None, "jacobian": None}, "has no array of motion"),
         "flat": ({"value": VALUE[0]}, r"shapes value \(4, 2\), .*; expected frames first"),
@@ -77,6 +91,10 @@ NOT_FINITE[0, 0, 0] = np.nan
         "fps": ({"fps": 0.0}, "fps: expected more than 0"),
         "text for fps": ({"fps": "fast"}, "fps: expected more than 0"),
         "initial": ({"initial": 5}, "initial: expected the number of one of 5 frames, got 5"),
+        "short times": ({"times": TIMES[:-1]}, "times: expected 6 ascending seconds from 0"),
+        "late times": ({"times": TIMES + 1}, "times: expected 6 ascending"),
+        "falling times": ({"times": TIMES[::-1] - 3}, "times: expected 6 ascending"),
+        "times that are not numbers": ({"times": TIMES * np.nan}, "times: expected 6 ascending"),
         "model": ({"model": 7}, "model: expected text"),
     }.values(),
 )

@@ -8,7 +8,8 @@ import pytest
 from clips import NUM_FRAMES, noisy_frame, write_clip
 
 from fomm_jax.errors import InputError
-from fomm_jax.media.video_reader import count_frames, iterate_frames, probe_video, read_frames
+from fomm_jax.media.probe import probe_video
+from fomm_jax.media.video_reader import count_frames, iterate_frames, read_frames
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 
 

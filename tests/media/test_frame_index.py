@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from fomm_jax.media import video_reader
 from fomm_jax.media.decoding import decode_times, open_container
-from fomm_jax.media.video_reader import FrameIndex, index_frames, iterate_frames, read_frames
+from fomm_jax.media.frame_index import FrameIndex, index_frames
+from fomm_jax.media.video_reader import iterate_frames, read_frames
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 
 GLIDING = {

@@ -1,77 +1,73 @@
-"""Videos with a variable frame rate keep their times."""
+"""Constant and other rates of frames."""
 
 from fractions import Fraction
 
-import av
 import numpy as np
 import pytest
-from films import beeps, write_film
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fomm_jax.media.video_reader import frame_times, iterate_frames
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.frame_times import constant_rate, steady_counts, steady_rate, usual_rate
 
-
-def write_with_times(path, stamps, tick):
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=30, options={"bf": "2"})
-        stream.height, stream.width, stream.pix_fmt = 32, 32, "yuv420p"
-        stream.codec_context.time_base = tick
-        for i, stamp in enumerate(stamps):
-            noise = np.random.default_rng(i).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-            frame = av.VideoFrame.from_ndarray(noise, "rgb24")
-            frame.pts, frame.time_base = int(stamp), tick
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+RATES = [Fraction(25), Fraction(30000, 1001), Fraction(24000, 1001), Fraction(60), Fraction(1, 2)]
+MILLISECOND = 1e-3
 
 
-@pytest.mark.parametrize("fps", [25, 30000 / 1001, 24000 / 1001, 12.5])
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])  # Matroska rounds to milliseconds
-def test_a_constant_rate_needs_no_times(tmp_path, fps, suffix):
-    path = tmp_path / f"a{suffix}"
-    write_film(path, None, fps=fps)
-    assert frame_times(path) is None
+def even(rate, num_frames):
+    return np.arange(num_frames + 1) / float(rate)
 
 
-def test_dropped_frames_are_noticed(tmp_path):
-    stamps = np.delete(np.arange(60), [20, 21, 22, 40])
-    write_with_times(tmp_path / "a.mp4", stamps + 7, Fraction(1, 30))
-    np.testing.assert_allclose(frame_times(tmp_path / "a.mp4"), stamps / 30, atol=1e-6)
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("tick", [1e-3, 1 / 90000])
+def test_rounded_times_have_the_stated_rate(rate, tick):
+    """Matroska rounds to milliseconds, and another container may have taken over such times."""
+    times = np.round(even(rate, 1000), 3)
+    assert constant_rate(times, [None, Fraction(50), rate], tick) == rate
+    assert float(constant_rate(times, [], tick)) == pytest.approx(float(rate), rel=1e-4)
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
-def test_frames_are_written_at_their_times(tmp_path, suffix):
-    times = np.array([0, 0.05, 0.3, 0.31, 0.7, 1.5])
-    path = tmp_path / f"a{suffix}"
-    with VideoWriter(path, FilmFormat(32, 32, fps=4, times=times)) as writer:
-        for i in range(len(times)):
-            writer.write(np.full((32, 32, 3), 40 * i, np.uint8))
-    np.testing.assert_allclose(frame_times(path), times, atol=1e-4)
-    levels = [frame.mean() for frame in iterate_frames(path)]
-    np.testing.assert_allclose(levels, 40 * np.arange(len(times)), atol=2)
+def test_a_wrong_statement_is_not_believed():
+    assert constant_rate(even(30, 90), [Fraction(15), Fraction(60)], MILLISECOND) == 30
 
 
-def test_frames_after_the_listed_times_follow_at_the_rate(tmp_path):
-    film_format = FilmFormat(32, 32, fps=4, times=np.array([0, 0.05, 0.5]))
-    with VideoWriter(tmp_path / "a.mp4", film_format) as writer:
-        for i in range(5):
-            writer.write(np.full((32, 32, 3), 40 * i, np.uint8))
-    np.testing.assert_allclose(frame_times(tmp_path / "a.mp4"), [0, 0.05, 0.5, 0.75, 1], atol=1e-4)
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("tick", [1 / 25, 1e-3])
+def test_one_lost_frame_or_a_long_last_one_is_no_constant_rate(rate, tick):
+    times = even(rate, 1000)
+    for lost in (1, 500, 998):
+        assert constant_rate(np.delete(times, lost), [rate], tick) is None
+    assert constant_rate(np.append(times[:-1], times[-1] + 2), [rate], tick) is None
 
 
-def test_two_frames_of_the_same_time_are_both_written(tmp_path):
-    film_format = FilmFormat(32, 32, fps=4, times=np.array([0, 0.5, 0.5, 2]))
-    with VideoWriter(tmp_path / "a.mp4", film_format) as writer:
-        for i in range(4):
-            writer.write(np.full((32, 32, 3), 40 * i, np.uint8))
-    np.testing.assert_allclose(frame_times(tmp_path / "a.mp4"), [0, 0.5, 0.5, 2], atol=1e-4)
+@pytest.mark.parametrize("deviation", [0.003, 0.012])
+def test_a_deviation_that_rounding_does_not_explain_is_kept(deviation):
+    times = even(25, 50)
+    times[20] += deviation
+    assert constant_rate(times, [Fraction(25)], MILLISECOND) is None
 
 
-def test_sound_lasts_as_long_as_the_frames(tmp_path):
-    write_film(tmp_path / "sound.mp4")
-    times = np.array([0, 0.1, 0.9, 1.1])
-    output = tmp_path / "out.mp4"
-    film_format = FilmFormat(32, 32, fps=4, times=times)
-    with VideoWriter(output, film_format, sound_from=tmp_path / "sound.mp4") as writer:
-        for i in range(4):
-            writer.write(np.full((32, 32, 3), 40 * i, np.uint8))
-    np.testing.assert_allclose(beeps(output), [0, 0.5, 1.0], atol=0.005)  # 1.1 + 1/4 s in all
+def test_the_usual_rate_is_that_of_most_frames():
+    times = np.round(np.cumsum([0] + [1 / 30] * 40 + [0.1] * 30 + [5]), 3)
+    assert float(usual_rate(times)) == pytest.approx(30, rel=0.002)
+    assert usual_rate(np.array([0, 0.5])) == 2
+    assert usual_rate(np.array([0, 1.0, 1e6])) == 1
+
+
+INTERVALS = st.lists(st.floats(0.001, 3), min_size=1, max_size=30)
+
+
+@given(INTERVALS)
+def test_frames_at_a_steady_rate_stay_near_their_times(intervals):
+    times = np.append(0, np.cumsum(intervals))
+    rate = steady_rate(times)
+    assert 25 <= rate <= 60
+    counts = steady_counts(times, rate)
+    assert counts.min() >= 0
+    shown = np.append(0, np.cumsum(counts)) / float(rate)
+    np.testing.assert_allclose(shown, times, atol=0.5 / float(rate) + 1e-9)
+
+
+def test_a_steady_rate_shows_all_frames_if_it_can():
+    times = np.cumsum([0] + [1 / 30] * 30 + [0.1] * 30 + [1 / 30] * 30)
+    assert steady_rate(times) == 30
+    np.testing.assert_array_equal(np.unique(steady_counts(times, Fraction(30))), [1, 3])

@@ -10,13 +10,9 @@ from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 from clips import gliding_frame, mean_difference, shown_by_ffmpeg, write_clip
 from PIL import Image
 
-from fomm_jax.media.video_reader import (
-    count_frames,
-    index_frames,
-    iterate_frames,
-    probe_video,
-    read_frames,
-)
+from fomm_jax.media.frame_index import index_frames
+from fomm_jax.media.probe import probe_video
+from fomm_jax.media.video_reader import count_frames, iterate_frames, read_frames
 
 MATRICES = {  # a, b, c, d: a point (x, y) of the stored frame is shown at (a x + c y, b x + d y)
     (1, 0, 0, 1): lambda frame: frame,

@@ -6,10 +6,12 @@ import av
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from clips import times_by_ffmpeg
 from PIL import Image
 
 from fomm_jax.errors import InputError
-from fomm_jax.media.video_reader import count_frames, iterate_frames, probe_video
+from fomm_jax.media.probe import probe_video
+from fomm_jax.media.video_reader import count_frames, iterate_frames
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 
 
@@ -53,9 +55,29 @@ def test_gif_rounds_times_not_durations(tmp_path):
     assert probe_video(tmp_path / "a.gif").fps == pytest.approx(30, rel=0.02)
 
 
+@pytest.mark.parametrize("fps", [50, 60, 75, 100, 240])
+def test_gif_has_no_delay_that_browsers_lengthen(tmp_path, fps, caplog):
+    """Browsers show a frame of 10 ms for 100 ms, so frames are left out; the rest are in time."""
+    frames = steps(30)
+    write(tmp_path / "a.gif", frames, fps)
+    with Image.open(tmp_path / "a.gif") as image:
+        starts, levels = [0], []
+        for i in range(image.n_frames):
+            image.seek(i)
+            starts.append(starts[-1] + image.info["duration"] / 1000)
+            levels.append(np.asarray(image.convert("RGB"))[0, 0, 0])
+    assert np.diff(starts).min() > 0.0199
+    assert starts[-1] == pytest.approx(30 / fps, abs=0.0201)
+    numbers = np.array(levels) / 8
+    np.testing.assert_allclose(starts[:-1], numbers / fps, atol=0.0151)
+    left_out = 30 - len(levels)
+    assert (left_out == 0) == (fps == 50)
+    assert (f"{left_out} of 30 frames are left out" in caplog.text) == (fps > 50)
+
+
 def test_gif_keeps_repeated_frames_and_long_ones(tmp_path):
     frames = [np.full((9, 2, 3), level, np.uint8) for level in (7, 7, 7, 200)]
-    times = np.array([0, 0.02, 700, 701])  # a delay is at most 655.35 s
+    times = np.array([0, 0.02, 700, 701, 701.1])  # a delay is at most 655.35 s
     with VideoWriter(tmp_path / "a.gif", FilmFormat(9, 2, fps=10, times=times)) as writer:
         for frame in frames:
             writer.write(frame)
@@ -178,3 +200,49 @@ def test_key_frames_have_the_distance_asked_for(tmp_path, every):
     with av.open(str(tmp_path / "a.mp4")) as container:
         shown = [frame.key_frame for frame in container.decode(video=0)]
     assert shown == [number % every == 0 for number in range(11)]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_frames_are_written_at_their_times(tmp_path, suffix):
+    times = np.array([0, 0.05, 0.3, 0.32, 0.7, 1.5, 3.9])
+    path = tmp_path / f"a{suffix}"
+    with VideoWriter(path, FilmFormat(32, 32, fps=4, times=times)) as writer:
+        for i in range(len(times) - 1):
+            writer.write(np.full((32, 32, 3), 40 * i, np.uint8))
+    np.testing.assert_allclose(probe_video(path).times, times, atol=1e-4)
+    np.testing.assert_allclose(times_by_ffmpeg(path), times[:-1], atol=1e-4)
+    levels = [frame.mean() for frame in iterate_frames(path)]
+    np.testing.assert_allclose(levels, 40 * np.arange(len(times) - 1), atol=2)
+
+
+@pytest.mark.parametrize("num_frames", [1, 2, 3, 40])
+def test_the_last_frame_stands_as_long_as_it_should(tmp_path, num_frames):
+    """Every reader must see it, also one that goes by the last packet or by the container."""
+    times = np.append(np.arange(num_frames) / 25, num_frames / 25 + 2)
+    path = tmp_path / "a.mp4"
+    with VideoWriter(path, FilmFormat(32, 32, fps=25, times=times)) as writer:
+        for i in range(num_frames):
+            writer.write(np.full((32, 32, 3), 5 * i, np.uint8))
+    with av.open(str(path)) as container:
+        assert container.duration / 1e6 == pytest.approx(times[-1])
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        end = max((packet.pts + packet.duration) * packet.time_base for packet in packets)
+        assert float(end) == pytest.approx(times[-1])
+
+
+def test_frames_after_the_listed_times_follow_at_the_rate(tmp_path):
+    film_format = FilmFormat(32, 32, fps=4, times=np.array([0, 0.05, 0.5]))
+    with VideoWriter(tmp_path / "a.mp4", film_format) as writer:
+        for i in range(4):
+            writer.write(np.full((32, 32, 3), 40 * i, np.uint8))
+    times = [0, 0.05, 0.5, 0.75, 1]
+    np.testing.assert_allclose(probe_video(tmp_path / "a.mp4").times, times, atol=1e-4)
+
+
+def test_two_frames_of_the_same_time_are_both_written(tmp_path):
+    film_format = FilmFormat(32, 32, fps=4, times=np.array([0, 0.5, 0.5, 2, 3]))
+    with VideoWriter(tmp_path / "a.mp4", film_format) as writer:
+        for i in range(4):
+            writer.write(np.full((32, 32, 3), 40 * i, np.uint8))
+    times = [0, 0.5, 0.5, 2, 3]
+    np.testing.assert_allclose(probe_video(tmp_path / "a.mp4").times, times, atol=1e-4)

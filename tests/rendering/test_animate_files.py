@@ -12,7 +12,8 @@ from films import write_film
 from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import write_picture
-from fomm_jax.media.video_reader import iterate_frames, probe_video
+from fomm_jax.media.probe import probe_video
+from fomm_jax.media.video_reader import iterate_frames
 from fomm_jax.media.video_writer import FilmFormat, VideoWriter
 from fomm_jax.rendering.options import AnimationOptions
 

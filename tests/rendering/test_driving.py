@@ -12,6 +12,7 @@ from films import write_film
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.raw_frames import RawFormat
+from fomm_jax.media.sound import SoundState
 from fomm_jax.media.video_reader import iterate_frames
 from fomm_jax.rendering.driving import open_driving, open_driving_pipe
 
@@ -25,7 +26,7 @@ def test_a_film_with_sound(tmp_path):
     assert driving.fps == pytest.approx(30000 / 1001, abs=1e-9)
     assert driving.num_frames == 60
     assert driving.times is None
-    assert driving.sound_from == path
+    assert driving.sound is SoundState.USABLE
     assert not driving.is_live
     for _ in range(2):  # each call starts the video again
         frames = [frame[:, 8:40] for frame in iterate_frames(path)]
@@ -34,7 +35,7 @@ def test_a_film_with_sound(tmp_path):
 
 def test_a_film_without_sound(tmp_path):
     write_film(tmp_path / "a.mp4", codec=None)
-    assert open_driving(str(tmp_path / "a.mp4"), "none", SIZE).sound_from is None
+    assert open_driving(str(tmp_path / "a.mp4"), "none", SIZE).sound is SoundState.NONE
 
 
 def test_a_film_that_a_phone_has_turned_is_upright(tmp_path):
