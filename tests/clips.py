@@ -33,11 +33,12 @@ def write_clip(
     pix_fmt="yuv420p",
     draw=noisy_frame,
     milliseconds=None,
+    format=None,
     **options,
 ):
     """Write a clip as other programs do: with B frames, groups of pictures, rotation marks.
 
-    It takes seven parameters because each test changes one property of the clip.
+    It takes eight parameters because each test changes one property of the clip.
 
     Args:
       path: the file to write.
@@ -46,11 +47,12 @@ def write_clip(
       faststart: put the index before the frames.
       pix_fmt: the format of the pixels.
       draw: a function that draws the frame of a number.
+      format: the container; by default that of the suffix.
       milliseconds: the time of each frame; by default there are 25 a second.
       options: the encoder's options.
     """
     movflags = {"movflags": "faststart"} if faststart else {}
-    with av.open(str(path), "w", options=movflags) as container:
+    with av.open(str(path), "w", format=format, options=movflags) as container:
         stream = container.add_stream(codec, rate=Fraction(25), options=options)
         stream.height, stream.width, stream.pix_fmt = 48, 64, pix_fmt
         if rotation is not None:

@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 from av.container import InputContainer
@@ -31,6 +31,8 @@ _CONTAINERS = (
     *("dv", "rm", "nut", "ivf", "wtv", "h264", "hevc", "obu", "m4v", "yuv4mpegpipe"),
 )
 _INPUT_OPTIONS = {"format_whitelist": ",".join(_CONTAINERS), "protocol_whitelist": "file"}
+
+_MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
 
 # Titles and the like are not always UTF-8. PyAV 19 has no such argument and always reads them so.
 _TITLES: dict[str, Any] = (
@@ -124,21 +126,30 @@ def _lacks_trailer(path: str | os.PathLike) -> bool:
 
 
 def _end_of_matroska(path: str | os.PathLike) -> int:
-    """Return where a Matroska or WebM file ends by its head; 0 if it does not say."""
+    """Return where the last element of a Matroska or WebM file ends, by the size that it states.
+
+    The layout is that of RFC 8794. A segment and clusters of unknown size come from recordings that
+    were written as they came; their parts follow them.
+    """
+    end = 0
     with open(path, "rb") as file:
-        # RFC 8794 and 9559: the head of EBML, then the segment that holds everything else.
-        for name in (b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"):
-            if file.read(4) != name:
-                return 0
-            first = file.read(1)[0]
-            length = 9 - first.bit_length()
-            size = int.from_bytes(bytes([first]) + file.read(length - 1), "big")
-            size &= (1 << 7 * length) - 1
-            end = file.tell() + size
-            if name.startswith(b"\x1a"):
-                file.seek(end)
-    is_unknown = size == (1 << 7 * length) - 1  # of a recording that was written as it came
-    return 0 if is_unknown else end
+        while name := _read_variable(file):
+            size = _read_variable(file)
+            if not size:  # cut within the head of an element
+                return file.tell() + 1
+            largest = (1 << 7 * len(size)) - 1
+            length = int.from_bytes(size, "big") & largest
+            if length < largest:
+                end = file.seek(length, os.SEEK_CUR)
+                if name == _MATROSKA_SEGMENT:  # which holds everything else
+                    break
+    return end
+
+
+def _read_variable(file: BinaryIO) -> bytes:
+    """Read a number of one to eight bytes whose first byte tells how many; empty if none comes."""
+    first = file.read(1)
+    return first + file.read(8 - first[0].bit_length()) if first.strip(b"\0") else b""
 
 
 def packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:

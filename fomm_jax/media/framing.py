@@ -153,6 +153,22 @@ def _resize_beyond(picture: np.ndarray, span: tuple[float, float], length: int) 
     return np.pad(resized, ((0, 0), (first, length - last), (0, 0)), mode="edge")
 
 
+def scale_into(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Scale a picture into another size; where its shape differs, its edge is repeated.
+
+    Args:
+      picture: (h, w, 3) uint8.
+      height: the height of the result, in pixels.
+      width: the width of the result, in pixels.
+
+    Returns:
+      (height, width, 3) uint8; `picture` itself if it has this size.
+    """
+    whole = 0, 0, picture.shape[1], picture.shape[0]
+    size = height, width
+    return cut_frame(picture, frame_box(whole, picture.shape[:2], size), size)
+
+
 def shown_size(framing: Framing, size: tuple[int, int]) -> tuple[int, int]:
     """Return the height and width of the shown part, at the scale of the model's frame.
 

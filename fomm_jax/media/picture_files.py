@@ -69,7 +69,9 @@ def picture_kind(path: str | os.PathLike[str]) -> str | None:
         with open_picture(path) as image:
             return image.format
     except (OSError, SyntaxError, ValueError):
-        return "PNG" if head.startswith(_PNG_SIGNATURE) else None
+        if head.startswith(_PNG_SIGNATURE):
+            return "PNG"
+        return "WEBP" if head.startswith(b"RIFF") and head[8:12] == b"WEBP" else None
 
 
 def check_kind(path: str | os.PathLike[str]) -> None:
@@ -97,7 +99,7 @@ def check_size(path: str | os.PathLike[str], header: Image.Image) -> None:
 
 def is_animated(header: Image.Image) -> bool:
     """Tell whether the pictures in a file follow one another in time."""
-    return header.format not in _COLLECTIONS and getattr(header, "n_frames", 1) > 1
+    return header.format not in _COLLECTIONS and getattr(header, "is_animated", False)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from av.video.reformatter import ColorPrimaries, ColorTrc, VideoReformatter
 from av.video.stream import VideoStream
 
 from fomm_jax.media.colours import WHITE, hide_transparent
-from fomm_jax.media.framing import cut_frame, frame_box
+from fomm_jax.media.framing import scale_into
 
 # Nobody sees pixels that are not square by less, as many programs write after rounding a size; more
 # than the second is no shape of pixels but damage.
@@ -68,7 +68,8 @@ class FramePainter:
         if has_alpha:
             picture = hide_transparent(picture, WHITE)
         if (frame.width, frame.height) != self._size:
-            picture = _scale_into(picture, self._square(*self._size))
+            width, height = self._square(*self._size)
+            picture = scale_into(picture, height, width)
         return np.ascontiguousarray(_turn_upright(picture, frame))
 
     def _square(self, width: int, height: int) -> tuple[int, int]:
@@ -90,14 +91,6 @@ def _pixel_aspect(stream: VideoStream) -> Fraction:
 @functools.cache
 def _has_alpha(pixel_format: str) -> bool:
     return any(component.is_alpha for component in VideoFormat(pixel_format).components)
-
-
-def _scale_into(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scale a picture into a width and height; its edge is repeated where its shape differs."""
-    height, width = picture.shape[:2]
-    shape = size[1], size[0]
-    framing = frame_box((0, 0, width, height), (height, width), shape)
-    return cut_frame(picture, framing, shape)
 
 
 def _turn_upright(picture: np.ndarray, frame: VideoFrame) -> np.ndarray:

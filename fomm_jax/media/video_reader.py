@@ -160,7 +160,8 @@ def _decode_from(
         raise InputError(f"{path}: has no frame that can be decoded") from damage
     if isinstance(damage, LostFramesError) and not is_short:
         raise DamagedFramesError(
-            f"{path}: {damage.args[0]} of its frames are damaged; for each, the one before stands"
+            f"{path}: number of damaged frames: {damage.args[0]}; the one before stands in place of"
+            " each"
         ) from damage
     if damage or is_short:
         fault = "cut short" if is_short else "damaged"

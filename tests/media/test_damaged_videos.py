@@ -73,7 +73,7 @@ def test_frames_after_damage_are_read_and_the_damage_is_reported(tmp_path, numbe
     intact = [i for i in range(NUM_FRAMES) if i not in numbers]
     np.testing.assert_array_equal(frames, [whole[i] for i in intact])
     assert message == (
-        f"{path}: {len(numbers)} of its frames are damaged; for each, the one before stands"
+        f"{path}: number of damaged frames: {len(numbers)}; the one before stands in place of each"
     )
     before, message = frames_before_error(path, past_damage=False)
     np.testing.assert_array_equal(before, whole[: numbers[0]])
