@@ -70,7 +70,7 @@ def open_container(path: str | os.PathLike) -> Iterator[tuple[InputContainer, Vi
             " WMV, FLV or Ogg"
         ) from error
     with container:
-        if _is_still(container):
+        if _is_picture(container):
             raise InputError(f"{path}: is a picture, expected a video")
         stream = choose_film(container, lambda: _open(path))
         if stream is None and any(track.codec_context for track in container.streams.video):
@@ -101,10 +101,10 @@ def open_whole_container(
         yield container, stream
 
 
-def _is_still(container: InputContainer) -> bool:
-    """Tell a still HEIC or AVIF, which FFmpeg opens as a video of one frame."""
+def _is_picture(container: InputContainer) -> bool:
+    """Tell a HEIC or AVIF, which FFmpeg opens as a video, usually of one frame."""
     brand = container.metadata.get("major_brand", "").encode(errors="replace")
-    return brand in PICTURE_BRANDS and all(stream.frames <= 1 for stream in container.streams)
+    return brand in PICTURE_BRANDS
 
 
 def is_cut(path: str | os.PathLike, container: InputContainer, stream: VideoStream) -> bool:

@@ -61,7 +61,7 @@ def open_sequence(path: str | os.PathLike[str]) -> PictureSequence | None:
         with open_picture(path) as header:
             is_still, is_gif = not is_animated(header), header.format == "GIF"
     except (OSError, SyntaxError, ValueError) as error:
-        if kind == "WEBP":  # nothing else reads it
+        if kind in ("WEBP", "AVIF"):  # nothing else reads them
             raise InputError(f"{path}: is damaged") from error
         return None
     if is_still:

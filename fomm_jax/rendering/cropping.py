@@ -106,15 +106,29 @@ def spread_frames(path: str) -> Iterator[np.ndarray]:
     with contextlib.closing(iterate_frames(path)) as frames:
         yield next(frames)
     info = probe_video(path)
-    looks = int(np.clip(_LOOKS_PER_SECOND * info.seconds, *_NUM_LOOKS))
-    spread = np.linspace(0, info.num_frames - 1, looks).round().astype(int)
-    numbers = sorted(set(spread.tolist()) - {0})
+    _, *numbers = _spread_numbers(info.num_frames, info.seconds)
     if info.index is None or info.fault:
         yield from (frame for i, frame in enumerate(_whole_frames(path)) if i in numbers)
         return
     with contextlib.suppress(InputError):  # where the damage is
         for start in range(0, len(numbers), _READ_TOGETHER):
             yield from read_frames(path, numbers[start : start + _READ_TOGETHER], info.index)
+
+
+def spread_pictures(
+    frames: Iterator[np.ndarray], num_frames: int, seconds: float
+) -> Iterator[np.ndarray]:
+    """Yield the first of some frames, then some at equal distances; see `spread_frames`."""
+    numbers = _spread_numbers(num_frames, seconds)
+    yield next(frames)
+    with contextlib.suppress(InputError):  # where the damage is
+        yield from (frame for i, frame in enumerate(frames, 1) if i in numbers)
+
+
+def _spread_numbers(num_frames: int, seconds: float) -> list[int]:
+    """Return the numbers of frames spread over a video, of which 0 is the first."""
+    looks = int(np.clip(_LOOKS_PER_SECOND * seconds, *_NUM_LOOKS))
+    return sorted(set(np.linspace(0, num_frames - 1, looks).round().astype(int).tolist()))
 
 
 def _whole_frames(path: str) -> Iterator[np.ndarray]:

@@ -1,21 +1,24 @@
-"""What drives an animation: a video, cut to the model's frame, or a motion from a file."""
+"""What drives an animation: a video or pictures, cut to the model's frame, or a motion."""
 
 import dataclasses
 import itertools
 import logging
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import BinaryIO
 
 import numpy as np
 
 from fomm_jax.animation.motion import Motion
 from fomm_jax.errors import InputError
-from fomm_jax.media.framing import cut_frame
+from fomm_jax.media.frame_times import constant_rate, usual_rate
+from fomm_jax.media.framing import Framing, cut_frame
+from fomm_jax.media.picture_sequences import FOLDER_FPS, PictureSequence, open_sequence
 from fomm_jax.media.probe import probe_video
 from fomm_jax.media.raw_frames import RawFormat, read_raw_frames
 from fomm_jax.media.sound import SoundState, inspect_sound
 from fomm_jax.media.video_reader import DamagedFramesError, iterate_frames
-from fomm_jax.rendering.cropping import choose_framing, spread_frames
+from fomm_jax.rendering.cropping import choose_framing, spread_frames, spread_pictures
 from fomm_jax.rendering.options import Crop
 
 logger = logging.getLogger(__name__)
@@ -37,28 +40,63 @@ class Driving:
 
 
 def open_driving(path: str, crop: Crop, size: tuple[int, int]) -> Driving:
-    """Open a video file, and decode only the frames that choosing the crop needs.
+    """Open a video, an animated picture or a folder of frames.
 
-    If the video is damaged, the last whole frame before the damage stands until another whole one
-    comes, or ends the video. A warning is logged once.
+    Only the frames that choosing the crop needs are decoded. If there is damage, the last whole
+    frame before it stands until another whole one comes, or ends the video. A warning is logged
+    once.
 
     Args:
-      path: the path of the video.
+      path: the path of the video, the picture or the folder.
       crop: the part of its frames that the model sees.
       size: the height and width of the model's frame.
 
     Raises:
       InputError: the file is not a video, has no frame, or its frames do not reach into the crop.
     """
+    sequence = open_sequence(path)
+    if sequence is not None:
+        return _open_driving_pictures(path, sequence, crop, size)
     info = probe_video(path)
     framing = choose_framing(crop, spread_frames(path), size, path)
+    return Driving(
+        name=path,
+        fps=info.fps,
+        frames=_cutting(lambda: iterate_frames(path, index=info.index), framing, size),
+        num_frames=info.num_frames,
+        times=info.times,
+        sound=inspect_sound(path),
+    )
+
+
+def _open_driving_pictures(
+    path: str, sequence: PictureSequence, crop: Crop, size: tuple[int, int]
+) -> Driving:
+    times = sequence.times
+    rate = constant_rate(times, [Fraction(FOLDER_FPS)], tick=0.0)
+    fps = float(rate or usual_rate(times))
+    looks = spread_pictures(sequence.frames(), len(times) - 1, times[-1])
+    framing = choose_framing(crop, looks, size, path)
+    return Driving(
+        name=path,
+        fps=fps,
+        frames=_cutting(sequence.frames, framing, size),
+        num_frames=len(times) - 1,
+        times=times if rate is None else None,
+    )
+
+
+def _cutting(
+    read: Callable[[], Iterator[np.ndarray]], framing: Framing, size: tuple[int, int]
+) -> Callable[[], Iterator[np.ndarray]]:
+    """Return what starts the frames from the beginning, cut to the model's frame."""
     has_warned = False
 
     def frames() -> Iterator[np.ndarray]:
         nonlocal has_warned
         num_frames = 0
         try:
-            for frame in iterate_frames(path, index=info.index):
+            for frame in read():
                 num_frames += 1
                 yield cut_frame(frame, framing, size)
         except InputError as error:
@@ -69,14 +107,7 @@ def open_driving(path: str, crop: Crop, size: tuple[int, int]) -> Driving:
                 logger.warning("%s%s", error, "; the animation ends there" if is_end else "")
             has_warned = True
 
-    return Driving(
-        name=path,
-        fps=info.fps,
-        frames=frames,
-        num_frames=info.num_frames,
-        times=info.times,
-        sound=inspect_sound(path),
-    )
+    return frames
 
 
 def open_driving_pipe(

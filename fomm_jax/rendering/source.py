@@ -1,6 +1,7 @@
 """A picture to animate."""
 
 import dataclasses
+import os
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from fomm_jax.animation.compiled_model import EncodedSource
 from fomm_jax.errors import InputError
 from fomm_jax.media.colours import Colour
 from fomm_jax.media.framing import cut_frame
+from fomm_jax.media.picture_files import picture_kind
 from fomm_jax.media.pictures import read_picture
 from fomm_jax.media.probe import probe_video
 from fomm_jax.rendering.cropping import choose_framing
@@ -45,6 +47,8 @@ def _read_still(path: str, background: Colour) -> np.ndarray:
     try:
         return read_picture(path, background)
     except InputError as error:
+        if not os.path.isfile(path) or picture_kind(path):
+            raise
         try:
             probe_video(path)
         except InputError:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fomm_jax.cli.animation_flags import naming_flags, parse_crop, parse_raw_format
+from fomm_jax.cli.animation_flags import naming_flags, parse_colour, parse_crop, parse_raw_format
 from fomm_jax.errors import InputError
 from fomm_jax.media.raw_frames import RawFormat
 
@@ -20,6 +20,17 @@ def test_other_values_are_refused(text):
         InputError, match=f"^--crop_driving={text}: expected auto, face, centre, none or x"
     ):
         parse_crop(text, "--crop_driving")
+
+
+def test_values_of_the_background_flag():
+    assert parse_colour("white") == (255, 255, 255)
+    assert parse_colour("#00b140") == (0, 177, 64)
+
+
+@pytest.mark.parametrize("text", ["", "whitish", "#12345", "#00b14080", "1,2,3"])
+def test_other_colours_are_refused(text):
+    with pytest.raises(InputError, match=f"^--background={text}: expected the name of a colour"):
+        parse_colour(text)
 
 
 def test_values_of_the_pipe_flags():

@@ -3,11 +3,13 @@
 import pathlib
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 from brightener import SIZE, Brightener, animate, read_levels, write_grey, write_levels
 from films import write_film
+from PIL import Image
 
 from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import InputError
@@ -118,7 +120,47 @@ def test_a_film_with_a_damaged_end_is_animated_up_to_it(tmp_path, source, capsys
     assert lines[0].endswith(f"a.mp4: is cut short after frame {count}; the animation ends there")
 
 
+def test_a_size_that_the_encoder_cannot_take_is_named_before_the_work_begins(tmp_path):
+    write_grey(tmp_path / "long.png", 50, (16400, 16))
+    driving = write_levels(tmp_path / "c.mp4", [0, 50])
+    animator = Brightener()
+    options = AnimationOptions(paste_back=True, best_frame=1)
+    with pytest.raises(InputError) as caught:
+        animate([tmp_path / "long.png"], [driving], tmp_path / "o.mp4", options, animator=animator)
+    assert str(caught.value) == (
+        f"{tmp_path / 'o.mp4'}: an MP4 file cannot have frames of 16x16400, expected at most 16384"
+        " pixels a side"
+    )
+    assert animator.num_detected == 1  # of the picture
+    assert not (tmp_path / "o.mp4").exists()
+
+
+def test_a_long_picture_costs_little_memory(tmp_path):
+    write_grey(tmp_path / "long.png", 50, (20000, 200))
+    driving = write_levels(tmp_path / "c.mp4", [0, 50])
+    tracemalloc.start()
+    options = AnimationOptions(crop="none")
+    (output,) = animate([tmp_path / "long.png"], [driving], tmp_path / "o.mp4", options)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(read_levels(output)) == 2
+    assert peak < 8 * 20000 * 200 * 3  # the model's frame in its size would be 1.2 GB
+
+
+def test_the_background_of_a_transparent_picture(tmp_path):
+    picture = np.zeros((SIZE, SIZE, 4), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    driving = write_levels(tmp_path / "c.mp4", [0, 0])
+    for background, level in (((255, 255, 255), 255), ((60, 60, 60), 60)):
+        options = AnimationOptions(background=background)
+        (output,) = animate([tmp_path / "a.png"], [driving], tmp_path / "o.mp4", options)
+        np.testing.assert_allclose(read_levels(output), level, atol=2)
+
+
 BAD = {
+    "animation as picture": (["m.gif"], ["c.mp4"], "o.mp4", r"m\.gif: is an animation, expected a"),
+    "folder as picture": (["folder"], ["c.mp4"], "o.mp4", "folder: is a folder, expected a pict"),
+    "empty folder as video": (["a.png"], ["folder"], "o.mp4", "folder: has no pictures; expected"),
     "picture as video": (["a.png"], ["a.png"], "o.mp4", r"a\.png: is a picture, expected a video"),
     "video as picture": (["c.mp4"], ["c.mp4"], "o.mp4", r"c\.mp4: is a video, expected a picture"),
     "text as picture": (["t.txt"], ["c.mp4"], "o.mp4", r"t\.txt: cannot be read as a picture"),
@@ -138,7 +180,9 @@ def test_bad_input_is_refused_and_no_file_remains(tmp_path, sources, drivings, o
     write_grey(tmp_path / "a.png", 0)
     write_grey(tmp_path / "b.png", 0)
     write_levels(tmp_path / "c.mp4", [0, 1])
+    write_levels(tmp_path / "m.gif", [0, 1])
     (tmp_path / "t.txt").write_text("text")
+    (tmp_path / "folder").mkdir()
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(InputError, match=message) as error:
         animate(

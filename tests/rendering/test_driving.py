@@ -7,9 +7,12 @@ import av
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from clips import write_clip
 from films import write_film
+from PIL import Image
 
 from fomm_jax.errors import InputError
+from fomm_jax.media.framing import frame_centre
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.raw_frames import RawFormat
 from fomm_jax.media.sound import SoundState
@@ -81,6 +84,74 @@ def test_files_that_are_not_films_are_refused(tmp_path):
     unknown = (tmp_path / "codec.mp4").read_bytes().replace(b"avc1", b"none")
     (tmp_path / "codec.mp4").write_bytes(unknown)
     assert message("codec.mp4") == "codec.mp4: has no picture track that can be decoded"
+
+
+def write_colours(path, levels, duration=40):
+    frames = [Image.new("RGB", (32, 32), (level, level, level)) for level in levels]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=duration, lossless=True)
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.png", "a.gif"])
+def test_animated_pictures_drive_as_videos_do(tmp_path, name):
+    write_colours(tmp_path / name, [0, 50, 100], [40, 40, 40])
+    driving = open_driving(str(tmp_path / name), "centre", SIZE)
+    assert (driving.fps, driving.num_frames, driving.times) == (25, 3, None)
+    for _ in range(2):
+        assert [frame.mean() for frame in driving.frames()] == [0, 50, 100]
+    write_colours(tmp_path / name, [0, 50, 100], [40, 400, 100])
+    driving = open_driving(str(tmp_path / name), "centre", SIZE)
+    np.testing.assert_allclose(driving.times, [0, 0.04, 0.44, 0.54])
+
+
+def test_a_folder_of_frames_drives_at_25_frames_a_second(tmp_path):
+    for number in (9, 10, 11):
+        write_picture(tmp_path / f"{number}.png", np.full((40, 32, 3), 5 * number, np.uint8))
+    driving = open_driving(str(tmp_path), "centre", SIZE)
+    assert (driving.fps, driving.num_frames, driving.times) == (25, 3, None)
+    frames = list(driving.frames())
+    assert [frame.mean() for frame in frames] == [45, 50, 55]
+    assert frames[0].shape == (*SIZE, 3)
+
+
+def test_a_head_is_looked_for_all_over_a_sequence(tmp_path, monkeypatch):
+    levels = list(range(0, 240, 2))
+    write_colours(tmp_path / "a.webp", levels)
+    looks = []
+    monkeypatch.setattr(
+        "fomm_jax.rendering.driving.choose_framing",
+        lambda crop, frames, size, name: (
+            looks.extend(frame.mean() for frame in frames) or frame_centre((32, 32), size)
+        ),
+    )
+    open_driving(str(tmp_path / "a.webp"), "face", SIZE)
+    assert looks[0] == 0
+    assert looks[-1] == levels[-1]
+    assert 8 <= len(looks) <= 30
+    assert max(np.diff(looks)) <= 40
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.gif", "a.webp", "a.jpg"])
+def test_still_pictures_drive_nothing(tmp_path, name):
+    Image.new("RGB", (32, 32)).save(tmp_path / name)
+    with pytest.raises(InputError, match=f"{name}: is a picture, expected a video$"):
+        open_driving(str(tmp_path / name), "centre", SIZE)
+
+
+def test_frames_after_a_damaged_one_are_used(tmp_path, capsys):
+    path = write_clip(tmp_path / "a.mp4", bf="0", g="1")
+    whole = [frame.mean() for frame in open_driving(str(path), "centre", SIZE).frames()]
+    with av.open(str(path)) as container:
+        place = [packet.pos for packet in container.demux(video=0) if packet.size][20]
+    content = bytearray(path.read_bytes())
+    content[place : place + 8] = b"\xff" * 8
+    path.write_bytes(content)
+    driving = open_driving(str(path), "centre", SIZE)
+    for _ in range(2):
+        levels = [frame.mean() for frame in driving.frames()]
+        assert levels == [*whole[:20], whole[19], *whole[21:]]
+    assert capsys.readouterr().err == (
+        f"warning: {path}: number of damaged frames: 1; the one before stands in place of each\n"
+    )
 
 
 def test_frames_from_a_pipe():
