@@ -28,9 +28,9 @@ from ml_collections import ConfigDict, config_flags
 from fomm_jax import console
 from fomm_jax.cli.command_line import parse_flags
 from fomm_jax.cli.path_flags import PATH
+from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.errors import InputError, one_line_errors
-from fomm_jax.models.vgg import VGG_LAYERS
 from fomm_jax.signals import ending_by_signals
 from fomm_jax.weights.torch.convert import convert_from_torch, convert_perceptual, convert_to_torch
 from fomm_jax.weights.torch.describe import describe_torch_file

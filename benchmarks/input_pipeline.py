@@ -49,6 +49,7 @@ class TimedBatches(grain.DatasetIterator[Batch]):
     def __init__(self, batches: TrainingBatches) -> None:
         super().__init__()
         self._batches = batches
+        self.steps_per_epoch = batches.steps_per_epoch
         self.requested: list[float] = []  # seconds of `time.perf_counter`
         self.received: list[float] = []  # the same
 
@@ -91,7 +92,7 @@ def time_steps(config: Config, num_steps: int) -> dict[str, float]:
         ) as batches,
     ):
         timed = TimedBatches(batches)
-        train(config, workdir, timed, batches.steps_per_epoch, load_vgg(config.perceptual))
+        train(config, workdir, timed, load_vgg(config.perceptual))
     requested = np.array(timed.requested[UNTIMED_STEPS:])
     received = np.array(timed.received[UNTIMED_STEPS:])
     return {

@@ -4,6 +4,8 @@ Library code says what a person may want to know through `logging.getLogger(__na
 `logger.info` for what goes on, `logger.warning` for what may be wrong. Each command of the project
 calls `show_messages` once at its start. Without it, as in a notebook, Python's own rules hold:
 warnings appear, information does not. Results of a command go through `say`.
+
+What happens to the terminal ends nothing: a line that cannot be shown is dropped.
 """
 
 import contextlib
@@ -11,6 +13,7 @@ import logging
 import os
 import sys
 import warnings
+from typing import Any, TextIO, cast
 
 from tqdm import tqdm
 
@@ -35,12 +38,54 @@ class _LineHandler(logging.Handler):
             self.handleError(record)
 
 
+class _LastingStream:
+    """A text stream that drops what its file refuses.
+
+    The reader of a pipe may have gone away, the disk may be full, the terminal may be closed.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write the text if that is possible."""
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream if that is possible."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the stream itself."""
+        return getattr(self._stream, name)
+
+
+def keep_stderr() -> None:
+    """Make stderr a stream whose failures end nothing; a second call changes nothing.
+
+    Where stderr was closed before the program began, its lines go nowhere.
+    """
+    # Take the numbers 0 to 2 where they are free. A file that got one of them would receive what
+    # libraries write to stdout and stderr.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # for as long as the program runs
+    if not isinstance(sys.stderr, _LastingStream):
+        sys.stderr = cast(TextIO, _LastingStream(sys.stderr))
+
+
 def show_messages() -> None:
     """Show on stderr what the project's code logs; a second call changes nothing.
 
     The root logger, which absl silences because Orbax logs every file that it writes, gets none of
     these lines.
     """
+    keep_stderr()
     for package in PACKAGES:
         logger = logging.getLogger(package)
         logger.setLevel(logging.INFO)

@@ -53,7 +53,13 @@ class GeneratorOutput:
 
 
 class Batches(Protocol):
-    """Endless batches for training, with a position that can be saved."""
+    """Endless batches for training, with a position that can be saved.
+
+    Attributes:
+      steps_per_epoch: the number of batches in an epoch.
+    """
+
+    steps_per_epoch: int
 
     def __next__(self) -> Batch:
         """Read the next batch."""

@@ -9,9 +9,11 @@ block's name, shape and dtype through a pipe (Grain's `ProcessPrefetchDatasetIte
 of a `Batch` lie in these blocks. A block is freed together with its array.
 """
 
+import multiprocessing
 import os
 import shutil
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
 from fomm_jax.types import Batch
 from input_pipeline.bad_videos import BadVideos
+from input_pipeline.data_checks import check_batch_size
 from input_pipeline.sampler import PairSampler
 
 MAX_THREADS = 16
@@ -105,7 +108,7 @@ class TrainingBatches(grain.DatasetIterator[Batch]):
         workers = grain.MultiprocessingOptions(
             num_workers=self._num_workers, per_worker_buffer_size=BUFFERED_BATCHES
         )
-        self._prefetching = iter(batches.mp_prefetch(workers, _ignore_interrupts))
+        self._prefetching = iter(batches.mp_prefetch(workers, _follow_the_main_process))
         self._prefetching.start_prefetch()
 
     def close(self) -> None:
@@ -119,9 +122,22 @@ class TrainingBatches(grain.DatasetIterator[Batch]):
             self._prefetching = None
 
 
-def _ignore_interrupts(worker_index: int, num_workers: int) -> None:
-    """Leave Ctrl-C, which a terminal sends to every process, to the main process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _follow_the_main_process(worker_index: int, num_workers: int) -> None:
+    """Leave signals to the main process, and end when it ends.
+
+    A terminal and many clusters send their signals to every process of a run. The main process then
+    needs its workers until it has saved.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    main_process = multiprocessing.parent_process()
+    assert main_process is not None, "this runs in a worker process"
+
+    def end_with_it() -> None:
+        main_process.join()
+        os._exit(0)  # the thread of the worker may wait for ever to pass a batch on
+
+    threading.Thread(target=end_with_it, daemon=True).start()
 
 
 def training_batches(
@@ -165,7 +181,12 @@ def training_batches(
         little shared memory.
     """
     sampler = PairSampler(dataset)
-    _check_batch_size(batch_size, process_count, len(sampler), num_repeats, dataset)
+    check_batch_size(dataset, batch_size, len(sampler), num_repeats)
+    if batch_size % process_count:
+        raise InputError(
+            f"config.train.batch_size is {batch_size}; expected a multiple of the"
+            f" {process_count} processes"
+        )
     num_pairs = len(sampler) * num_repeats
     pairs_per_host = batch_size // process_count
     _check_shared_memory(dataset, pairs_per_host)
@@ -182,29 +203,6 @@ def training_batches(
         process_count=process_count,
         num_workers=dataset.num_workers,
     )
-
-
-def _check_batch_size(
-    batch_size: int,
-    process_count: int,
-    num_elements: int,  # videos or ids
-    num_repeats: int,
-    dataset: DatasetConfig,
-) -> None:
-    """Raise an InputError unless a batch fits into an epoch and can be shared out to the hosts."""
-    num_pairs = num_elements * num_repeats
-    if not 1 <= batch_size <= num_pairs:
-        unit = "ids" if dataset.id_sampling else "training videos"
-        raise InputError(
-            f"config.train.batch_size is {batch_size}; expected 1 to {num_pairs},"
-            f" the {num_elements} {unit} in {dataset.root_dir} times config.train.num_repeats"
-            f" {num_repeats}"
-        )
-    if batch_size % process_count:
-        raise InputError(
-            f"config.train.batch_size is {batch_size}; expected a multiple of the"
-            f" {process_count} processes"
-        )
 
 
 def _check_shared_memory(dataset: DatasetConfig, num_pairs: int) -> None:

@@ -3,17 +3,25 @@
 import dataclasses
 import functools
 import io
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+from array_record.python import array_record_module
 from etils import epath
 from PIL import Image
 from tensorflow_datasets.proto import tf_example_pb2
 
 from fomm_jax.errors import InputError
-from input_pipeline.manifest import PreparedClip, read_dataset_manifest
+from fomm_jax.files import reading
+from input_pipeline.manifest import FILE_NAME as MANIFEST
+from input_pipeline.manifest import DatasetManifest, PreparedClip, read_dataset_manifest
+
+# Files that TFDS writes beside the records.
+INFO, FEATURES = "dataset_info.json", "features.json"
+HINT = "copy the prepared dataset again, all of it, or prepare it again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,17 +43,19 @@ class PreparedVideo:
 
 
 def is_prepared(root: str) -> bool:
-    """Return whether `root` is the folder of a prepared dataset of ArrayRecord files."""
-    return (epath.Path(root) / "dataset_info.json").exists()
+    """Return whether `root` is a prepared dataset of ArrayRecord files, whole or in part."""
+    folder = epath.Path(root)
+    return (folder / INFO).exists() or any(folder.glob("*.array_record*"))
 
 
 def list_prepared_videos(root: str) -> tuple[list[PreparedVideo], list[PreparedVideo]]:
     """List the videos of a prepared dataset: those for training and those for testing.
 
     Raises:
-      InputError: the manifest cannot be read.
+      InputError: a file of the dataset is missing or damaged.
     """
     manifest = read_dataset_manifest(root)
+    check_records(root, manifest)
     size = manifest.encoding.height, manifest.encoding.width
 
     def list_split(split: str, clips: Sequence[PreparedClip]) -> list[PreparedVideo]:
@@ -57,6 +67,51 @@ def list_prepared_videos(root: str) -> tuple[list[PreparedVideo], list[PreparedV
         return videos
 
     return list_split("train", manifest.train), list_split("test", manifest.test)
+
+
+def check_records(root: str, manifest: DatasetManifest) -> None:
+    """Check that all files of records are there and whole: their ends, not each record.
+
+    Files that are not on a local disk are only looked for in the dataset's description.
+
+    Raises:
+      InputError: a file is missing or damaged, or they hold other numbers of frames.
+    """
+    folder = epath.Path(root)
+    for name in (INFO, FEATURES):
+        with reading(folder / name, HINT):
+            text = (folder / name).read_text()
+        try:
+            json.loads(text)
+        except ValueError as error:
+            raise InputError(f"{folder / name}: is damaged, it is not JSON; {HINT}") from error
+    splits = tfds.builder_from_directory(root).info.splits
+    for name, clips in (("train", manifest.train), ("test", manifest.test)):
+        if not clips:
+            continue
+        num_frames = sum(clip.frames for clip in clips)
+        if name not in splits or splits[name].num_examples != num_frames:
+            raise InputError(
+                f"{folder / INFO}: has not the {num_frames} frames of {name} that"
+                f" {MANIFEST} lists; {HINT}"
+            )
+        for path, length in zip(splits[name].filepaths, splits[name].shard_lengths, strict=True):
+            if "://" not in root:
+                _check_file_of_records(path, length)
+
+
+def _check_file_of_records(path: epath.Path, num_records: int) -> None:
+    """Raise an `InputError` unless a file has so many records."""
+    with reading(path, HINT), path.open("rb"):
+        pass
+    try:
+        reader = array_record_module.ArrayRecordReader(str(path))
+        actual = reader.num_records()
+        reader.close()
+    except Exception as error:  # it raises a RuntimeError, often without a word
+        raise InputError(f"{path}: is not a whole file of records; {HINT}") from error
+    if actual != num_records:
+        raise InputError(f"{path}: has {actual} records of {num_records}; {HINT}")
 
 
 def read_prepared_frames(video: PreparedVideo, numbers: Iterable[int]) -> Iterator[np.ndarray]:

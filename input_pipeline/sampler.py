@@ -7,9 +7,10 @@ import numpy as np
 
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
+from input_pipeline.data_checks import open_for_training
 from input_pipeline.splits import VideoLocation, group_by_id, split_videos
 from input_pipeline.transforms import augment, sample_pair
-from input_pipeline.videos import PictureCache, SeekableVideo, open_video
+from input_pipeline.videos import PictureCache, SeekableVideo
 
 # Draws in a row that may fail. `max_bad_share` allows at most half of the videos to be bad; even
 # then only one pair in 10^12 would need more draws.
@@ -87,16 +88,9 @@ class PairSampler:
             raise InputError(self._unusable[location])
         if location not in self._opened:
             try:
-                self._opened[location] = self._probe(location)
+                video = open_for_training(location, self._dataset, self._cache)
+                self._opened[location] = video
             except InputError as error:
                 self._unusable[location] = str(error)
                 raise
         return self._opened[location]
-
-    def _probe(self, location: VideoLocation) -> SeekableVideo:
-        any_size = self._dataset.augmentation.crop_size is not None
-        shape = self._dataset.frame_shape
-        video = open_video(location, shape, any_size=any_size, cache=self._cache)
-        if len(video) < 2:
-            raise InputError(f"{location}: has one frame; training expects at least 2 in a video")
-        return video

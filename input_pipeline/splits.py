@@ -10,6 +10,7 @@ import numpy as np
 
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
+from fomm_jax.files import reading
 from fomm_jax.media.pictures import PICTURE_SUFFIXES
 from fomm_jax.media.video_reader import VIDEO_SUFFIXES
 from input_pipeline.prepared import PreparedVideo, is_prepared, list_prepared_videos
@@ -47,13 +48,17 @@ def split_videos(dataset: DatasetConfig) -> Split:
     if is_prepared(dataset.root_dir):
         return Split(*list_prepared_videos(dataset.root_dir))
     root = Path(dataset.root_dir)
+    if root.is_file():
+        raise InputError(f"config.dataset.root_dir: {root} is a file; expected a folder of videos")
     if not root.is_dir():
         raise InputError(f"config.dataset.root_dir: there is no folder {root}")
     train, test = root / "train", root / "test"
-    if train.is_dir() != test.is_dir():
-        present, absent = (train, test) if train.is_dir() else (test, train)
+    with reading(root):
+        has_train, has_test = train.is_dir(), test.is_dir()
+    if has_train != has_test:
+        present, absent = (train, test) if has_train else (test, train)
         raise InputError(f"{root}: has {present.name}/ but no {absent.name}/; expected both")
-    if train.is_dir():
+    if has_train:
         return Split(list_videos(train), list_videos(test))
     videos = list_videos(root)
     groups = group_by_id(videos) if dataset.id_sampling else [[video] for video in videos]
@@ -85,13 +90,16 @@ def list_videos(folder: Path) -> list[Path]:
     """List the videos in `folder`, sorted by name; hidden files are ignored.
 
     Raises:
-      InputError: the folder is empty, or holds a file that is neither a picture nor a video.
+      InputError: the folder cannot be read, is empty, or holds a file that is neither a picture nor
+        a video.
     """
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    with reading(folder):
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        folders = {entry for entry in entries if entry.is_dir()}
     if not entries:
         raise InputError(f"{folder}: is empty; expected videos in it")
     for entry in entries:
-        if not entry.is_dir() and entry.suffix.lower() not in PICTURE_SUFFIXES + VIDEO_SUFFIXES:
+        if entry not in folders and entry.suffix.lower() not in PICTURE_SUFFIXES + VIDEO_SUFFIXES:
             raise InputError(
                 f"{entry}: expected a folder of frames, a picture of frames side by side"
                 f" ({', '.join(PICTURE_SUFFIXES)})"

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fomm_jax.errors import InputError
+from fomm_jax.files import reading
 from fomm_jax.media.pictures import PICTURE_SUFFIXES, read_picture
 from fomm_jax.media.probe import probe_video
 from fomm_jax.media.video_reader import (
@@ -171,7 +172,8 @@ class FrameFolder(SeekableVideo):
     """
 
     def __init__(self, path: Path) -> None:
-        self._files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
+        with reading(path):
+            self._files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
         for file in self._files:
             if file.is_dir() or file.suffix.lower() not in PICTURE_SUFFIXES:
                 suffixes = ", ".join(PICTURE_SUFFIXES)

@@ -2,9 +2,11 @@
 
 import logging
 import os
+import shlex
 import subprocess
 import sys
 
+import pytest
 from tqdm import tqdm
 
 from fomm_jax import console
@@ -46,6 +48,32 @@ def main(_):
 
 app.run(main)
 """
+
+
+LAST_WORDS = """
+import pathlib, sys
+from tqdm import tqdm
+from fomm_jax import console
+console.show_messages()
+for _ in tqdm(range(3), mininterval=0):
+    console.logging.getLogger("fomm_jax").warning("x" * 9000)
+pathlib.Path(sys.argv[1]).write_text("done")
+"""
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2> >(true)", "2>&1 | true", ">&-"])
+def test_streams_that_fail_end_nothing(tmp_path, redirection):
+    done = tmp_path / "done"
+    command = shlex.join([sys.executable, "-c", LAST_WORDS, str(done)])
+    ended = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} {redirection}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 0
+    assert done.read_text() == "done"
+    assert "Exception" not in ended.stderr
 
 
 def test_absl_shows_nothing_twice_and_libraries_stay_silent():

@@ -13,7 +13,7 @@ from input_pipeline.loader import training_batches
 BRANCHES = ("params", "statistics", "optimizers", "step")
 
 
-def run(config, workdir, vgg, num_steps=4, begin_from=None, **changes):
+def run(config, workdir, vgg, num_steps=4, begin_from=None, signals=None, **changes):
     """Train up to a step; return the number of steps that were taken."""
     settings = dataclasses.replace(config.train, num_steps=num_steps, **changes)
     config = dataclasses.replace(config, train=settings)
@@ -25,7 +25,7 @@ def run(config, workdir, vgg, num_steps=4, begin_from=None, **changes):
             seed=settings.seed,
         )
     ) as batches:
-        return train(config, workdir, batches, batches.steps_per_epoch, vgg, begin_from)
+        return train(config, workdir, batches, vgg, begin_from, signals)
 
 
 def saved(workdir, step):

@@ -7,6 +7,7 @@ import traceback
 
 from absl import flags, logging
 
+from fomm_jax import console
 from fomm_jax.config.parsing import check_field
 from fomm_jax.errors import InputError, naming, refuse
 from fomm_jax.user_paths import parse_path
@@ -18,6 +19,7 @@ def parse_flags(arguments: list[str]) -> list[str]:
     Returns:
       The arguments that are not flags, which is only the program's name.
     """
+    console.keep_stderr()
     config_file = ""
     try:
         _check_current_folder()

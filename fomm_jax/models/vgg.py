@@ -14,24 +14,6 @@ from fomm_jax.models.layers import Numerics
 IMAGENET_MEAN = np.asarray([0.485, 0.456, 0.406], np.float32)
 IMAGENET_DEVIATION = np.asarray([0.229, 0.224, 0.225], np.float32)
 
-# A VGG is five blocks of 3x3 convolutions with a pooling layer between blocks: the output channels
-# of the convolutions in each block, and their number (table 1 of the paper, columns D and E).
-BLOCK_WIDTHS = (64, 128, 256, 512, 512)
-BLOCK_DEPTHS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
-
-
-def _perceptual_layers(depths: tuple[int, ...]) -> tuple[tuple[str, int], ...]:
-    """Return name and output channels of the convolutions up to the last tap, conv5_1."""
-    return tuple(
-        (f"conv{block}_{layer}", width)
-        for block, (width, depth) in enumerate(zip(BLOCK_WIDTHS, (*depths[:-1], 1), strict=True), 1)
-        for layer in range(1, depth + 1)
-    )
-
-
-# The convolutions that the perceptual network needs, in order: (name, output channels).
-VGG_LAYERS = {network: _perceptual_layers(depths) for network, depths in BLOCK_DEPTHS.items()}
-
 # Kernel (height, width, in, out) and bias (out,) by layer, in the order of the layers.
 VggWeights = Mapping[str, tuple[jax.Array | np.ndarray, jax.Array | np.ndarray]]
 

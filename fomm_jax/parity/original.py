@@ -18,9 +18,9 @@ from unittest import mock
 
 import numpy as np
 
+from fomm_jax.config.constants import BLOCK_DEPTHS, BLOCK_WIDTHS
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
-from fomm_jax.models.vgg import BLOCK_DEPTHS, BLOCK_WIDTHS
 
 try:
     import torch

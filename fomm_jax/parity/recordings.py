@@ -21,13 +21,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.config.original_yaml import read_original_yaml
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.files import read_npz
 from fomm_jax.models.motion_model import MotionModel
-from fomm_jax.models.vgg import VGG_LAYERS
 from fomm_jax.ops.thin_plate import ThinPlateTransform
 from fomm_jax.weights.torch.from_original import load_networks, read_original
 

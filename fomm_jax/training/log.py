@@ -1,4 +1,4 @@
-"""The log of a training run: a progress bar, scalars in event files, pictures."""
+"""The log of a training run: its progress, scalars in event files, pictures."""
 
 import contextlib
 import logging
@@ -13,13 +13,13 @@ from typing import Self
 
 import jax
 import numpy as np
-from tqdm import tqdm
 
 from fomm_jax.config.schema import VisualizeConfig
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.reporting.drawing import FramesWithPoints, draw_grid
 from fomm_jax.reporting.events import EventWriter
 from fomm_jax.training.objectives import StepOutputs
+from fomm_jax.training.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class TrainingLog:
       workdir: the folder for the event file, and for PNGs in its folder `pictures`.
       first_step: the first step of this log; it declares void what an earlier run wrote about this
         and later steps.
-      last_step: the last step, from which the bar estimates the time left.
+      last_step: the last step, from which the time left is estimated.
       batch_size: pairs per step, from which the log computes pairs per second.
       visualize: how pictures are drawn.
       skipped_batches: the number of batches left out so far.
@@ -63,13 +63,7 @@ class TrainingLog:
         self._has_warned = False
         is_first = jax.process_index() == 0
         self._writer = EventWriter(workdir, first_step=first_step) if is_first else None
-        self._bar = tqdm(
-            total=last_step,
-            initial=first_step - 1,
-            unit="step",
-            desc="train",
-            disable=not is_first,
-        )
+        self._progress = Progress(first_step, last_step, batch_size)
 
     def __enter__(self) -> Self:
         """Return the log itself."""
@@ -81,18 +75,16 @@ class TrainingLog:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close bar and event file."""
-        self._bar.close()
+        """Close progress and event file."""
+        self._progress.close()
         if self._writer is not None:
             self._writer.close()
 
-    def add(self, scalars: dict[str, float]) -> None:
-        """Count a step and show its scalars beside the bar."""
+    def add(self, scalars: dict[str, float], loss: float) -> None:
+        """Count a step, whose loss is shown."""
         self._recent.append(scalars)
-        shown = {name: f"{value:.3g}" for name, value in scalars.items()}
-        shown["pairs/s"] = f"{self._pairs_per_second():.1f}"
-        self._bar.set_postfix(shown, refresh=False)
-        self._bar.update()
+        if self._writer is not None:
+            self._progress.add(loss)
 
     @contextlib.contextmanager
     def waiting_for_input(self) -> Iterator[None]:
@@ -155,9 +147,6 @@ class TrainingLog:
         )
         self._writer.add_picture(step, "training", picture)
         write_picture(self._pictures / f"{step:08d}.png", picture)
-
-    def _pairs_per_second(self) -> float:
-        return (self._bar.format_dict["rate"] or 0.0) * self._batch_size
 
 
 def memory_in_use() -> float:

@@ -5,8 +5,7 @@ import dataclasses
 import logging
 import os
 import pathlib
-from collections.abc import Callable, Sequence
-from statistics import fmean
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -16,13 +15,15 @@ from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
 from fomm_jax.models.vgg import VggWeights
 from fomm_jax.training import sharding
-from fomm_jax.training.divergence import NotFiniteError, PendingStep, read_scalars
+from fomm_jax.training.divergence import NotFiniteError, PendingStep
 from fomm_jax.training.log import TrainingLog
-from fomm_jax.training.preemption import TerminatedError, noticing_sigterm
+from fomm_jax.training.preemption import TerminatedError, signal_to_end
 from fomm_jax.training.program import Program, make_program
-from fomm_jax.training.resume import Origin, first_state
+from fomm_jax.training.resume import Origin, describe_start, first_state
+from fomm_jax.training.saving import Saver, Unsaved
 from fomm_jax.training.schedule import Schedule
-from fomm_jax.training.step import DIAGNOSTICS, Result
+from fomm_jax.training.signals import WORDS, EndingSignals
+from fomm_jax.training.step import Result
 from fomm_jax.training.workdir_lock import only_run_in
 from fomm_jax.types import Batch, Batches
 from fomm_jax.weights.checkpoints import Checkpoints
@@ -31,9 +32,6 @@ from fomm_jax.weights.train_state import TrainState, make_optimizers
 logger = logging.getLogger(__name__)
 
 TakeStep = Callable[[TrainState, Batch], Result]
-
-# Losses that fall when the discriminator gets worse: checkpoints are ranked by all others.
-ADVERSARIAL = ("gen_gan", "feature_matching", "disc_gan")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,29 +45,30 @@ class Run:
     schedule: Schedule
     batches: Batches
     checkpoints: Checkpoints
-    must_end: Callable[[int], bool]  # after a step: whether SIGTERM has come
+    signals: EndingSignals
 
 
 def train(
     config: Config,
     workdir: str | os.PathLike[str],
     batches: Batches,
-    steps_per_epoch: int,
     vgg: VggWeights,
     begin_from: str | os.PathLike[str] | None = None,
+    signals: EndingSignals | None = None,
 ) -> int:
     """Train from the newest checkpoint of `workdir` to the last step.
 
     A new workdir starts from `begin_from`; without it, with the networks of
-    `config.train.init_from`; without both, with random networks.
+    `config.train.init_from`; without both, with random networks. Whatever ends the run early, the
+    steps that were taken are saved first.
 
     Args:
       config: the configuration of the run.
       workdir: the folder for checkpoints, event files and pictures.
       batches: this process's part of each batch, endless; its position is saved and restored.
-      steps_per_epoch: turns the config's epochs into steps.
       vgg: the weights of the perceptual network.
       begin_from: a checkpoint, as in `load.load_pretrained`, to begin from in a new workdir.
+      signals: hears of signals, after which the run saves and ends. Without it, none are heard.
 
     Returns:
       The number of steps taken; 0 if an earlier run took them all.
@@ -77,22 +76,23 @@ def train(
     Raises:
       InputError: batch, checkpoint or workdir do not fit the config, or cannot be used.
       NotFiniteError: a loss or a gradient is infinite or not a number.
-      TerminatedError: SIGTERM came; a checkpoint was saved.
+      TerminatedError: a signal came; a checkpoint was saved.
     """
+    signals = signals or EndingSignals()
     settings, mesh = config.train, sharding.make_mesh(config.train.fsdp)
     sharding.check_batch_size(settings.batch_size, mesh, settings.accumulate)
-    optimizers = make_optimizers(config, steps_per_epoch)
+    optimizers = make_optimizers(config, batches.steps_per_epoch)
     program = make_program(mesh, config, optimizers)
     init_key, step_key = draw_keys(settings.seed, mesh)
     with (
-        only_run_in(workdir) if jax.process_index() == 0 else contextlib.nullcontext(),
+        the_only_run(workdir, signals),
         Checkpoints(
             workdir,
             keep=settings.checkpoints_to_keep,
             keep_best=settings.keep_best,
             config=config,
         ) as checkpoints,
-        noticing_sigterm() as must_end,
+        signals.cleaning_up_by(checkpoints.remove_if_empty),
     ):
         if begin_from is not None and checkpoints.steps:
             raise InputError(
@@ -104,12 +104,22 @@ def train(
             workdir=pathlib.Path(workdir),
             origin=Origin(config, optimizers, program, init_key, begin_from),
             take_step=bind_step(program, mesh, step_key, vgg),
-            schedule=Schedule(settings, steps_per_epoch),
+            schedule=Schedule(settings, batches.steps_per_epoch),
             batches=batches,
             checkpoints=checkpoints,
-            must_end=must_end,
+            signals=signals,
         )
         return run_to_the_end(run)
+
+
+@contextlib.contextmanager
+def the_only_run(workdir: str | os.PathLike[str], signals: EndingSignals) -> Iterator[None]:
+    """Keep other runs out of the workdir; the first process does it for all."""
+    if jax.process_index() > 0:
+        yield
+        return
+    with only_run_in(workdir) as clean_up, signals.cleaning_up_by(clean_up):
+        yield
 
 
 def draw_keys(seed: int, mesh: Mesh) -> tuple[jax.Array, jax.Array]:
@@ -148,6 +158,8 @@ def run_to_the_end(run: Run) -> int:
         first_step = int(state.step) + 1
         if steps_to_take is None:
             steps_to_take = max(last_step + 1 - first_step, 0)
+            if steps_to_take:
+                tell_start(run, first_step)
         if first_step > last_step:
             return steps_to_take
         try:
@@ -175,54 +187,60 @@ def run_to_the_end(run: Run) -> int:
         run.batches.set_state(start)
 
 
+def tell_start(run: Run, first_step: int) -> None:
+    """Tell what is about to happen: how many steps, on what, from where."""
+    last_step, devices = run.schedule.last_step, jax.devices()
+    processes = f" in {jax.process_count()} processes" if jax.process_count() > 1 else ""
+    logger.info(
+        "steps %d to %d (an epoch has %d), %d pairs each, on %d %s%s",
+        first_step,
+        last_step,
+        run.batches.steps_per_epoch,
+        run.config.train.batch_size,
+        len(devices),
+        f"device{'s' if len(devices) > 1 else ''} ({devices[0].device_kind})",
+        processes,
+    )
+    logger.info("%s", describe_start(run.origin, run.checkpoints, first_step))
+    cache = jax.config.jax_compilation_cache_dir
+    kept = f"; kept in {cache} for the next time" if cache else ""
+    logger.info("compiling (a minute or so%s)", kept)
+
+
 def take_steps(run: Run, state: TrainState, skipped: Sequence[Any], log: TrainingLog) -> None:
     """Train from a state, which is donated, to the last step.
 
     Raises:
       NotFiniteError: a loss or a gradient is infinite or not a number.
-      TerminatedError: SIGTERM came; a checkpoint was saved.
+      TerminatedError: a signal came; a checkpoint was saved.
     """
-    schedule, checkpoints = run.schedule, run.checkpoints
-    pending: PendingStep | None = None
-    losses: list[float] = []  # by which the next checkpoint is ranked
-
-    def read(step: PendingStep) -> None:
-        values = read_scalars(step, checkpoints)
-        log.add(values)
-        losses.append(ranking_loss(values))
-
-    for step in range(int(state.step) + 1, schedule.last_step + 1):
-        with log.waiting_for_input():
-            position, batch = next_batch(run.batches, skipped)
-        state, scalars, outputs = run.take_step(state, batch)
-        # The scalars of the step before are read while this one runs.
-        if pending is not None:
-            read(pending)
-        pending = PendingStep(step, position, scalars)
-        end_now = run.must_end(step) and step < schedule.last_step
-        save = schedule.save(step) or end_now
-        if schedule.log(step) or save:
-            read(pending)
-            pending = None
-        if schedule.log(step):
-            log.write_scalars(step)
-        if schedule.draw(step):
-            log.write_picture(step, outputs)
-        if save:
-            epoch = schedule.epochs(step)
-            checkpoints.save(step, state, epoch, run.batches, loss=fmean(losses))
-            losses.clear()
-        if end_now:
-            raise TerminatedError(
-                f"ended by SIGTERM after step {step}; the same command goes on from"
-                f" {checkpoints.folder / str(step)}"
+    schedule = run.schedule
+    saver = Saver(run.checkpoints, log)
+    with run.signals.protecting(saver.has_work), saver:
+        for step in range(int(state.step) + 1, schedule.last_step + 1):
+            with log.waiting_for_input():
+                position, batch = next_batch(run.batches, skipped)
+            state, scalars, outputs = run.take_step(state, batch)
+            saver.add(
+                PendingStep(step, position, scalars),
+                Unsaved(step, schedule.epochs(step), state, run.batches.get_state()),
             )
-
-
-def ranking_loss(scalars: dict[str, float]) -> float:
-    """Sum the losses by which checkpoints are ranked: all but the adversarial ones."""
-    others = (*ADVERSARIAL, *DIAGNOSTICS)
-    return sum(value for name, value in scalars.items() if name not in others)
+            signal = signal_to_end(run.signals, step) if step < schedule.last_step else None
+            save = schedule.save(step) or signal is not None
+            if schedule.log(step) or save:
+                saver.read()
+            if schedule.log(step):
+                log.write_scalars(step)
+            if schedule.draw(step):
+                log.write_picture(step, outputs)
+            if save:
+                saver.save()
+            if signal is not None:
+                raise TerminatedError(
+                    f"{WORDS[signal]} after step {step}; the same command goes on from"
+                    f" {run.checkpoints.folder / str(step)}",
+                    signal,
+                )
 
 
 def next_batch(batches: Batches, skipped: Sequence[Any]) -> tuple[Any, Batch]:

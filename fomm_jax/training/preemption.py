@@ -1,38 +1,28 @@
-"""SIGTERM, which a cluster sends before it takes the machine away."""
+"""Runs that a signal ends before their last step."""
 
-import contextlib
 import signal
-from collections.abc import Callable, Iterator
-from types import FrameType
 
 import jax
 from jax.experimental import multihost_utils
 
-STATUS = 128 + signal.SIGTERM  # exit status of a program that SIGTERM has ended, as in shells
+from fomm_jax.training.signals import EndingSignals
 
 
 class TerminatedError(Exception):
-    """SIGTERM has ended training early; the message names the checkpoint."""
+    """A signal has ended training early; the message names the checkpoint."""
+
+    def __init__(self, message: str, number: signal.Signals) -> None:
+        """Store the signal."""
+        super().__init__(message)
+        self.number = number
 
 
-@contextlib.contextmanager
-def noticing_sigterm() -> Iterator[Callable[[int], bool]]:
-    """Yield a function that tells after each step whether SIGTERM has come.
+def signal_to_end(signals: EndingSignals, step: int) -> signal.Signals | None:
+    """Return the signal that asks the run to end after a step; None if it goes on.
 
-    SIGTERM itself ends nothing meanwhile. All processes of a run learn of it after the same step,
-    on which JAX's own handler agrees.
+    All processes of a run call this after each step. They learn of SIGTERM after the same one, on
+    which JAX's own handler agrees; it hears of no other signal.
     """
     if jax.process_count() > 1:
-        yield multihost_utils.reached_preemption_sync_point
-        return
-    has_come = False
-
-    def note(number: int, frame: FrameType | None) -> None:
-        nonlocal has_come
-        has_come = True
-
-    previous_handler = signal.signal(signal.SIGTERM, note)
-    try:
-        yield lambda step: has_come
-    finally:
-        signal.signal(signal.SIGTERM, previous_handler)
+        return signal.SIGTERM if multihost_utils.reached_preemption_sync_point(step) else None
+    return signals.received

@@ -63,6 +63,17 @@ def first_state(origin: Origin, checkpoints: Checkpoints, batches: Batches) -> T
     return begin_averages(state) if config.train.ema_decay else state
 
 
+def describe_start(origin: Origin, checkpoints: Checkpoints, first_step: int) -> str:
+    """Say in a few words where the state of `first_state` came from."""
+    if checkpoints.steps:
+        return f"continues at step {first_step}, from {checkpoints.folder / str(first_step - 1)}"
+    if origin.begin_from is not None:
+        return f"continues at step {first_step}, from {origin.begin_from}"
+    if origin.config.train.init_from:
+        return f"starts anew with the networks of {origin.config.train.init_from}"
+    return "starts anew"
+
+
 def newest_whole_state(
     checkpoints: Checkpoints, abstract: TrainState, batches: Batches
 ) -> TrainState:

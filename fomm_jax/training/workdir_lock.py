@@ -10,10 +10,11 @@ import logging
 import os
 import pathlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from fomm_jax.errors import InputError
-from fomm_jax.files import writing
+from fomm_jax.files import check_can_write, writing
+from fomm_jax.user_paths import check_is_text
 
 logger = logging.getLogger(__name__)
 
@@ -23,10 +24,14 @@ NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 
 
 @contextlib.contextmanager
-def only_run_in(workdir: str | os.PathLike[str]) -> Iterator[None]:
+def only_run_in(workdir: str | os.PathLike[str]) -> Iterator[Callable[[], None]]:
     """Keep other runs out of the workdir, which is made if it is missing.
 
-    The kernel releases the lock of a process that ends, however it ends.
+    The kernel releases the lock of a process that ends, however it ends. A workdir that was made
+    and stayed empty is removed.
+
+    Yields:
+      A function that removes what the lock has made, for a program that ends within the block.
 
     Raises:
       InputError: another run is at work, or the workdir cannot be written.
@@ -34,18 +39,46 @@ def only_run_in(workdir: str | os.PathLike[str]) -> Iterator[None]:
     path = pathlib.Path(workdir) / LOCK_FILE
     with writing(workdir):
         try:
+            is_new = not path.parent.exists()
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = _locked(path)
         except BlockingIOError as error:
-            raise InputError(
-                f"{workdir}: another run is at work here, {_holder(path)}; expected one at a time"
-            ) from error
-    try:
-        yield
-    finally:
+            raise _in_use(path) from error
+
+    def clean_up() -> None:
         # The lock is still held, so this is never another run's file.
         with contextlib.suppress(OSError):
             path.unlink()
+            if is_new:
+                path.parent.rmdir()
+
+    try:
+        yield clean_up
+    finally:
+        clean_up()
+        os.close(descriptor)
+
+
+def check_can_run_in(workdir: str | os.PathLike[str]) -> None:
+    """Check without a trace that `only_run_in` can keep other runs out of the workdir.
+
+    Raises:
+      InputError: another run is at work, or the workdir cannot be written.
+    """
+    check_is_text(workdir)
+    path = pathlib.Path(workdir) / LOCK_FILE
+    check_can_write(path)
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:  # most often it is not there; all else comes up when the workdir is locked
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise _in_use(path) from error
+    except OSError:  # a file system without locks
+        pass
+    finally:
         os.close(descriptor)
 
 
@@ -67,6 +100,13 @@ def _locked(path: pathlib.Path) -> int:
                 os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
                 return descriptor
         os.close(descriptor)
+
+
+def _in_use(path: pathlib.Path) -> InputError:
+    """Return the error that another run holds the lock."""
+    return InputError(
+        f"{path.parent}: another run is at work here, {_holder(path)}; expected one at a time"
+    )
 
 
 def _holder(path: pathlib.Path) -> str:

@@ -13,7 +13,7 @@ import os
 import pathlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Self
 
@@ -26,9 +26,8 @@ from fomm_jax.errors import InputError
 from fomm_jax.files import writing
 from fomm_jax.user_paths import check_is_text
 from fomm_jax.weights.checksums import write_checksums
+from fomm_jax.weights.find_checkpoint import FOLDER
 from fomm_jax.weights.train_state import TrainState, state_parts
-
-FOLDER = "checkpoints"  # inside a workdir
 
 
 class Checkpoints:
@@ -90,6 +89,12 @@ class Checkpoints:
             self._writer.shutdown()
             with self._one_line_errors():
                 self._checkpointer.close()
+            self.remove_if_empty()
+
+    def remove_if_empty(self) -> None:
+        """Remove the folder if nothing was ever saved in it."""
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
 
     @property
     def steps(self) -> list[int]:
@@ -101,12 +106,17 @@ class Checkpoints:
         """The newest checkpoint's step, or None if there is none."""
         return max(self.steps, default=None)
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether a checkpoint is being written in the background."""
+        return self._writing is not None and not self._writing.done()
+
     def save(
         self,
         step: int,
         state: TrainState,
         epoch: int,
-        data: Any = None,
+        position: Mapping[str, Any] | None = None,
         loss: float | None = None,
     ) -> None:
         """Wait for the checkpoint before, then begin to write another in the background.
@@ -115,8 +125,8 @@ class Checkpoints:
           step: the number of steps done.
           state: the state of training.
           epoch: the number of epochs done, which the original's checkpoints hold in place of steps.
-          data: an iterator that can save its position. Without one, training continues with the
-            batch of the step.
+          position: the position in the data. Without one, training continues with the batch of the
+            step.
           loss: the loss that decides whether this is one of the best checkpoints; without one it
             never is.
 
@@ -124,7 +134,7 @@ class Checkpoints:
           InputError: the checkpoint before could not be written.
         """
         self.wait()
-        position = {} if data is None else {"data": data.get_state()}
+        data = {} if position is None else {"data": dict(position)}
         with self._one_line_errors():
             response = self._checkpointer.save_checkpointables_async(
                 step,
@@ -132,7 +142,7 @@ class Checkpoints:
                 overwrite=True,
                 force=True,
                 metrics=None if loss is None else {"loss": loss},
-                custom_metadata={"epoch": epoch} | position | self._config,
+                custom_metadata={"epoch": epoch} | data | self._config,
             )
         assert response is not None, "force=True always saves"
         path = self.folder / str(step)

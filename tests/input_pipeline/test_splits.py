@@ -1,12 +1,15 @@
 """Splits of a dataset into training and test videos."""
 
 import dataclasses
+import errno
+from pathlib import Path
 
 import pytest
 
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
 from input_pipeline.splits import group_by_id, split_videos
+from input_pipeline.videos import open_video
 
 
 def touch(folder, *names):
@@ -71,6 +74,37 @@ def test_an_id_that_begins_another_is_another(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("name", ["", "train", "train/b"])
+def test_a_folder_without_permission_is_refused_in_one_line(tmp_path, monkeypatch, name):
+    """Root may read everything, so the system's answer is made here."""
+    touch(tmp_path / "train", "a.png")
+    touch(tmp_path / "train" / "b", "0.png")
+    touch(tmp_path / "test", "a.png")
+    forbidden = tmp_path / name
+    list_folder, is_folder = Path.iterdir, Path.is_dir
+
+    def iterdir(path):
+        if path == forbidden:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return list_folder(path)
+
+    def is_dir(path):
+        if path.parent == forbidden:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return is_folder(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+
+    def open_folder():
+        videos = split_videos(DatasetConfig(root_dir=str(tmp_path))).train
+        open_video(videos[1], None)
+
+    with pytest.raises(InputError) as caught:
+        open_folder()
+    assert str(caught.value) == f"{forbidden}: cannot be read (Permission denied)"
+
+
 def test_unusable_folders_are_refused_in_one_line(tmp_path):
     def refused(dataset):
         with pytest.raises(InputError) as caught:
@@ -81,6 +115,9 @@ def test_unusable_folders_are_refused_in_one_line(tmp_path):
     assert "config.dataset.root_dir is not set" in refused(DatasetConfig())
     nowhere = tmp_path / "nowhere"
     assert f"no folder {nowhere}" in refused(DatasetConfig(root_dir=str(nowhere)))
+    (tmp_path / "file.mp4").touch()
+    message = f"{tmp_path / 'file.mp4'} is a file; expected a folder of videos"
+    assert message in refused(DatasetConfig(root_dir=str(tmp_path / "file.mp4")))
     assert "empty: is empty" in refused(touch(tmp_path / "empty"))
     assert "has one video only" in refused(touch(tmp_path / "one", "a.png"))
     by_id = dataclasses.replace(touch(tmp_path / "id", "a#1.png", "a#2.png"), id_sampling=True)

@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fomm_jax.models.vgg import VGG_LAYERS, vgg_features
+from fomm_jax.config.constants import VGG_LAYERS
+from fomm_jax.models.vgg import vgg_features
 
 RANDOM = np.random.default_rng(0)
 

@@ -30,7 +30,7 @@ def test_costs_of_a_step_are_means_since_the_last_scalars(tmp_path, monkeypatch)
             with log.waiting_for_input():
                 clock[0] += wait
             clock[0] += work
-            log.add({"loss": float(step)})
+            log.add({"loss": float(step)}, float(step))
             if step > 1:
                 log.write_scalars(step)
     curves = read_curves(tmp_path)
@@ -46,7 +46,7 @@ def test_costs_of_a_step_are_means_since_the_last_scalars(tmp_path, monkeypatch)
 def test_collapse_of_the_keypoints_is_told_once(tmp_path, capsys):
     with open_log(tmp_path) as log:
         for step, spread in enumerate([0.1, 1.01 * COLLAPSED_SPREAD, 0.011, 0.012], 1):
-            log.add({"keypoint_spread": spread})
+            log.add({"keypoint_spread": spread}, 1.0)
             log.write_scalars(step)
     told = [line for line in capsys.readouterr().err.splitlines() if "collapsed" in line]
     assert len(told) == 1
@@ -56,7 +56,7 @@ def test_collapse_of_the_keypoints_is_told_once(tmp_path, capsys):
 
 def test_one_keypoint_cannot_collapse(tmp_path, capsys):
     with open_log(tmp_path) as log:
-        log.add({"perceptual": 1.0})
+        log.add({"perceptual": 1.0}, 1.0)
         log.write_scalars(1)
     assert "collapsed" not in capsys.readouterr().err
 

@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.models.discriminator import DiscriminatorOutput
 from fomm_jax.models.first_order import jacobian_equivariance, value_equivariance
 from fomm_jax.models.keypoints import Keypoints
-from fomm_jax.models.vgg import VGG_LAYERS, vgg_features
+from fomm_jax.models.vgg import vgg_features
 from fomm_jax.ops import geometry
 from fomm_jax.ops.thin_plate import ThinPlateTransform
 from fomm_jax.training import losses

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from fomm_jax.errors import InputError
-from fomm_jax.training.workdir_lock import only_run_in
+from fomm_jax.training.workdir_lock import check_can_run_in, only_run_in
 
 HOLDER = """
 import sys, time
@@ -27,7 +27,7 @@ def test_second_run_is_refused_until_the_first_ends(tmp_path):
         for _ in range(2):  # a run that is refused takes nothing away
             with pytest.raises(InputError, match=re.escape(expected)), only_run_in(tmp_path / "W"):
                 pytest.fail("two at once")
-    assert not list((tmp_path / "W").iterdir())
+    assert not list(tmp_path.iterdir())
     with only_run_in(tmp_path / "W"):
         pass
 
@@ -41,6 +41,19 @@ def test_killed_run_is_not_in_the_way(tmp_path):
         holder.kill()
     with only_run_in(tmp_path):
         pass
+
+
+def test_whether_a_run_can_begin_is_checked_without_a_trace(tmp_path):
+    check_can_run_in(tmp_path / "new" / "W")
+    assert not list(tmp_path.iterdir())
+    with only_run_in(tmp_path / "W") as clean_up:
+        with pytest.raises(InputError, match=f"another run is at work here, process {os.getpid()}"):
+            check_can_run_in(tmp_path / "W")
+        clean_up()
+        assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file is not a folder"):
+        check_can_run_in(tmp_path / "file")
 
 
 def test_workdir_that_cannot_be_written(tmp_path):

@@ -18,11 +18,8 @@ from fomm_jax.weights.train_state import TrainState
 class Position:
     """A loader that has nothing but its position."""
 
-    def __init__(self, next_batch):
-        self.state = {"next_batch": next_batch}
-
-    def get_state(self):
-        return self.state
+    def __init__(self):
+        self.state = {"next_batch": 0}
 
     def set_state(self, state):
         self.state = state
@@ -45,7 +42,7 @@ def write(workdir, losses, keep=10, keep_best=0):
     with Checkpoints(workdir, keep=keep, keep_best=keep_best) as checkpoints:
         first = max(checkpoints.steps, default=0) + 1
         for step, loss in enumerate(losses, first):
-            checkpoints.save(step, state_at(step), 0, Position(2 * step), loss)
+            checkpoints.save(step, state_at(step), 0, {"next_batch": 2 * step}, loss)
     return sorted(int(path.name) for path in checkpoints.folder.iterdir())
 
 
@@ -109,7 +106,7 @@ def test_a_checkpoint_without_checksums_is_read(tmp_path, abstract):
     """An older version wrote it, or its writer was killed at the last moment."""
     write(tmp_path, [0.5])
     (tmp_path / "checkpoints" / "1" / FILE).unlink()
-    position = Position(0)
+    position = Position()
     assert_is(restore_state(tmp_path / "checkpoints" / "1", abstract, position), 1)
     assert position.state == {"next_batch": 2}
 
@@ -120,7 +117,7 @@ def test_training_goes_back_to_the_checkpoint_before_damaged_ones(tmp_path, abst
     (folder / "4" / "step" / "manifest.ocdbt").unlink()
     (folder / "4" / "metrics" / "metrics").write_bytes(b"{")
     (folder / "3" / FILE).write_text("{")
-    position = Position(0)
+    position = Position()
     with Checkpoints(tmp_path, keep=2) as checkpoints:
         assert_is(newest_whole_state(checkpoints, abstract, position), 2)
         assert checkpoints.steps == [1, 2]
@@ -136,6 +133,24 @@ def test_training_goes_back_to_the_checkpoint_before_damaged_ones(tmp_path, abst
     assert_is(restore_state(find_checkpoint(tmp_path), abstract), 3)
 
 
+def test_a_renamed_checkpoint_is_refused(tmp_path, abstract):
+    write(tmp_path, [0.5] * 4)
+    folder = tmp_path / "checkpoints"
+    (folder / "4").rename(folder / "7")
+    with (
+        Checkpoints(tmp_path, keep=10) as checkpoints,
+        pytest.raises(InputError, match=r"checkpoints/7: holds the state after step 4; expected"),
+    ):
+        newest_whole_state(checkpoints, abstract, Position())
+    assert {path.name for path in folder.iterdir()} == {"1", "2", "3", "7"}
+
+
+def test_a_folder_that_stayed_empty_is_removed(tmp_path):
+    with Checkpoints(tmp_path, keep=1) as checkpoints:
+        assert checkpoints.folder.is_dir()
+    assert not list(tmp_path.iterdir())
+
+
 def test_nothing_is_renamed_if_no_checkpoint_is_whole(tmp_path, abstract):
     write(tmp_path, [0.5, 0.5])
     folder = tmp_path / "checkpoints"
@@ -145,7 +160,7 @@ def test_nothing_is_renamed_if_no_checkpoint_is_whole(tmp_path, abstract):
         Checkpoints(tmp_path, keep=2) as checkpoints,
         pytest.raises(InputError, match=r"/2: is damaged .params/.* no checkpoint before it"),
     ):
-        newest_whole_state(checkpoints, abstract, Position(0))
+        newest_whole_state(checkpoints, abstract, Position())
     assert {path.name for path in folder.iterdir()} == {"1", "2"}
 
 

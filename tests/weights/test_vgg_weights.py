@@ -6,9 +6,9 @@ import pathlib
 import numpy as np
 import pytest
 
+from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.config.schema import PerceptualConfig
 from fomm_jax.errors import InputError
-from fomm_jax.models.vgg import VGG_LAYERS
 from fomm_jax.weights.vgg import from_torch_state, load_vgg, save_vgg
 
 REFERENCE = pathlib.Path(__file__).parents[3] / "shared" / "reference"

@@ -1,0 +1,129 @@
+"""Signals that end a program: Ctrl-C, SIGTERM of a cluster, SIGHUP of a terminal that is closed.
+
+Python runs a handler of a signal in the main thread and between two of its own instructions. While
+JAX compiles, that may be minutes later, and an exception that is raised there in a callback of the
+compiler is lost. So a thread of its own hears of the signals, by a pipe into which the interpreter
+writes their numbers at once.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType, TracebackType
+from typing import Self
+
+logger = logging.getLogger(__name__)
+
+# What ends a program, and how a message says so.
+WORDS = {
+    signal.SIGINT: "interrupted",
+    signal.SIGTERM: "ended by SIGTERM",
+    signal.SIGHUP: "ended by SIGHUP",
+}
+# A terminal and a program in between may both pass the same Ctrl-C on.
+SECONDS_BETWEEN = 1.0
+
+
+class EndingSignals:
+    """Hears the signals that end a program; a context manager.
+
+    A signal ends the program at once while there is nothing to lose. While work is protected, it
+    is only noted in `received`: whoever works then saves and ends. A second Ctrl-C ends the program
+    in any case. Signals that the program was started to ignore, as `nohup` does, stay ignored.
+
+    Without entering the context, no signal is received.
+
+    Args:
+      end: ends the program for a signal. A thread calls it while the main thread may be anywhere,
+        so it cannot raise an exception there.
+
+    Attributes:
+      received: the first signal that came while work was protected; None before.
+    """
+
+    def __init__(self, end: Callable[[signal.Signals], None] = lambda number: None) -> None:
+        self.received: signal.Signals | None = None
+        self._end = end
+        self._has_work: Callable[[], bool] = lambda: False
+        self._clean_ups: list[Callable[[], None]] = []
+        self._received_at = 0.0
+
+    def __enter__(self) -> Self:
+        """Begin to listen; in the main thread only, as Python demands."""
+        read_end, self._write_end = os.pipe()
+        os.set_blocking(self._write_end, False)
+        self._previous = {
+            number: handler
+            for number in WORDS
+            if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)
+        }
+        for number in self._previous:
+            signal.signal(number, _leave_to_thread)
+        self._previous_pipe = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
+        self._thread = threading.Thread(target=self._listen, args=(read_end,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Give the signals back to who had them before."""
+        signal.set_wakeup_fd(self._previous_pipe)
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        os.close(self._write_end)
+        self._thread.join()
+
+    @contextlib.contextmanager
+    def protecting(self, has_work: Callable[[], bool]) -> Iterator[None]:
+        """During the block, do not end the program while there is work that would be lost.
+
+        Args:
+          has_work: tells whether there is such work; a thread calls it at any moment.
+        """
+        self._has_work = has_work
+        try:
+            yield
+        finally:
+            self._has_work = lambda: False
+
+    @contextlib.contextmanager
+    def cleaning_up_by(self, clean_up: Callable[[], None]) -> Iterator[None]:
+        """During the block, call a function before a signal ends the program."""
+        self._clean_ups.append(clean_up)
+        try:
+            yield
+        finally:
+            self._clean_ups.remove(clean_up)
+
+    def _listen(self, read_end: int) -> None:
+        """Read the numbers of signals until the pipe is closed."""
+        with open(read_end, "rb", buffering=0) as pipe:
+            while byte := pipe.read(1):
+                if byte[0] in self._previous:  # other handlers' signals come by this pipe, too
+                    self._hear(signal.Signals(byte[0]))
+
+    def _hear(self, number: signal.Signals) -> None:
+        if not self._has_work():
+            self._end_now(number)
+        elif self.received is None:
+            self.received, self._received_at = number, time.monotonic()
+            logger.info("%s; saving after this step (Ctrl-C ends at once)", WORDS[number])
+        elif number == signal.SIGINT and time.monotonic() - self._received_at > SECONDS_BETWEEN:
+            self._end_now(number)
+
+    def _end_now(self, number: signal.Signals) -> None:
+        for clean_up in reversed(self._clean_ups):  # the last one first, as blocks end
+            clean_up()
+        self._end(number)
+
+
+def _leave_to_thread(number: int, frame: FrameType | None) -> None:
+    """Do nothing; without a handler, the interpreter would not write the signal's number."""

@@ -1,0 +1,59 @@
+"""Training of three numbers in place of networks, for tests of how a run begins and ends."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from configs import tiny
+from fomm_jax.config.parsing import from_config_dict
+from fomm_jax.training.loop import train
+from fomm_jax.training.program import Program
+from fomm_jax.types import Batch
+from fomm_jax.weights.train_state import TrainState
+
+
+class CountedBatches:
+    """Batches of grey pictures, whose brightness is their number."""
+
+    steps_per_epoch = 2
+
+    def __init__(self):
+        self.number = 0
+
+    def __next__(self):
+        self.number += 1
+        grey = np.full((8, 4, 4, 3), self.number, np.uint8)
+        return Batch(grey, grey)
+
+    def get_state(self):
+        return {"next_batch": self.number}
+
+    def set_state(self, state):
+        self.number = state["next_batch"]
+
+
+def make_program(mesh, config, optimizers):
+    """Make a program that adds the brightness of each batch to three numbers."""
+
+    def initialise(key):
+        zeros = {"net": {"sum": jnp.zeros(3)}}
+        return TrainState(jnp.zeros((), jnp.int32), zeros, zeros, zeros)
+
+    def train_step(state, batch, key, vgg):
+        brightness = jnp.mean(batch.source.astype(jnp.float32))
+        params = jax.tree.map(lambda array: array + brightness, state.params)
+        state = dataclasses.replace(state, step=state.step + 1, params=params)
+        return state, {"perceptual": brightness}, batch
+
+    return Program(jax.jit(initialise), jax.jit(train_step, donate_argnums=0))
+
+
+def run(workdir, batches=None, signals=None, **changes):
+    """Train for 5 steps, with a checkpoint after every second one, unless `changes` say else."""
+    config = from_config_dict(tiny.get_config())
+    settings = {"batch_size": 8, "num_steps": 5, "checkpoint_every": 2} | changes
+    settings = dataclasses.replace(config.train, **settings)
+    config = dataclasses.replace(config, train=settings)
+    return train(config, workdir, batches or CountedBatches(), {}, None, signals)
