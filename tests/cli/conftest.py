@@ -70,8 +70,11 @@ def refuse(bad_files, capsys):
         assert run_main(f"--workdir={bad_files / 'work'}", *arguments) == 2
         *others, last = capsys.readouterr().err.splitlines()
         assert last.startswith("main.py: ")
-        # A progress bar that stood still may come before it.
-        assert all("/s" in line or "0%" in line or not line for line in others)
+        # A progress bar that stood still may come before it, and what is about to be trained on.
+        assert all(
+            "/s" in line or "0%" in line or "videos to train on" in line or not line
+            for line in others
+        )
         assert "Traceback" not in "".join([*others, last])
         new = set(bad_files.rglob("*")) - set(before)
         assert not [path for path in new if path.is_file() and "events" not in path.name]

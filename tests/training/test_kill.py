@@ -107,6 +107,24 @@ def terminate(process, workdir):
     assert "running" not in os.listdir(workdir)
 
 
+def test_a_signal_while_programs_compile_ends_the_run_at_once(start, tmp_path):
+    process = start(tmp_path / "W", EVERY)
+    lines = []
+    while not lines or not lines[-1].startswith("compiling (a minute or so; kept in "):
+        lines.append(process.stderr.readline())
+        assert lines[-1], lines
+    time.sleep(1)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    (last,) = finish(process, 143)
+    assert time.monotonic() - begun < 2
+    assert last == "main.py: ended by SIGTERM; the same command goes on from the last checkpoint"
+    assert [path.name.split(".")[0] for path in (tmp_path / "W").iterdir()] == ["events"]
+    assert lines[0].startswith("8 videos to train on and 2 to test with, in ")
+    assert lines[1] == f"steps 1 to {EVERY} (an epoch has 4), 2 pairs each, on 1 device (cpu)\n"
+    assert lines[2] == "starts anew\n"
+
+
 @pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_run_ends_like_the_undisturbed_one(start, tmp_path, kills):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
