@@ -8,6 +8,7 @@ import numpy as np
 
 from configs import tiny
 from fomm_jax.config.parsing import from_config_dict
+from fomm_jax.training import sharding
 from fomm_jax.training.loop import train
 from fomm_jax.training.program import Program
 from fomm_jax.types import Batch
@@ -47,7 +48,11 @@ def make_program(mesh, config, optimizers):
         state = dataclasses.replace(state, step=state.step + 1, params=params)
         return state, {"perceptual": brightness}, batch
 
-    return Program(jax.jit(initialise), jax.jit(train_step, donate_argnums=0))
+    everywhere = sharding.replicated(mesh)
+    return Program(
+        jax.jit(initialise, out_shardings=everywhere),
+        jax.jit(train_step, donate_argnums=0, out_shardings=everywhere),
+    )
 
 
 def run(workdir, batches=None, signals=None, **changes):

@@ -84,16 +84,7 @@ def train(
     optimizers = make_optimizers(config, batches.steps_per_epoch)
     program = make_program(mesh, config, optimizers)
     init_key, step_key = draw_keys(settings.seed, mesh)
-    with (
-        the_only_run(workdir, signals),
-        Checkpoints(
-            workdir,
-            keep=settings.checkpoints_to_keep,
-            keep_best=settings.keep_best,
-            config=config,
-        ) as checkpoints,
-        signals.cleaning_up_by(checkpoints.remove_if_empty),
-    ):
+    with open_workdir(workdir, config, signals) as checkpoints:
         if begin_from is not None and checkpoints.steps:
             raise InputError(
                 f"{checkpoints.folder}: has a checkpoint to go on from; expected none, since"
@@ -113,13 +104,28 @@ def train(
 
 
 @contextlib.contextmanager
-def the_only_run(workdir: str | os.PathLike[str], signals: EndingSignals) -> Iterator[None]:
-    """Keep other runs out of the workdir; the first process does it for all."""
-    if jax.process_index() > 0:
-        yield
-        return
-    with only_run_in(workdir) as clean_up, signals.cleaning_up_by(clean_up):
-        yield
+def open_workdir(
+    workdir: str | os.PathLike[str], config: Config, signals: EndingSignals
+) -> Iterator[Checkpoints]:
+    """Open the checkpoints of a workdir and keep other runs out of it.
+
+    If nothing is saved, the folders that this makes are removed, also where a signal ends the run.
+    """
+    settings = config.train
+    with contextlib.ExitStack() as stack:
+        if jax.process_index() == 0:  # it does so for all
+            clean_up = stack.enter_context(only_run_in(workdir))
+            stack.enter_context(signals.cleaning_up_by(clean_up))
+        checkpoints = stack.enter_context(
+            Checkpoints(
+                workdir,
+                keep=settings.checkpoints_to_keep,
+                keep_best=settings.keep_best,
+                config=config,
+            )
+        )
+        stack.enter_context(signals.cleaning_up_by(checkpoints.remove_if_empty))
+        yield checkpoints
 
 
 def draw_keys(seed: int, mesh: Mesh) -> tuple[jax.Array, jax.Array]:
@@ -202,7 +208,7 @@ def tell_start(run: Run, first_step: int) -> None:
         processes,
     )
     logger.info("%s", describe_start(run.origin, run.checkpoints, first_step))
-    cache = jax.config.jax_compilation_cache_dir
+    cache = jax.config.values["jax_compilation_cache_dir"]
     kept = f"; kept in {cache} for the next time" if cache else ""
     logger.info("compiling (a minute or so%s)", kept)
 

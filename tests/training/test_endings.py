@@ -152,16 +152,17 @@ class NoTerminal:
 
     encoding = "utf-8"
 
+    def __init__(self, terminal):
+        self._terminal = terminal
+
+    def isatty(self):
+        return self._terminal
+
     def write(self, text):
         raise BrokenPipeError
 
-    flush = write
-
-    def isatty(self):
-        return self.terminal
-
-    def __init__(self, terminal):
-        self.terminal = terminal
+    def flush(self):
+        raise BrokenPipeError
 
 
 @pytest.mark.parametrize("terminal", [True, False])

@@ -1,5 +1,6 @@
 """What a run shows of its progress, on a terminal and in a file."""
 
+import contextlib
 import fcntl
 import os
 import re
@@ -37,6 +38,16 @@ def test_a_file_gets_a_line_now_and_then(clock, capsys):
     assert len(lines) == 18
 
 
+def read_all(terminal):
+    """Read what was written, which a terminal hands over in parts."""
+    os.set_blocking(terminal, False)
+    text = b""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            text += os.read(terminal, 2**16)
+    return text.decode()
+
+
 def test_a_bar_fits_a_terminal_of_80_columns(monkeypatch):
     terminal, end = os.openpty()
     fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
@@ -46,9 +57,7 @@ def test_a_bar_fits_a_terminal_of_80_columns(monkeypatch):
         for _ in range(11):
             shown.add(loss=1.2345e-5)
         shown.close()
-        stream.flush()
-        os.set_blocking(terminal, False)
-        text = os.read(terminal, 2**16).decode()
+        text = read_all(terminal)
     os.close(terminal)
     bars = [part for part in re.split(r"[\r\n]", text) if part.strip()]
     assert "train 100%|" in bars[-1]
