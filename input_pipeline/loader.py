@@ -182,11 +182,7 @@ def training_batches(
     """
     sampler = PairSampler(dataset)
     check_batch_size(dataset, batch_size, len(sampler), num_repeats)
-    if batch_size % process_count:
-        raise InputError(
-            f"config.train.batch_size is {batch_size}; expected a multiple of the"
-            f" {process_count} processes"
-        )
+    _check_division(batch_size, process_count)
     num_pairs = len(sampler) * num_repeats
     pairs_per_host = batch_size // process_count
     _check_shared_memory(dataset, pairs_per_host)
@@ -203,6 +199,15 @@ def training_batches(
         process_count=process_count,
         num_workers=dataset.num_workers,
     )
+
+
+def _check_division(batch_size: int, process_count: int) -> None:
+    """Raise an InputError unless a batch can be shared out to the hosts."""
+    if batch_size % process_count:
+        raise InputError(
+            f"config.train.batch_size is {batch_size}; expected a multiple of the"
+            f" {process_count} processes"
+        )
 
 
 def _check_shared_memory(dataset: DatasetConfig, num_pairs: int) -> None:
