@@ -18,6 +18,7 @@ from fomm_jax.cli.flags import (
 )
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
+from fomm_jax.training.open_files import allow_open_files
 from fomm_jax.training.signals import WORDS, EndingSignals
 from fomm_jax.training.workdir_lock import check_can_run_in
 from fomm_jax.weights.find_checkpoint import check_is_model
@@ -51,6 +52,7 @@ def _check(config: Config, workdir: pathlib.Path) -> VggWeights:
       InputError: data, workdir, a checkpoint or these weights cannot be used.
     """
     settings = config.train
+    allow_open_files()
     if not DISTRIBUTED.value:  # else another process may already have locked it
         check_can_run_in(workdir)
     videos = check_training_data(config.dataset, settings.batch_size, settings.num_repeats)

@@ -67,7 +67,7 @@ class Saver:
         if error is None or isinstance(error, NotFiniteError | TerminatedError):
             self._checkpoints.wait()
         else:
-            self._save_before_the_end()
+            self._save_before_the_end(error)
 
     def has_work(self) -> bool:
         """Tell whether the end of the program would lose a step that was taken."""
@@ -120,8 +120,12 @@ class Saver:
         self._losses.append(loss)
         self._log.add(values, loss)
 
-    def _save_before_the_end(self) -> None:
-        """Save the newest state if that is possible; whatever fails here is only told."""
+    def _save_before_the_end(self, error: BaseException) -> None:
+        """Save the newest state if that is possible; whatever fails here is only told.
+
+        Args:
+          error: what ends the run. A save that fails for the same reason is not told twice.
+        """
         unsaved = self._unsaved
         # A save in several processes needs all of them, and the others do not know of the error.
         if unsaved is None or jax.process_count() > 1:
@@ -133,8 +137,9 @@ class Saver:
             self.save()
             self._checkpoints.wait()
         except Exception as failure:
-            reason = " ".join(str(failure).split())
-            logger.warning("the state after step %d could not be saved: %s", unsaved.step, reason)
+            if str(failure) != str(error):
+                reason = " ".join(str(failure).split())
+                logger.warning("the state after step %d is not saved: %s", unsaved.step, reason)
         else:
             logger.info("saved the state after step %d before the end", unsaved.step)
 

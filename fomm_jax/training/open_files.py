@@ -1,0 +1,29 @@
+"""The number of files that the system lets a training open at the same time."""
+
+import resource
+
+from fomm_jax.errors import InputError
+
+# While a checkpoint is written, a run of the smallest model has about 100 files open, most of them
+# pipes between Orbax's threads. The rest is for shards of data and further devices.
+NEEDED = 200
+ENOUGH = 4096
+
+
+def allow_open_files() -> None:
+    """Raise this process's limit of open files as far as it needs and may.
+
+    Raises:
+      InputError: the limit stays below what a training needs.
+    """
+    limit, highest = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = highest == resource.RLIM_INFINITY
+    allowed = ENOUGH if unlimited else min(ENOUGH, highest)
+    if limit != resource.RLIM_INFINITY and limit < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, highest))
+        limit = allowed
+    if limit != resource.RLIM_INFINITY and limit < NEEDED:
+        raise InputError(
+            f"the system allows {limit} open files; expected at least {NEEDED} (`ulimit -n`), which"
+            " a checkpoint takes to be written"
+        )
