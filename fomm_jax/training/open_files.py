@@ -4,9 +4,9 @@ import resource
 
 from fomm_jax.errors import InputError
 
-# While a checkpoint is written, a run of the smallest model has about 100 files open, most of them
-# pipes between Orbax's threads. The rest is for shards of data and further devices.
-NEEDED = 200
+# While a checkpoint is written, a run of the smallest model has 75 files open, most of them pipes
+# between Orbax's threads. The rest is for more data and devices.
+NEEDED = 128
 ENOUGH = 4096
 
 

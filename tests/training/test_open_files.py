@@ -30,5 +30,5 @@ def test_the_limit_is_raised_as_far_as_it_may(monkeypatch, limits, expected):
 
 def test_too_few_files_are_refused(monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (64, 64))
-    with pytest.raises(InputError, match="allows 64 open files; expected at least 200"):
+    with pytest.raises(InputError, match="allows 64 open files; expected at least 128"):
         allow_open_files()
