@@ -79,6 +79,8 @@ class Video(Protocol):
 
     name: str  # outputs are named after it
     fps: float  # frames per second
+    # (t + 1,) seconds at which frames are shown, and at which the last ends; None: a constant rate
+    times: np.ndarray | None
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield the frames in order, (h, w, c) uint8, each decoded when it is asked for."""

@@ -74,8 +74,12 @@ class SeekableVideo(abc.ABC):
       path: the path of the file or folder.
       name: the last part of the path with its suffix; pairs lists and outputs use this name.
       height, width: the size of a frame in pixels.
-      fps: frames a second.
+      fps: frames a second; where it is not constant, by the usual distance of two frames.
+      times: (t + 1,) ascending seconds from the first frame: when each frame is shown, and when the
+        last one ends. None: the rate is constant.
     """
+
+    times: np.ndarray | None = None
 
     def __init__(
         self, path: Path, size: tuple[int, int], num_frames: int, fps: float = DEFAULT_FPS
@@ -89,6 +93,10 @@ class SeekableVideo(abc.ABC):
     def __len__(self) -> int:
         """Return the number of frames."""
         return self._num_frames
+
+    def time_of(self, number: int) -> float:
+        """Return when a frame is shown, and when the one before it ends, in seconds."""
+        return number / self.fps if self.times is None else float(self.times[number])
 
     def frames(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Read the frames with the given numbers, from 0 to `len(video) - 1`: (t, h, w, 3) uint8.
@@ -219,6 +227,7 @@ class VideoFile(SeekableVideo):
             raise InputError(info.fault)
         self._index = info.index  # small: two numbers for each frame
         super().__init__(path, (info.height, info.width), info.num_frames, info.fps)
+        self.times = info.times
 
     def _read(self, numbers: list[int]) -> list[np.ndarray]:
         return read_frames(self.path, numbers, self._index)

@@ -30,6 +30,6 @@ def animate_pairs(
     progress = tqdm(pairs, desc="animate", unit="pair")
     for name, (source_video, driving_video) in zip(names, progress, strict=True):
         source = next(iter(source_video))
-        with open_film(outputs, name, source, driving_video.fps) as add:
+        with open_film(outputs, name, source, driving_video) as add:
             for frame in animator.compare(source, driving_video):
                 add(frame)

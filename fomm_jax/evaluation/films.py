@@ -39,7 +39,7 @@ class FilmOutputs:
 
 @contextlib.contextmanager
 def open_film(
-    outputs: FilmOutputs, name: str, source: np.ndarray, fps: float
+    outputs: FilmOutputs, name: str, source: np.ndarray, driving: Video
 ) -> Iterator[Callable[[AnimatedFrame], None]]:
     """Write an animation as a film and as a lossless picture, while the block adds its frames.
 
@@ -51,7 +51,7 @@ def open_film(
       outputs: where film and picture go, and how they are drawn and marked.
       name: the name of the film, without a suffix.
       source: (h, w, 3) uint8.
-      fps: frames a second.
+      driving: the driving video, whose frames the film shows at their times.
 
     Yields:
       A function that adds a frame.
@@ -60,7 +60,7 @@ def open_film(
       InputError: a file cannot be written.
     """
     height, width = source.shape[:2]
-    film_format = FilmFormat(height, 3 * width + 2 * GAP, fps=fps)
+    film_format = FilmFormat(height, 3 * width + 2 * GAP, fps=driving.fps, times=driving.times)
     # The film shows real frames beside the predictions.
     film_marking = outputs.marking and dataclasses.replace(
         outputs.marking, source_type=SourceType.COMPOSITE
@@ -70,10 +70,10 @@ def open_film(
     with VideoWriter(outputs.film_path(name), film_format, marking=film_marking) as writer:
 
         def add(frame: AnimatedFrame) -> None:
-            driving = draw_keypoints(
+            driving_picture = draw_keypoints(
                 frame.driving / 255, frame.driving_points, visualize.kp_size, visualize.colormap
             )
-            writer.write(side_by_side([source, driving, frame.prediction]))
+            writer.write(side_by_side([source, driving_picture, frame.prediction]))
             predictions.append(frame.prediction)
 
         yield add

@@ -85,7 +85,7 @@ def _reconstruct_video(
     frames, again = itertools.tee(animator.compare(source, video, normalization=ABSOLUTE_MOTION))
     detected = animator.detect(frame.prediction for frame in again)
     l1, measurements, real_points, generated_points = [], [], [], []
-    with open_film(outputs, name, source, video.fps) as add:
+    with open_film(outputs, name, source, video) as add:
         for frame, motion in zip(frames, detected, strict=True):
             add(frame)
             l1.append(frame.l1)

@@ -15,8 +15,9 @@ from av.video.stream import VideoStream
 # Tracks of still pictures, by the marks that containers have for them.
 _STILL = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
-# A track with fewer frames than this share of another's is one of thumbnails.
-_THUMBNAILS = 1 / 4
+# A track is one of thumbnails if it has less than such a share of the frames of another, or of the
+# pixels in its frame.
+_FEW_FRAMES, _SMALL = 1 / 4, 1 / 16
 
 _COUNTED_PACKETS = 1000  # of all tracks together; their frames are interleaved
 
@@ -43,15 +44,18 @@ def choose_film(
     if len(tracks) < 2:
         return tracks[0] if tracks else None
     counts = _count_frames([track.index for track in tracks], reopen)
-    most = max(counts.values(), default=0)
-    films = [track for track in tracks if counts[track.index] >= _THUMBNAILS * most]
+    most = max(counts[track.index] for track in tracks)
+    tracks = [track for track in tracks if counts[track.index] >= _FEW_FRAMES * most]
+    largest = max(map(_num_pixels, tracks))
+    tracks = [track for track in tracks if _num_pixels(track) >= _SMALL * largest]
     return max(
-        films,
-        key=lambda track: (
-            bool(track.disposition & Disposition.default),
-            track.width * track.height,
-        ),
+        tracks,
+        key=lambda track: (bool(track.disposition & Disposition.default), _num_pixels(track)),
     )
+
+
+def _num_pixels(track: VideoStream) -> int:
+    return track.width * track.height
 
 
 def _count_frames(

@@ -12,7 +12,7 @@ from PIL import Image
 from fomm_jax.errors import InputError
 from fomm_jax.media.framing import Box, fit_frame
 from input_pipeline.manifest import RefusedClip
-from input_pipeline.videos import open_video
+from input_pipeline.videos import SeekableVideo, open_video
 
 FITS = ("crop", "stretch")
 
@@ -72,11 +72,11 @@ def read_clip(clip: Clip, height: int, width: int, fit: str) -> ClipFrames:
     """
     video = open_video(clip.path, None)
     rate = round(video.fps, 2) if clip.printed_rate else video.fps
-    first = math.ceil(clip.start * rate - _ROUNDING)
-    stop = len(video) if clip.end is None else math.ceil(clip.end * rate - _ROUNDING)
+    first = _first_frame(video, rate, clip.start)
+    stop = len(video) if clip.end is None else _first_frame(video, rate, clip.end)
     if not 0 <= first < min(stop, len(video)):
         raise InputError(
-            f"{clip.path}: has {len(video) / video.fps:.2f} seconds; expected the clip"
+            f"{clip.path}: has {video.time_of(len(video)):.2f} seconds; expected the clip"
             f" {clip.name} from {clip.start:.2f} s on"
         )
 
@@ -92,6 +92,13 @@ def read_clip(clip: Clip, height: int, width: int, fit: str) -> ClipFrames:
                 yield np.array(image.resize((width, height), Image.Resampling.BILINEAR))
 
     return ClipFrames(frames(), video.fps)
+
+
+def _first_frame(video: SeekableVideo, rate: float, seconds: float) -> int:
+    """Return the number of the first frame that is shown at a time or after it."""
+    if video.times is None:
+        return math.ceil(seconds * rate - _ROUNDING)
+    return int(np.searchsorted(video.times[:-1], seconds - _ROUNDING))
 
 
 def _cut_box(frame: np.ndarray, clip: Clip, box: Box) -> np.ndarray:

@@ -82,7 +82,7 @@ def read_clip_list(csv_path: Path, folder: Path) -> ClipList:
         if video not in extents:
             with naming(row.place("video")):
                 opened = open_video(path, None)
-            extents[video] = _Extent(opened.height, opened.width, len(opened) / opened.fps)
+            extents[video] = _Extent(opened.height, opened.width, opened.time_of(len(opened)))
         extent = extents[video]
         if start >= extent.seconds:
             raise row.error("start", f"less than the {extent.seconds:.2f} seconds of the video")

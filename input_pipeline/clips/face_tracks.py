@@ -82,7 +82,7 @@ def face_clips(path: Path, settings: TrackSettings) -> list[Clip]:
     tracks = []
     for track in follow_heads(detections, len(video), settings.min_iou, max_gap):
         box = square_box(track.box, video.height, video.width, settings.increase)
-        is_long = track.end - track.start >= settings.min_seconds * video.fps
+        is_long = video.time_of(track.end) - video.time_of(track.start) >= settings.min_seconds
         if is_long and box[2] - box[0] >= settings.min_size:
             tracks.append((track, box))
     tracks.sort(key=lambda track_and_box: (track_and_box[0].start, track_and_box[1]))
@@ -91,8 +91,8 @@ def face_clips(path: Path, settings: TrackSettings) -> list[Clip]:
         Clip(
             name=f"{stem}#{number:04}.mp4",
             path=path,
-            start=track.start / video.fps,
-            end=track.end / video.fps,
+            start=video.time_of(track.start),
+            end=video.time_of(track.end),
             box=(
                 left / video.width,
                 top / video.height,

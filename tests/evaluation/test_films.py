@@ -12,6 +12,7 @@ from fomm_jax.evaluation.animate_pairs import animate_pairs
 from fomm_jax.evaluation.films import FilmOutputs
 from fomm_jax.evaluation.reconstruct import reconstruct
 from fomm_jax.media.pictures import read_picture
+from fomm_jax.media.probe import probe_video
 from fomm_jax.media.read_marks import read_marks
 from fomm_jax.media.video_reader import iterate_frames
 from fomm_jax.models.keypoints import Keypoints
@@ -42,8 +43,9 @@ class GreyVideo:
 
     fps = 10.0
 
-    def __init__(self, name, levels=(0, 51)):
+    def __init__(self, name, levels=(0, 51), times=None):
         self.name = name
+        self.times = times
         self._levels = levels
 
     def __iter__(self):
@@ -118,3 +120,10 @@ def test_videos_that_differ_only_in_suffix_are_refused_before_any_work(tmp_path)
 def test_a_pair_may_be_listed_twice(tmp_path):
     run_pairs(tmp_path, ("a.png", "b.png"), ("a.png", "b.png"))
     assert files_in(tmp_path) == ["b-a.gif", "png/b-a.png"]
+
+
+def test_films_keep_the_times_of_the_driving_video(tmp_path):
+    times = np.array([0, 0.1, 0.7, 2.7])
+    video = GreyVideo("a.mp4", (0, 51, 102), times)
+    animate_pairs(BrightenedSource(), [(video, video)], gif_outputs(tmp_path, None))
+    np.testing.assert_allclose(probe_video(tmp_path / "a-a.gif").times, times)

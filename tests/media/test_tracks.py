@@ -51,6 +51,7 @@ DEFAULT, OTHER, COVER = 1, 0, 1024
     [
         ([("mjpeg", 1, 32, DEFAULT), ("libx264", 25, 32, OTHER)], 1),
         ([("mjpeg", 3, 64, DEFAULT), ("libx264", 25, 32, OTHER)], 1),
+        ([("mjpeg", 25, 32, DEFAULT), ("libx264", 25, 144, OTHER)], 1),
         ([("libx264", 25, 32, OTHER), ("libx264", 25, 32, DEFAULT)], 1),
         ([("libx264", 25, 32, DEFAULT), ("libx264", 25, 64, DEFAULT)], 1),
         ([("libx264", 25, 32, DEFAULT), ("libx264", 25, 32, DEFAULT)], 0),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from films import write_timed_film
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import write_picture
@@ -39,3 +40,15 @@ def test_box_and_times_are_exact(tmp_path):
     outside = Clip("c", tmp_path / "video", box=(1.0, 0.0, 1.5, 1.0))
     with pytest.raises(InputError, match="the box of the clip c holds no pixel"):
         next(read_clip(outside, 16, 16, "crop").frames)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "numbers"), [(0.08, 0.28, [2, 3]), (0.1, None, [3, 4, 5]), (0, 0.041, [0, 1])]
+)
+def test_times_count_where_frames_come_at_no_constant_rate(tmp_path, start, end, numbers):
+    path = write_timed_film(tmp_path / "a.mp4", [0, 40, 80, 240, 280, 600, 1600])
+    clip = Clip("a", path, start=start, end=end)
+    levels = [frame.mean() for frame in read_clip(clip, 16, 24, "crop").frames]
+    np.testing.assert_allclose(levels, 20 + 10 * np.array(numbers), atol=3)
+    with pytest.raises(InputError, match=r"has 1\.60 seconds; expected the clip b from 1\.70 s on"):
+        read_clip(Clip("b", path, start=1.7), 16, 16, "crop")
