@@ -156,13 +156,19 @@ def test_the_current_folder_was_deleted(tmp_path, monkeypatch, capsys):
 
 
 def test_command_in_a_process_of_its_own_has_the_same_line_and_status(tmp_path):
+    """Warnings of libraries, as this config stands for, do not reach the terminal."""
+    config = tmp_path / "warns.py"
+    config.write_text(
+        "import warnings\n\nfrom configs import tiny\n\n\ndef get_config():\n"
+        "    warnings.warn('raw')\n    return tiny.get_config()\n"
+    )
     finished = subprocess.run(
-        [sys.executable, "main.py", "--mode=train", f"--workdir={tmp_path}"],
+        [sys.executable, "main.py", "--mode=train", f"--config={config}"],
         capture_output=True,
         text=True,
         timeout=120,
     )
     assert finished.returncode == 2
     assert finished.stderr.splitlines() == [
-        "main.py: --config: expected a file with get_config(), such as configs/tiny.py"
+        "main.py: --workdir: expected a folder for what --mode=train writes"
     ]

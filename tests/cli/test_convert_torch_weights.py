@@ -57,6 +57,13 @@ def test_inspect_shows_what_a_checkpoint_holds(tmp_path):
     ]
 
 
+def test_an_address_is_not_fetched():
+    assert_refused(
+        run_command("--inspect=https://example.org/vox-cpk.pth.tar"),
+        "--inspect=https://example.org/vox-cpk.pth.tar: is an address, which is not fetched",
+    )
+
+
 def test_perceptual_weights_are_converted(tmp_path):
     state, index, channels = {}, 0, 3
     for position, (name, width) in enumerate(VGG_LAYERS["vgg16"]):

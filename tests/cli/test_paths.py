@@ -1,6 +1,7 @@
 """Paths on the command line of main.py: odd names, links, pipes, addresses."""
 
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -90,9 +91,30 @@ def test_an_output_that_is_a_link_or_a_pipe(inputs, tmp_path, capsys):
     assert (tmp_path / "pipe.mp4").is_fifo()
 
 
+class Killed(Brightener):
+    """Is killed while it animates."""
+
+    def animate_keypoints(self, source, keypoints, *, initial, normalization):
+        frames = super().animate_keypoints(
+            source, keypoints, initial=initial, normalization=normalization
+        )
+        yield next(frames)
+        os.kill(os.getpid(), signal.SIGTERM)
+        yield from frames
+
+
+def test_a_film_that_a_signal_ends_leaves_nothing(inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr(animate, "_open_model", lambda *_: Killed())
+    assert run_main(*inputs, f"--output={tmp_path}/film.mp4") == 128 + signal.SIGTERM
+    assert sorted(os.listdir(tmp_path)) == ["a.png", "b.mp4"]
+
+
 PLACES = {
     "source": ("is a folder, expected a picture", "is a pipe or a device, expected a picture"),
-    "driving": ("is a folder", "is a pipe or a device, expected a video"),
+    "driving": (
+        "has no pictures; expected one for each frame",
+        "is a pipe or a device, expected a video",
+    ),
     "save_motion": ("is a folder, expected the name of a file", "is a pipe or a device"),
 }
 

@@ -1,6 +1,7 @@
 """The drawn dataset: the command, the motion of the figures, and their joints."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 
@@ -142,3 +143,18 @@ def test_numbers_that_are_too_small_are_refused(tmp_path, argument, monkeypatch,
         command.main()
     assert caught.value.code == 2
     assert f"{flag} is -1; expected at least" in capsys.readouterr().err
+
+
+def test_the_command_reads_paths_as_all_commands_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "target").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    numbers = "--size=16", "--videos=2", "--frames=2"
+    monkeypatch.setattr(sys, "argv", ["figures", "--output=~/link", *numbers])
+    command.main()
+    assert (tmp_path / "link").is_symlink()
+    assert sorted(os.listdir(tmp_path / "target")) == ["test", "train"]
+    monkeypatch.setattr(sys, "argv", ["figures", "--output=gs://bucket/a", *numbers])
+    with pytest.raises(SystemExit, match=r"^2$"):
+        command.main()
+    assert "--output: is an address, which is not fetched" in capsys.readouterr().err
