@@ -42,7 +42,9 @@ def constant_rate(
     tolerance = min(2 * max(tick, _MILLISECOND), _GIF_TICK, times[-1] / num_frames / 4)
     average = Fraction(num_frames / times[-1]).limit_denominator(1001)
     for rate in (*stated, average):
-        if rate and np.ptp(times - np.arange(num_frames + 1) / float(rate)) <= tolerance:
+        if rate is None or rate < _SLOWEST_RATE:
+            continue
+        if np.ptp(times - np.arange(num_frames + 1) / float(rate)) <= tolerance:
             return rate
     return None
 

@@ -27,6 +27,10 @@ _PREROLL = Fraction(1, 10)
 # Packets from which a track is judged. Decoders may pass over the first few.
 _TRIED_PACKETS = 50
 
+# Those of which players can begin within a packet. Others are encoded if the first frame comes
+# later than the sound.
+_CUT = ("aac", "mp3", "opus")
+
 _MIN_MP3_RATE = 16000  # samples a second; MP4 has no MP3 of a lower rate
 
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
@@ -63,7 +67,7 @@ class SoundCopy:
         """Add a stream to the output; use `copy_sound` in place of this."""
         self._output = to
         packets = _packets(container, track)
-        if _can_copy(track):
+        if _can_copy(track, start):
             self._stream = to.add_stream_from_template(track)
         else:
             rate = track.rate if track.rate in _AAC_RATES else 48000
@@ -147,9 +151,12 @@ def _try_track(path: str | os.PathLike, number: int) -> SoundState:
     return state
 
 
-def _can_copy(track: AudioStream) -> bool:
+def _can_copy(track: AudioStream, start: Fraction) -> bool:
     codec = track.codec_context.codec.canonical_name
-    return codec in _COPIED and not (codec == "mp3" and track.rate < _MIN_MP3_RATE)
+    if codec == "mp3" and track.rate < _MIN_MP3_RATE:
+        return False
+    is_cut = (track.start_time or 0) * (track.time_base or 1) < start
+    return codec in (_CUT if is_cut else _COPIED)
 
 
 def _packets(container: InputContainer, track: AudioStream) -> Iterator[av.Packet]:

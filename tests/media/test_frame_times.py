@@ -53,6 +53,12 @@ def test_the_usual_rate_is_that_of_most_frames():
     assert usual_rate(np.array([0, 1.0, 1e6])) == 1
 
 
+def test_a_frame_that_stands_for_an_hour_has_no_rate_that_a_film_cannot_have():
+    times = np.array([0, 3600.0])
+    assert constant_rate(times, [Fraction(1, 3600)], MILLISECOND) is None
+    assert usual_rate(times) == Fraction(1, 1001)
+
+
 INTERVALS = st.lists(st.floats(0.001, 3), min_size=1, max_size=30)
 
 

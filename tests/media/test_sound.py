@@ -57,6 +57,15 @@ def test_sound_that_starts_later_or_earlier_stays_in_time(tmp_path):
         assert len(heard) == (4 if late else 3)
 
 
+@pytest.mark.parametrize("codec", ["flac", "alac", "ac3", "aac", "libmp3lame", "libopus"])
+def test_a_film_may_begin_within_a_packet_of_sound(tmp_path, codec):
+    path = write_timed_film(
+        tmp_path / "a.mkv", [0, 1000], sound=codec, sound_rate=48000, delays=(110, 0)
+    )
+    output = with_sound_of(path, tmp_path / "out.mp4", num_frames=25)
+    np.testing.assert_allclose(beeps_by_ffmpeg(output)[-1], 0.39, atol=0.012)
+
+
 def test_sound_ends_with_the_frames(tmp_path):
     write_film(tmp_path / "a.mp4")
     for num_frames, num_beeps in ((50, 4), (31, 3), (5, 1)):

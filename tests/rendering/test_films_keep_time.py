@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     name=st.sampled_from(sorted(CODECS)),
     intervals=st.lists(st.integers(1, 20), min_size=1, max_size=12),
@@ -69,7 +69,7 @@ def test_the_film_is_in_time_with_what_drives_it(folder, name, intervals, delays
     for beep in expected[whole]:
         assert np.abs(heard - beep).min() < 0.012
     assert whole.sum() <= len(heard) <= len(expected)
-    assert heard.max() < length + 0.03
+    assert (heard < length + 0.03).all()
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "b.mp4", "a.gif"])
