@@ -179,7 +179,7 @@ def _repair_jpeg(content: bytes) -> bytes | None:
         first, second = (
             _decode(content + further + _JPEG_END) for further in (b"", b"\x5a" * 1024)
         )
-    except OSError:
+    except Exception:  # Pillow raises anything, depending on the damage
         return None
     return content + _JPEG_END if first == second else None
 

@@ -83,6 +83,8 @@ class FramePainter:
 def _pixel_aspect(stream: VideoStream) -> Fraction:
     """Return the width of a pixel by its height."""
     aspect = stream.sample_aspect_ratio or Fraction(1)
+    if stream.codec_context.name == "gif":  # browsers ignore what a GIF says of its pixels
+        return Fraction(1)
     if aspect <= 0 or not 1 / _ODDEST <= aspect <= _ODDEST or abs(aspect - 1) < _SQUARE:
         return Fraction(1)
     return aspect

@@ -92,6 +92,16 @@ def test_pixels_become_square_before_a_frame_is_turned(tmp_path):
     assert next(iterate_frames(path)).shape == (96, 48, 3)
 
 
+def test_a_gif_has_square_pixels_whatever_it_says(tmp_path):
+    frames = [Image.new("RGB", (32, 24), (90 * i, 0, 0)) for i in range(3)]
+    path = tmp_path / "a.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    content = bytearray(path.read_bytes())
+    content[12] = 100  # the pixel aspect ratio, of (100 + 15) / 64
+    path.write_bytes(content)
+    assert next(iterate_frames(path)).shape == (24, 32, 3)
+
+
 def write_sizes(path, sizes):
     """Write a clip of three frames of each width and height, of the same picture."""
     with av.open(str(path), "w") as container:
