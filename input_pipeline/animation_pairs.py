@@ -50,10 +50,11 @@ def _read_pairs(path: Path, videos: Sequence[VideoLocation]) -> list[AnimationPa
     by_name = {video.name: video for video in videos}
     pairs = []
     for row in read_rows(path, AnimationPair._fields):
-        for column in AnimationPair._fields:
-            if row.cells[column] not in by_name:
+        cells = {column: row.cells[column].rstrip() for column in AnimationPair._fields}
+        for column, cell in cells.items():
+            if cell not in by_name:
                 raise row.error(column, f"the name of one of the {len(videos)} test videos")
-        pairs.append(AnimationPair(*(by_name[row.cells[name]] for name in AnimationPair._fields)))
+        pairs.append(AnimationPair(*(by_name[cell] for cell in cells.values())))
     if not pairs:
         raise InputError(f"{path}: lists no pair; expected a row for each")
     return pairs

@@ -9,6 +9,7 @@ from pathlib import Path
 from fomm_jax.errors import InputError
 from fomm_jax.files import reading
 
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons", " ": "spaces"}
 MAX_SHOWN = 60  # characters of a cell in a message
 
 
@@ -47,7 +48,8 @@ def read_text(path: Path, expected: str) -> str:
 def read_rows(path: Path, columns: Sequence[str], *, even: bool = False) -> Iterator[Row]:
     """Yield the rows of a CSV file whose first line names the columns.
 
-    Empty lines are skipped. Columns other than the required ones may be present; their cells are
+    Empty lines are skipped, and spaces after commas. The names of the required columns may be
+    written with capitals. Columns other than the required ones may be present; their cells are
     part of the row too.
 
     Args:
@@ -61,9 +63,15 @@ def read_rows(path: Path, columns: Sequence[str], *, even: bool = False) -> Iter
         valid CSV; or a row has another number of cells although `even` is set.
     """
     expected = f"a CSV file with the columns {','.join(columns)}"
-    reader = csv.reader(io.StringIO(read_text(path, expected)), strict=True)
+    text = io.StringIO(read_text(path, expected))
+    reader = csv.reader(text, strict=True, skipinitialspace=True)
     try:
-        names = [name.strip() for name in next(reader, [])]
+        names = [_column_name(name, columns) for name in next(reader, [])]
+        if len(names) == 1 < len(columns) and (separator := _other_separator(names[0], columns)):
+            raise InputError(
+                f"{path}, line 1: has {separator} between its columns; expected {expected}, which"
+                " are separated by commas"
+            )
         for column in columns:
             if names.count(column) != 1:
                 problem = "has two columns" if column in names else "has no column"
@@ -80,3 +88,18 @@ def read_rows(path: Path, columns: Sequence[str], *, even: bool = False) -> Iter
         raise InputError(
             f"{path}, line {reader.line_num}: is damaged ({error}); expected {expected}"
         ) from error
+
+
+def _column_name(name: str, columns: Sequence[str]) -> str:
+    """Return the name of a column as it is required, if it differs in capitals or spaces only."""
+    name = name.strip()
+    return name.lower() if name.lower() in columns else name
+
+
+def _other_separator(line: str, columns: Sequence[str]) -> str | None:
+    """Return in words what separates the required columns in a line, if it is no comma."""
+    for separator, words in SEPARATORS.items():
+        names = {name.strip(" \"'").lower() for name in line.split(separator)}
+        if names.issuperset(columns):
+            return words
+    return None

@@ -1,6 +1,7 @@
 """The videos of a dataset and their split into training and test videos."""
 
 import itertools
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,14 +12,20 @@ import numpy as np
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
 from fomm_jax.files import reading
+from fomm_jax.media.litter import is_litter
 from fomm_jax.media.pictures import PICTURE_SUFFIXES
 from fomm_jax.media.video_reader import VIDEO_SUFFIXES
+from input_pipeline.near_misses import check_is_folder, check_parts, parse_root
 from input_pipeline.prepared import PreparedVideo, is_prepared, list_prepared_videos
 
+SUFFIXES = PICTURE_SUFFIXES + VIDEO_SUFFIXES
+MOST_NAMED = 3  # files that a message lists
 TEST_SHARE = 0.2  # of the videos or ids in a random split
 
 # A video file, a picture of frames, a folder of frames, or a video of a prepared dataset.
 VideoLocation = Path | PreparedVideo
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Location = TypeVar("Location", bound=VideoLocation)
@@ -40,31 +47,28 @@ def split_videos(dataset: DatasetConfig) -> Split:
     `dataset.id_sampling` the ids are split at random instead, so that no person is in both parts.
 
     Raises:
-      InputError: a folder is missing or empty, a file in it is no video, or there are too few
-        videos to split.
+      InputError: a folder is missing or empty, or there are too few videos to split. If it is
+        nearly right, the message says what may be meant.
     """
     if not dataset.root_dir:
         raise InputError("config.dataset.root_dir is not set: expected a folder of videos")
-    if is_prepared(dataset.root_dir):
-        return Split(*list_prepared_videos(dataset.root_dir))
-    root = Path(dataset.root_dir)
-    if root.is_file():
-        raise InputError(f"config.dataset.root_dir: {root} is a file; expected a folder of videos")
-    if not root.is_dir():
-        raise InputError(f"config.dataset.root_dir: there is no folder {root}")
+    root_dir = parse_root(dataset.root_dir)
+    if is_prepared(root_dir):
+        return Split(*list_prepared_videos(root_dir))
+    root = Path(root_dir)
+    check_is_folder(root)
     train, test = root / "train", root / "test"
     with reading(root):
-        has_train, has_test = train.is_dir(), test.is_dir()
-    if has_train != has_test:
-        present, absent = (train, test) if has_train else (test, train)
-        raise InputError(f"{root}: has {present.name}/ but no {absent.name}/; expected both")
-    if has_train:
+        has_both = train.is_dir() and test.is_dir()
+    if has_both:
         return Split(list_videos(train), list_videos(test))
+    check_parts(root)
     videos = list_videos(root)
     groups = group_by_id(videos) if dataset.id_sampling else [[video] for video in videos]
     if len(groups) < 2:
         unit = "id" if dataset.id_sampling else "video"
-        raise InputError(f"{root}: has one {unit} only; a random split needs at least 2")
+        folder = f", or {videos[0]} if that folder holds them" if videos[0].is_dir() else ""
+        raise InputError(f"{root}: has one {unit} only; expected at least 2 to split{folder}")
     return Split(*split_at_random(groups, dataset.random_seed))
 
 
@@ -87,25 +91,32 @@ def split_at_random(groups: Sequence[Sequence[T]], seed: int) -> tuple[list[T], 
 
 
 def list_videos(folder: Path) -> list[Path]:
-    """List the videos in `folder`, sorted by name; hidden files are ignored.
+    """List the videos in `folder`, sorted by name.
+
+    What operating systems leave behind is skipped; other files that are no videos are left out, and
+    named in one line.
 
     Raises:
-      InputError: the folder cannot be read, is empty, or holds a file that is neither a picture nor
-        a video.
+      InputError: the folder cannot be read, is empty, or holds neither pictures nor videos nor
+        folders.
     """
     with reading(folder):
-        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-        folders = {entry for entry in entries if entry.is_dir()}
+        entries = sorted(entry for entry in folder.iterdir() if not is_litter(entry))
+        videos = [entry for entry in entries if entry.suffix.lower() in SUFFIXES or entry.is_dir()]
     if not entries:
         raise InputError(f"{folder}: is empty; expected videos in it")
-    for entry in entries:
-        if entry not in folders and entry.suffix.lower() not in PICTURE_SUFFIXES + VIDEO_SUFFIXES:
-            raise InputError(
-                f"{entry}: expected a folder of frames, a picture of frames side by side"
-                f" ({', '.join(PICTURE_SUFFIXES)})"
-                f" or a video ({', '.join(VIDEO_SUFFIXES)})"
-            )
-    return entries
+    others = sorted({*entries} - {*videos})
+    if not videos:
+        raise InputError(
+            f"{others[0]}: expected a folder of frames, a picture of frames side by side"
+            f" ({', '.join(PICTURE_SUFFIXES)})"
+            f" or a video ({', '.join(VIDEO_SUFFIXES)})"
+        )
+    if others:
+        named = ", ".join(entry.name for entry in others[:MOST_NAMED])
+        more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+        logger.warning("%s: left out %s%s, which are no videos", folder, named, more)
+    return videos
 
 
 def group_by_id(videos: Sequence[Location]) -> list[list[Location]]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from fomm_jax.errors import InputError
 from fomm_jax.files import reading
+from fomm_jax.media.litter import is_litter, is_sidecar
 from fomm_jax.media.pictures import PICTURE_SUFFIXES, read_picture
 from fomm_jax.media.probe import probe_video
 from fomm_jax.media.video_reader import (
@@ -176,12 +177,14 @@ class StackedPicture(SeekableVideo):
 class FrameFolder(SeekableVideo):
     """A folder with a picture for each frame, in the order of their names.
 
-    Hidden files are ignored.
+    What operating systems leave behind is ignored, and so are notes and lists.
     """
 
     def __init__(self, path: Path) -> None:
         with reading(path):
-            self._files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
+            self._files = sorted(
+                file for file in path.iterdir() if not is_litter(file) and not is_sidecar(file)
+            )
         for file in self._files:
             if file.is_dir() or file.suffix.lower() not in PICTURE_SUFFIXES:
                 suffixes = ", ".join(PICTURE_SUFFIXES)

@@ -23,6 +23,7 @@ TINY = ("--config=configs/tiny.py", "--config.train.batch_size=8", "--config.tra
 def run_main(*arguments):
     """Run main.py in this process and return its exit status."""
     argv = ["main.py", *arguments]
+    sys.modules.pop("config_config", None)  # what ml_collections left of another file of --config
     # ml_collections makes the flags of a config's fields from sys.argv, whatever is parsed.
     with flagsaver.flagsaver(), mock.patch.object(sys, "argv", argv):
         try:

@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import traceback
+from typing import Any
 
 from absl import flags, logging
 
@@ -11,6 +12,8 @@ from fomm_jax import console
 from fomm_jax.config.parsing import check_field
 from fomm_jax.errors import InputError, naming, refuse
 from fomm_jax.user_paths import parse_path
+
+EXPECTED_CONFIG = "expected one that returns a ConfigDict, as in configs/tiny.py"
 
 
 def parse_flags(arguments: list[str]) -> list[str]:
@@ -20,6 +23,10 @@ def parse_flags(arguments: list[str]) -> list[str]:
       The arguments that are not flags, which is only the program's name.
     """
     console.keep_stderr()
+    # Unless --verbosity is given. Orbax logs every file that it writes, and errors before it raises
+    # them. The project's own messages do not pass through absl's logger; see
+    # `console.show_messages`.
+    logging.set_verbosity(logging.FATAL)
     config_file = ""
     try:
         _check_current_folder()
@@ -27,8 +34,8 @@ def parse_flags(arguments: list[str]) -> list[str]:
         config_file = _find_config_file(arguments)
         _check_config_arguments(config_file, arguments)
         rest = flags.FLAGS(arguments)
-        if "config" in flags.FLAGS and flags.FLAGS.config is not None:
-            flags.FLAGS.config.to_dict()  # ml_collections reads the file now, and may fail
+        if config_file:
+            _check_config(config_file, flags.FLAGS.config)
     except InputError as error:
         refuse(str(error))
     except flags.Error as error:
@@ -39,14 +46,12 @@ def parse_flags(arguments: list[str]) -> list[str]:
     except OSError as error:
         refuse(f"--config: {str(error).splitlines()[-1].strip()}")
     except Exception as error:  # the code of a config file may raise anything
+        if isinstance(error, AttributeError) and error.name == "get_config":
+            refuse(f"--config: {config_file} has no function get_config(); {EXPECTED_CONFIG}")
         reason = traceback.format_exception_only(error)[-1]
         refuse(f"{_locate_error(error, config_file)}: {' '.join(reason.split())}")
     if len(rest) > 1:
         refuse(f"{rest[1]!r} is not understood; see --help")
-    if not flags.FLAGS["verbosity"].present:
-        # Orbax logs every file that it writes, and errors before it raises them. The project's own
-        # messages do not pass through absl's logger; see `console.show_messages`.
-        logging.set_verbosity(logging.FATAL)
     return rest
 
 
@@ -91,6 +96,19 @@ def _check_config_arguments(file: str, arguments: list[str]) -> None:
                     f"--config: is missing, though {argument} changes a field of it; expected a"
                     " file with get_config(), such as configs/tiny.py"
                 )
+
+
+def _check_config(file: str, config: Any) -> None:
+    """Raise an `InputError` if get_config() returned something else than a `ConfigDict`.
+
+    Raises:
+      OSError: the file cannot be read.
+    """
+    to_dict = getattr(config, "to_dict", None)  # ml_collections says only now that it cannot
+    if to_dict is None:
+        kind = "nothing" if config is None else f"a {type(config).__name__}"
+        raise InputError(f"--config: get_config() of {file} returned {kind}; {EXPECTED_CONFIG}")
+    to_dict()
 
 
 def _locate_error(error: Exception, file: str) -> str:

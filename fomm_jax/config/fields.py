@@ -42,10 +42,26 @@ def one_of(*choices: str) -> Constraint:
     return Constraint(f"one of {', '.join(choices)}", lambda value: value in choices)
 
 
-PositiveInt = Annotated[int, at_least(1)]
-NonNegativeInt = Annotated[int, at_least(0)]
-PositiveFloat = Annotated[float, more_than(0)]
-NonNegativeFloat = Annotated[float, at_least(0)]
+LARGEST_INT = 2**31 - 1  # steps are counted in 32 bits
+SMALLEST_FLOAT, LARGEST_FLOAT = 1.2e-38, 3.4e38  # that float32 can hold
+
+PositiveInt = Annotated[int, at_least(1), at_most(LARGEST_INT)]
+NonNegativeInt = Annotated[int, at_least(0), at_most(LARGEST_INT)]
+Milestone = Annotated[int, at_most(LARGEST_INT)]
+PositiveFloat = Annotated[
+    float,
+    Constraint("more than 0 in float32", lambda value: value >= SMALLEST_FLOAT),
+    at_most(LARGEST_FLOAT),
+]
+NonNegativeFloat = Annotated[float, at_least(0), at_most(LARGEST_FLOAT)]
+# People write None in the hope of no file.
+OptionalPath = Annotated[
+    str,
+    Constraint(
+        "the path of a file, or an empty value for none",
+        lambda value: value.lower() not in ("none", "null"),
+    ),
+]
 # The data set is split by NumPy's legacy generator, which takes no larger seed.
 Seed = Annotated[int, at_least(0), less_than(2**32)]
 # Height and width are divided by 1 / scale, which therefore has to be a whole number.

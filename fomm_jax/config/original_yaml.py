@@ -7,16 +7,16 @@ original does not know, such as the weights of the perceptual network, has the d
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import yaml
 from ml_collections import ConfigDict
 
-from fomm_jax.config.parsing import parse, to_config_dict
+from fomm_jax.config.parsing import parse, show, to_config_dict
+from fomm_jax.config.strict_yaml import read_yaml
+from fomm_jax.config.validation import check_bounds
 from fomm_jax.errors import InputError, naming
-from fomm_jax.files import reading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,27 +150,39 @@ NAMES = {
 def read_original_yaml(path: str) -> ConfigDict:
     """Read the configuration in a YAML file of the original.
 
-    Whether its values can work is not checked here but by `parsing.from_config_dict`, after the
-    command line has changed some of them.
+    Whether its values fit together is not checked here but by `parsing.from_config_dict`, after
+    the command line has changed some of them.
 
     Raises:
-      InputError: the file cannot be read, lacks a key that the original needs, or has an unknown
-        key or a value of the wrong type.
+      InputError: the file cannot be read, lacks a key that the original needs, has a key that is
+        unknown or given twice, or a value of the wrong type or out of its bounds. The message names
+        the key of the file.
     """
-    try:
-        with reading(path):
-            tree = yaml.safe_load(Path(path).read_bytes())
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    tree = read_yaml(path, [name for name in SECTIONS if "." not in name])
     with naming(path):
-        return to_config_dict(parse(_translate(tree)))
+        values, keys = _translate(tree)
+        try:
+            config = parse(values)
+            check_bounds(config)
+        except InputError as error:
+            # The messages begin with the name of a field; the user knows the key of the file.
+            field = re.split(r"[:\[]", str(error), maxsplit=1)[0]
+            message = str(error).removeprefix(field)
+            raise InputError(f"{keys.get(field, field)}{message}") from error
+        return to_config_dict(config)
 
 
-def _translate(tree: Any) -> dict[str, Any]:
-    """Return the content of a file under the names of `Config`, as `parse` takes it."""
+def _translate(tree: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """Translate the content of a file.
+
+    Returns:
+      The values under the names of `Config`, as `parse` takes them, and the keys of the file by the
+      dotted names of fields.
+    """
     contents = {"": tree}  # of the sections that the file has
     _check_keys("", tree, keys=())
     values: dict[str, Any] = {}
+    keys: dict[str, str] = {}
     for path, section in SECTIONS.items():
         parent, _, name = path.rpartition(".")
         content = contents.get(parent, {}).get(name)
@@ -190,14 +202,16 @@ def _translate(tree: Any) -> dict[str, Any]:
             target = target.setdefault(part, {})
         for key, value in {**section.defaults, **content}.items():
             if key in section.keys:
-                target[NAMES.get(key, key)] = _range_or_square(key, value)
-    return values
+                field = NAMES.get(key, key)
+                target[field] = _range_or_square(key, value)
+                keys[f"config.{section.name}.{field}"] = f"{path}.{key}"
+    return values, keys
 
 
 def _check_keys(path: str, content: Any, keys: tuple[str, ...]) -> None:
     """Raise an `InputError` if a section has a key that is neither one of `keys` nor a section."""
     if not isinstance(content, Mapping):
-        raise InputError(f"{path or 'the file'}: expected a section with keys, got {content!r:.60}")
+        raise InputError(f"{path or 'the file'}: expected a section with keys, got {show(content)}")
     known = [*SECTIONS, *(f"{name}.{key}" for name in SECTIONS for key in SECTIONS[name].keys)]
     for key in content:
         name = f"{path}.{key}" if path else str(key)

@@ -5,15 +5,32 @@ import difflib
 import functools
 import json
 import math
+import reprlib
 from collections.abc import Iterator, Mapping
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
+import numpy as np
 from ml_collections import ConfigDict, config_dict
 
 from fomm_jax.config.schema import Config
 from fomm_jax.config.validation import check_config
 from fomm_jax.errors import InputError
+
+# By the type of a field: what is expected, with an example.
+EXPECTED = {
+    bool: "True or False",
+    int: "a whole number, such as 10",
+    float: "a number, such as 0.5",
+    str: "text, such as 'videos'",
+    tuple[int, ...]: "a list of whole numbers, such as [60, 90]",
+    tuple[int, int]: "a list of 2 whole numbers, such as [256, 256]",
+    tuple[int, int, int]: "a list of 3 whole numbers, such as [256, 256, 3]",
+    tuple[float, ...]: "a list of numbers, such as [1, 0.5]",
+    tuple[float, float]: "a list of 2 numbers, such as [0.9, 1.1]",
+}
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
 
 
 def to_config_dict(config: Config) -> ConfigDict:
@@ -24,8 +41,8 @@ def to_config_dict(config: Config) -> ConfigDict:
 def from_config_dict(values: ConfigDict) -> Config:
     """Return the configuration that a `ConfigDict` describes, checked by `check_config`.
 
-    A field that is left out has its default. A whole number is accepted for a float, and a list
-    for a tuple; no other type is converted.
+    A field that is left out has its default. A whole number is accepted for a float, a list for a
+    tuple, and numbers and arrays of NumPy for those of Python; no other type is converted.
 
     Raises:
       InputError: there is an unknown key, a value of the wrong type, or a value that cannot work.
@@ -66,6 +83,12 @@ def from_json(text: str) -> Config:
     return config
 
 
+def show(value: Any) -> str:
+    """Return a value as messages show it, shortened where it is long."""
+    text = " ".join(_SHORT.repr(value).split())
+    return f"the text {text}" if isinstance(value, str) else text
+
+
 def check_field(path: str) -> None:
     """Raise an `InputError` if no field or section has this name, such as config.train.seed."""
     known = _known_paths()
@@ -89,7 +112,7 @@ def _to_dict(section: Any) -> dict[str, Any]:
 
 def _parse_section(section: Any, values: Any, path: str) -> Any:
     if not isinstance(values, Mapping):
-        raise InputError(f"{path}: expected a section, got {values!r}")
+        raise InputError(f"{path}: expected a section, got {show(values)}")
     for name in values:
         check_field(f"{path}.{name}")
     hints = get_type_hints(section)
@@ -107,25 +130,26 @@ def _parse_value(hint: Any, value: Any, path: str) -> Any:
         return _parse_section(hint, value, path)
     if NoneType in get_args(hint):
         return None if value in (None, "", ()) else _parse_value(get_args(hint)[0], value, path)
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
     if get_origin(hint) is tuple:
         return _parse_tuple(hint, value, path)
     if hint is float and type(value) is int:
-        return float(value)
+        value = float(value) if abs(value) < 2**1023 else math.inf
     if type(value) is not hint:  # isinstance would accept True as an int
-        raise InputError(f"{path}: expected {hint.__name__}, got {value!r}")
+        raise InputError(f"{path}: expected {EXPECTED[hint]}, got {show(value)}")
     if hint is float and not math.isfinite(value):
-        raise InputError(f"{path}: expected a finite float, got {value}")
+        raise InputError(f"{path}: expected a finite number, got {value}")
     return value
 
 
 def _parse_tuple(hint: Any, value: Any, path: str) -> tuple[Any, ...]:
     hints = get_args(hint)
-    if not isinstance(value, list | tuple):
-        raise InputError(f"{path}: expected {hint}, got {value!r}")
-    if Ellipsis in hints:
+    is_list = isinstance(value, list | tuple)
+    if is_list and Ellipsis in hints:
         hints = hints[:1] * len(value)
-    if len(hints) != len(value):
-        raise InputError(f"{path}: expected {hint}, got {value!r}")
+    if not is_list or len(hints) != len(value):
+        raise InputError(f"{path}: expected {EXPECTED[hint]}, got {show(value)}")
     return tuple(
         _parse_value(item_hint, item, f"{path}[{i}]")
         for i, (item_hint, item) in enumerate(zip(hints, value, strict=True))

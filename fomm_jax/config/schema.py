@@ -19,8 +19,10 @@ from typing import Annotated
 
 from fomm_jax.config.fields import (
     Constraint,
+    Milestone,
     NonNegativeFloat,
     NonNegativeInt,
+    OptionalPath,
     PositiveFloat,
     PositiveInt,
     Scale,
@@ -64,7 +66,9 @@ class DatasetConfig:
     # An epoch passes over persons, and draws one of a person's videos each time. The person is the
     # part of a video's name before '#'.
     id_sampling: bool = False
-    pairs_list: str | None = None  # CSV file with the columns source and driving, for animation
+    pairs_list: OptionalPath | None = (
+        None  # CSV file with the columns source and driving, for animation
+    )
     random_seed: Seed = 0  # splits the videos 80:20 if root_dir has no train/ and test/
     augmentation: AugmentationConfig = AugmentationConfig()
     num_workers: NonNegativeInt = 0  # processes that read and decode; 0 uses threads instead
@@ -182,7 +186,7 @@ class TrainConfig:
     num_epochs: PositiveInt = 100
     num_repeats: PositiveInt = 75  # passes over the training videos in an epoch
     num_steps: NonNegativeInt = 0  # above 0: the length of the run, in place of num_epochs
-    epoch_milestones: tuple[int, ...] = ()  # after these epochs the learning rates drop by 10
+    epoch_milestones: tuple[Milestone, ...] = ()  # after these epochs the learning rates drop by 10
     lr_generator: NonNegativeFloat = 2.0e-4
     lr_discriminator: NonNegativeFloat = 2.0e-4
     lr_kp_detector: NonNegativeFloat = 2.0e-4

@@ -28,6 +28,12 @@ def check_config(config: Config) -> None:
         raise InputError(f"config.{message}")
 
 
+def check_bounds(config: Config) -> None:
+    """Raise an `InputError` that names the first field whose value is out of its own bounds."""
+    for message in _bounds(config):
+        raise InputError(f"config.{message}")
+
+
 def check_frame_size(config: Config, height: int, width: int) -> None:
     """Raise an `InputError` if the networks of a valid configuration cannot take such frames."""
     for message in _frame_size(config, f"frames of {height} x {width} pixels", (height, width)):

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from fomm_jax.animation.animator import Animator
 from fomm_jax.animation.smoothing import jitter
 from fomm_jax.config.schema import NormalizationConfig
+from fomm_jax.errors import InputError
 from fomm_jax.evaluation.evaluators import Evaluator
 from fomm_jax.evaluation.films import FilmOutputs, open_film, output_names
 from fomm_jax.evaluation.meter import Meter
@@ -53,8 +54,8 @@ def reconstruct(
       The metrics.
 
     Raises:
-      InputError: a video cannot be read, a file cannot be written, or two different videos would
-        be written under one name.
+      InputError: a video cannot be read, a file cannot be written, two different videos would be
+        written under one name, or the model returns NaN.
     """
     names = output_names([[video] for video in videos])
     height, width = next(iter(videos[0])).shape[:2]
@@ -86,12 +87,19 @@ def _reconstruct_video(
     detected = animator.detect(frame.prediction for frame in again)
     l1, measurements, real_points, generated_points = [], [], [], []
     with open_film(outputs, name, source, video) as add:
-        for frame, motion in zip(frames, detected, strict=True):
+        for number, (frame, motion) in enumerate(zip(frames, detected, strict=True)):
+            generated = animator.points(motion)
+            for values in (frame.l1, frame.driving_points, generated):
+                if not np.isfinite(values).all():
+                    raise InputError(
+                        f"{video.name}, frame {number}: the model returns NaN or infinite numbers;"
+                        " expected the weights of a training that went well"
+                    )
             add(frame)
             l1.append(frame.l1)
             measurements.append(meter.measure(frame.prediction, frame.driving))
             real_points.append(frame.driving_points)
-            generated_points.append(animator.points(motion))
+            generated_points.append(generated)
     return {
         "l1": l1,
         "jitter": jitter(np.stack(generated_points)).tolist(),

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import itertools
 import json
+import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -58,10 +59,10 @@ class ReconstructionReport:
         return {
             "videos": len(self.videos),
             "frames": self.num_frames,
-            **self.averages,
+            **_finite_or_none(self.averages),
             "evaluator": self.evaluator,
             "left_out": self.left_out,
-            "per_video": [video.to_row() for video in self.videos],
+            "per_video": [_finite_or_none(video.to_row()) for video in self.videos],
         }
 
 
@@ -87,6 +88,14 @@ def average_frames(videos: Sequence[FrameValues]) -> Averages:
     return averages
 
 
+def _finite_or_none(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with None for NaN and infinity, which JSON does not know."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }
+
+
 def write_metrics(folder: pathlib.Path, report: ReconstructionReport) -> None:
     """Write `metrics.json`, the whole report, and `metrics.csv`, a row for each video.
 
@@ -94,7 +103,9 @@ def write_metrics(folder: pathlib.Path, report: ReconstructionReport) -> None:
       InputError: a file cannot be written.
     """
     with replacing(folder / "metrics.json") as unfinished:
-        unfinished.write_text(json.dumps(report.to_json(), indent=2), encoding="utf-8")
+        unfinished.write_text(
+            json.dumps(report.to_json(), indent=2, allow_nan=False), encoding="utf-8"
+        )
     # Every row names the evaluator, because rows are easily copied out of their table.
     evaluator = {"evaluator": report.evaluator} if report.evaluator else {}
     rows = [video.to_row() | evaluator for video in report.videos]

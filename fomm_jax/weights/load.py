@@ -7,11 +7,14 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
+from flax import nnx
+
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.models.build import abstract_model
 from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.weights import npz
+from fomm_jax.weights.finite import check_finite_tree
 from fomm_jax.weights.restore import (
     find_checkpoint,
     restore_config,
@@ -19,7 +22,13 @@ from fomm_jax.weights.restore import (
     restore_state,
 )
 from fomm_jax.weights.torch.from_original import load_networks, load_train_state, read_original
-from fomm_jax.weights.train_state import Optimizers, TrainState, begin_averages, place_like
+from fomm_jax.weights.train_state import (
+    Optimizers,
+    TrainState,
+    begin_averages,
+    place_like,
+    state_parts,
+)
 
 
 def load_pretrained(path: str | os.PathLike[str], config: Config) -> MotionModel:
@@ -31,16 +40,20 @@ def load_pretrained(path: str | os.PathLike[str], config: Config) -> MotionModel
       config: the architecture.
 
     Raises:
-      InputError: there is no such file or checkpoint, it cannot be read, or it is of another
-        architecture.
+      InputError: there is no such file or checkpoint, it cannot be read, it is of another
+        architecture, or it holds weights that are not finite.
     """
     if npz.is_weights_file(path):
         return npz.load_weights(path, config)
-    if not pathlib.Path(path).is_file():
-        return restore_networks(path, abstract_model(config))
-    checkpoint = read_original(path)
-    with naming(path):
-        return load_networks(config, checkpoint)
+    if pathlib.Path(path).is_file():
+        original = read_original(path)
+        with naming(path):
+            return load_networks(config, original)
+    checkpoint = find_checkpoint(path)
+    model = restore_networks(checkpoint, abstract_model(config))
+    with naming(checkpoint):
+        check_finite_tree(nnx.state(model))
+    return model
 
 
 def load_config(path: str | os.PathLike[str]) -> Config:
@@ -91,10 +104,14 @@ def load_state(
             f" config.train.init_from={path}"
         )
     if not pathlib.Path(path).is_file():
-        return restore_state(find_checkpoint(path), abstract, data)
-    checkpoint = read_original(path)
+        checkpoint = find_checkpoint(path)
+        state = restore_state(checkpoint, abstract, data)
+        with naming(checkpoint):
+            check_finite_tree(state_parts(state))
+        return state
+    original = read_original(path)
     with naming(path):
-        state = load_train_state(config, checkpoint, optimizers)
+        state = load_train_state(config, original, optimizers)
     if abstract.averages is not None:
         state = begin_averages(state)
     data.set_state({"next_batch": int(state.step)})

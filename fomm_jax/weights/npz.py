@@ -17,6 +17,8 @@ from fomm_jax.errors import InputError, naming
 from fomm_jax.files import read_npz, replacing
 from fomm_jax.models.build import abstract_model
 from fomm_jax.models.motion_model import MotionModel
+from fomm_jax.weights.finite import check_finite
+from fomm_jax.weights.other_files import NPZ_FILE, check_is_no_other_file
 from fomm_jax.weights.shapes import check_shapes
 
 SUFFIX = ".npz"
@@ -55,6 +57,7 @@ def read_config(path: str | os.PathLike[str]) -> Config:
     Raises:
       InputError: the file cannot be read, or this version does not know a field of it.
     """
+    check_is_no_other_file(path, NPZ_FILE)
     arrays = read_npz(path, lambda name: name == "config")
     if not arrays:
         raise InputError(f"{path}: has no config; expected a file that Animator.save wrote")
@@ -66,8 +69,10 @@ def load_weights(path: str | os.PathLike[str], config: Config) -> MotionModel:
     """Load the model in a weight file; it has no discriminator.
 
     Raises:
-      InputError: the file cannot be read, or is of another architecture.
+      InputError: the file cannot be read, is of another architecture, or holds weights that are not
+        finite.
     """
+    check_is_no_other_file(path, NPZ_FILE)
     arrays = read_npz(path, lambda name: name != "config")
     definition, tree = nnx.split(abstract_model(config, with_discriminator=False))
     variables = dict(nnx.to_flat_state(tree))
@@ -77,6 +82,7 @@ def load_weights(path: str | os.PathLike[str], config: Config) -> MotionModel:
             {name: array.shape for name, array in arrays.items()},
             {names[key]: variable.get_value().shape for key, variable in variables.items()},
         )
+        check_finite(arrays)
     for key, variable in variables.items():
         variables[key] = variable.replace(jnp.asarray(arrays[names[key]]))
     return nnx.merge(definition, nnx.from_flat_state(variables.items()))

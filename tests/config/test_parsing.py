@@ -6,6 +6,7 @@ from operator import attrgetter
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
+import numpy as np
 import pytest
 from absl import flags
 from config_helpers import CONFIGS, MODELS, config_of, fields_of, with_fields
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ml_collections import config_flags
 
-from fomm_jax.config.parsing import from_config_dict, parse, to_config_dict
+from fomm_jax.config.parsing import EXPECTED, from_config_dict, parse, to_config_dict
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
 
@@ -88,26 +89,82 @@ def test_ints_and_lists_stand_for_floats_and_tuples():
             " config.train.batch_size",
         ),
         ({"train": 3}, "config.train: expected a section, got 3"),
-        ({"train": {"batch_size": 4.0}}, "config.train.batch_size: expected int, got 4.0"),
-        ({"train": {"batch_size": True}}, "config.train.batch_size: expected int, got True"),
-        ({"train": {"lr_generator": "2e-4"}}, "config.train.lr_generator: expected float, got '2e"),
+        (
+            {"train": {"batch_size": 4.0}},
+            "config.train.batch_size: expected a whole number, such as 10, got 4.0",
+        ),
+        (
+            {"train": {"batch_size": True}},
+            "config.train.batch_size: expected a whole number, such as 10, got True",
+        ),
+        (
+            {"train": {"lr_generator": "2e-4"}},
+            "config.train.lr_generator: expected a number, such as 0.5, got the text '2e-4'",
+        ),
         (
             {"train": {"lr_generator": float("nan")}},
-            "config.train.lr_generator: expected a finite float, got nan",
+            "config.train.lr_generator: expected a finite number, got nan",
         ),
-        ({"train": {"scales": 1.0}}, "config.train.scales: expected tuple[float, ...], got 1.0"),
-        ({"train": {"scales": (1, "a")}}, "config.train.scales[1]: expected float, got 'a'"),
+        (
+            {"train": {"lr_generator": 10**400}},
+            "config.train.lr_generator: expected a finite number, got inf",
+        ),
+        (
+            {"train": {"scales": 1.0}},
+            "config.train.scales: expected a list of numbers, such as [1, 0.5], got 1.0",
+        ),
+        (
+            {"train": {"scales": (1, "a")}},
+            "config.train.scales[1]: expected a number, such as 0.5, got the text 'a'",
+        ),
         (
             {"dataset": {"frame_shape": (8, 8)}},
-            "config.dataset.frame_shape: expected tuple[int, int, int], got (8, 8)",
+            "config.dataset.frame_shape: expected a list of 3 whole numbers, such as"
+            " [256, 256, 3], got (8, 8)",
         ),
-        ({"dataset": {"pairs_list": 1}}, "config.dataset.pairs_list: expected str, got 1"),
-        ({"compat": {"align_corners": 1}}, "config.compat.align_corners: expected bool, got 1"),
+        (
+            {"dataset": {"pairs_list": 1}},
+            "config.dataset.pairs_list: expected text, such as 'videos', got 1",
+        ),
+        (
+            {"compat": {"align_corners": 1}},
+            "config.compat.align_corners: expected True or False, got 1",
+        ),
     ],
 )
 def test_unknown_fields_and_wrong_types_are_refused(values, message):
     with pytest.raises(InputError, match=re.escape(message)):
         parse(values)
+
+
+def test_every_type_of_a_field_has_words():
+    def plain_types(section):
+        for hint in get_type_hints(section).values():
+            if dataclasses.is_dataclass(hint):
+                yield from plain_types(hint)
+            else:
+                yield get_args(hint)[0] if NoneType in get_args(hint) else hint
+
+    assert set(plain_types(Config)) <= set(EXPECTED)
+
+
+def test_values_of_numpy_stand_for_those_of_python():
+    config = parse(
+        {
+            "train": {
+                "batch_size": np.int64(4),
+                "lr_generator": np.float32(0.5),
+                "scales": np.array([1.0, 0.5]),
+                "remat": np.bool_(True),
+            },
+            "dataset": {"frame_shape": (np.int32(8), 8, np.uint8(3))},
+        }
+    )
+    assert (config.train.batch_size, type(config.train.batch_size)) == (4, int)
+    assert (config.train.lr_generator, type(config.train.lr_generator)) == (0.5, float)
+    assert config.train.scales == (1.0, 0.5)
+    assert config.train.remat is True
+    assert [type(side) for side in config.dataset.frame_shape] == [int, int, int]
 
 
 # ml_collections loads configuration files by a method that Python will remove.

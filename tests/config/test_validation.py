@@ -140,6 +140,13 @@ REFUSED = [
     ({"train__ema_decay": 1.0}, "train.ema_decay", "less than 1"),
     ({"dataset__random_seed": 2**32}, "dataset.random_seed", "less than"),
     ({"model__generator__dense_motion__kp_variance": 0.0}, KP_VARIANCE, "more than 0"),
+    ({"train__num_steps": 99999999999999999999}, "train.num_steps", "at most 2147483647"),
+    ({"train__batch_size": 2**31}, "train.batch_size", "at most 2147483647"),
+    ({"train__epoch_milestones": (1, 2**31)}, "train.epoch_milestones", "at most 2147483647"),
+    ({"train__lr_generator": 1e39}, "train.lr_generator", "at most 3.4e+38"),
+    ({"model__kp_detector__temperature": 1e-50}, "model.kp_detector.temperature", "more than 0"),
+    ({"dataset__pairs_list": "None"}, "dataset.pairs_list", "an empty value for none, got 'None'"),
+    ({"dataset__pairs_list": "null"}, "dataset.pairs_list", "an empty value for none, got 'null'"),
     *(
         ({field.replace(".", "__"): minimum - 1}, field, f"at least {minimum}")
         for field, minimum in minima()

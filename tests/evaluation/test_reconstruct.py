@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import dataclasses
 import html
 import io
 import json
@@ -13,6 +14,7 @@ from PIL import Image
 
 from fomm_jax.animation.animator import AnimatedFrame
 from fomm_jax.config.schema import VisualizeConfig
+from fomm_jax.errors import InputError
 from fomm_jax.evaluation.films import FilmOutputs
 from fomm_jax.evaluation.metrics import COUNTS, METRICS
 from fomm_jax.evaluation.reconstruct import reconstruct
@@ -26,6 +28,7 @@ class Levels:
     """A video whose frames have one grey level each."""
 
     fps = 10.0
+    times = None
 
     def __init__(self, name, levels):
         self.name, self.levels = name, levels
@@ -198,6 +201,41 @@ def test_a_metric_that_no_frame_defines_is_none():
     assert average_frames([{"mkr": [], "l1": [1.0, 2.0]}, {"mkr": [], "l1": [6.0]}]) == {
         "l1": 3.0, "mkr": None
     }  # fmt: skip
+
+
+class Broken(OffByFour):
+    """Stands in for an `Animator` whose second frame is not a number in one of its values."""
+
+    def __init__(self, field):
+        self.field = field
+
+    def compare(self, source, frames, normalization):
+        for number, frame in enumerate(super().compare(source, frames, normalization)):
+            value = getattr(frame, self.field) * np.nan
+            yield dataclasses.replace(frame, **{self.field: value}) if number == 1 else frame
+
+
+@pytest.mark.parametrize("field", ["l1", "driving_points"])
+def test_a_model_that_returns_nan_is_refused_and_nothing_is_written(tmp_path, field):
+    with pytest.raises(InputError, match=r"^id0#a\.mp4, frame 1: the model returns NaN"):
+        reconstruct(Broken(field), VIDEOS, gif_outputs(tmp_path))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+class NoVector(LevelEvaluator):
+    """Detects identities that are not numbers."""
+
+    def identity(self, frame):
+        return np.full(3, np.nan)
+
+
+def test_metrics_that_are_not_finite_are_null_in_json(tmp_path):
+    reconstruct(OffByFour(), VIDEOS, gif_outputs(tmp_path), evaluator=NoVector())
+    text = (tmp_path / "metrics.json").read_text(encoding="utf-8")
+    report = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert report["aed_distance"] is None
+    assert report["per_video"][0]["aed_distance"] is None
+    assert report["l1"] == pytest.approx(0.0155)
 
 
 def test_a_loss_that_is_not_a_number_is_not_left_out():

@@ -62,9 +62,19 @@ def test_the_byte_order_mark_of_spreadsheets_does_not_matter(listed):
     assert len(choose_animation_pairs(dataset, num_pairs=9)) == 1
 
 
+def test_spaces_and_capitals_do_not_matter(listed):
+    dataset = listed(b"Source, Driving\na.png, c.png \n")
+    ((source, driving),) = choose_animation_pairs(dataset, num_pairs=9)
+    assert (source.name, driving.name) == ("a.png", "c.png")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            b"source;driving\na.png;c.png\n",
+            "pairs.csv, line 1: has semicolons between its columns; expected a CSV file with",
+        ),
         (
             b"source,driving\na.png,c.png\na.png,x.png\n",
             "pairs.csv, line 3, column driving: is 'x.png'; expected the name of one of the 3 test",

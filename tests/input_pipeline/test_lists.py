@@ -21,6 +21,25 @@ def test_rows_have_the_cells_of_all_columns(tmp_path):
     ]
 
 
+def test_capitals_and_spaces_after_commas_do_not_matter(tmp_path):
+    path = write(tmp_path, b'Source, DRIVING , Rest\n"w 0.png", w1.png , "a,b"\n')
+    (row,) = read_rows(path, ("source", "driving"))
+    assert row.cells == {"source": "w 0.png", "driving": "w1.png ", "Rest": "a,b"}
+
+
+@pytest.mark.parametrize(
+    ("separator", "words"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars"), (" ", "spaces")]
+)
+def test_another_separator_is_named(tmp_path, separator, words):
+    path = write(tmp_path, f"Source{separator}driving\nw0.png{separator}w1.png\n".encode())
+    with pytest.raises(InputError) as caught:
+        [*read_rows(path, ("source", "driving"))]
+    assert str(caught.value) == (
+        f"{path}, line 1: has {words} between its columns; expected a CSV file with the columns"
+        " source,driving, which are separated by commas"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

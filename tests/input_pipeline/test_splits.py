@@ -122,9 +122,7 @@ def test_unusable_folders_are_refused_in_one_line(tmp_path):
     assert "has one video only" in refused(touch(tmp_path / "one", "a.png"))
     by_id = dataclasses.replace(touch(tmp_path / "id", "a#1.png", "a#2.png"), id_sampling=True)
     assert "has one id only" in refused(by_id)
-    assert "list.csv: expected a folder of frames" in refused(
-        touch(tmp_path / "stray", "a.png", "list.csv")
-    )
+    assert "list.csv: expected a folder of frames" in refused(touch(tmp_path / "no", "list.csv"))
     touch(tmp_path / "half" / "train", "a.png")
     half = DatasetConfig(root_dir=str(tmp_path / "half"))
     assert "has train/ but no test/" in refused(half)

@@ -134,8 +134,8 @@ def test_files_that_are_no_videos_are_refused(tmp_path, frames):
     assert "is empty; expected a picture for each frame" in refusal(tmp_path / "empty")
     (tmp_path / "stray").mkdir()
     Image.fromarray(frames[0]).save(tmp_path / "stray" / "0.png")
-    (tmp_path / "stray" / "notes.txt").touch()
-    assert "notes.txt: expected only pictures" in refusal(tmp_path / "stray")
+    (tmp_path / "stray" / "notes.xyz").touch()
+    assert "notes.xyz: expected only pictures" in refusal(tmp_path / "stray")
     assert "no such file" in refusal(tmp_path / "nothing.png")
     for name in ("text.png", "text.mp4", "text.gif"):
         (tmp_path / name).write_text("text")

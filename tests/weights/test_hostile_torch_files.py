@@ -1,6 +1,7 @@
 """A hostile PyTorch file runs no code; damaged and inconsistent files are refused."""
 
 import collections
+import contextlib
 import itertools
 import os
 import pickle
@@ -66,6 +67,17 @@ def test_hostile_files_are_refused_and_nothing_runs(tmp_path, place):
         else:
             stream_file(path, pickle.dumps({}, 2), parts={place: hostile})
         assert_refused(path, "asks for")
+        assert not marker.exists()
+
+
+@pytest.mark.parametrize("make", [zip_file, stream_file])
+def test_nothing_runs_in_entries_that_are_left_out(tmp_path, make):
+    marker, path = tmp_path / "marker", tmp_path / "file.pth"
+    for hostile in hostile_pickles(marker):
+        entry = hostile.removeprefix(b"\x80\x02").removeprefix(b"\x80\x04").removesuffix(b".")
+        path = make(path, b"\x80\x04}" + push("other") + entry + b"s.")
+        with contextlib.suppress(InputError):  # some are no whole pickles where nothing runs
+            assert read_torch_file(path, ["generator"]) == {"other": None}
         assert not marker.exists()
 
 

@@ -139,8 +139,8 @@ def test_weight_files_that_cannot_be_used_are_refused(folder, tmp_path):
 
     whole = (folder / "weights.npz").read_bytes()
     unreadable = "is not a whole and readable .npz file"
-    assert message(content=whole[:-100]) == unreadable
-    assert message(content=b"") == unreadable
+    assert message(content=whole[:-100]).startswith("is cut short or damaged")
+    assert message(content=b"").startswith("is empty; expected an .npz file")
     middle = len(whole) // 2
     assert message(content=whole[:middle] + bytes(64) + whole[middle + 64 :]) == unreadable
     assert message(change=lambda arrays: arrays.pop("config")).startswith("has no config")

@@ -58,7 +58,7 @@ def test_a_wrong_shape_is_named_with_both():
     weight = ADVERSARIAL.checkpoint["generator"]["final.weight"]
     checkpoint = changed("generator", **{"final.weight": weight[:, :-1]})
     with pytest.raises(
-        InputError, match=r": generator\.final\.weight has .*\(7, 7, 3, 3\).*\(7, 7, 4, 3\)$"
+        InputError, match=r": generator\.final\.weight has .*\(3, 3, 7, 7\).*\(3, 4, 7, 7\)$"
     ):
         load_networks(ADVERSARIAL.config, checkpoint)
 

@@ -128,7 +128,7 @@ def test_files_that_cannot_be_used_are_refused(tmp_path):
     content = path.read_bytes()
     for damaged in (b"", b"text", content[: len(content) // 2], content[:-1], b"\x80\x02}."):
         path.write_bytes(damaged)
-        with pytest.raises(InputError, match="not a whole"):
+        with pytest.raises(InputError, match=r"is (empty|text|cut short|not a whole)"):
             load_vgg(PerceptualConfig("vgg19", str(path)))
     np.savez(path, a=np.array([{}], dtype=object))
     with pytest.raises(InputError, match="not a whole"):

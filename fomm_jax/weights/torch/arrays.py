@@ -3,13 +3,20 @@
 import math
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from fomm_jax.errors import InputError
-from fomm_jax.weights.torch.unpickler import PLAIN_TYPES, StateDict, Storage, Tensor
+from fomm_jax.weights.torch.unpickler import (
+    PLAIN_TYPES,
+    StateDict,
+    Storage,
+    Tensor,
+    Unread,
+    refuse_name,
+)
 
 
 def check_size(storages: Iterable[Storage], file: BinaryIO) -> None:
@@ -30,12 +37,15 @@ def read_storage(stream: Any, storage: Storage, byte_order: str) -> np.ndarray:
     return memory
 
 
-def to_arrays(tree: Any, memory: Mapping[str, np.ndarray]) -> Any:
+def to_arrays(
+    tree: Any, memory: Mapping[str, np.ndarray], entries: Collection[str] | None = None
+) -> Any:
     """Return a tree with an array for each `Tensor` and a dict for each `StateDict`.
 
     Args:
       tree: a tree from `TensorUnpickler`. An object that it holds twice becomes one object again.
       memory: the elements of each storage by its key; tensors of one storage share its memory.
+      entries: the entries of the dict at the root to convert; the others become None.
 
     Raises:
       InputError: a tensor reaches beyond its storage, a container holds itself, or the tree holds
@@ -64,8 +74,12 @@ def to_arrays(tree: Any, memory: Mapping[str, np.ndarray]) -> Any:
             return {key: convert(value) for key, value in node.items()}
         if type(node) in (list, tuple):
             return type(node)(map(convert, node))
+        if isinstance(node, Unread):
+            raise refuse_name(node.name)
         raise InputError(f"holds an object of unexpected type {type(node).__name__}")
 
+    if entries is not None and isinstance(tree, dict):
+        tree = {key: value if key in entries else None for key, value in tree.items()}
     return convert(tree)
 
 

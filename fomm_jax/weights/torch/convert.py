@@ -3,19 +3,24 @@
 Each function returns the lines that tell its user what it wrote.
 """
 
+import os
+import pathlib
+
 import jax
 
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
-from fomm_jax.weights.checkpoints import Checkpoints
+from fomm_jax.files import check_can_write
+from fomm_jax.weights.checkpoints import FOLDER, Checkpoints
+from fomm_jax.weights.finite import check_finite_tree
 from fomm_jax.weights.restore import find_checkpoint, has_averages, restore_epoch, restore_state
-from fomm_jax.weights.torch.from_original import load_train_state, read_original
+from fomm_jax.weights.torch.from_original import load_train_state, read_epoch, read_original
 from fomm_jax.weights.torch.names import OPTIMIZER_KEYS
 from fomm_jax.weights.torch.reader import read_torch_file
 from fomm_jax.weights.torch.to_original import to_checkpoint
 from fomm_jax.weights.torch.writer import write_torch_file
-from fomm_jax.weights.train_state import initial_state, make_optimizers
-from fomm_jax.weights.vgg import from_torch_state, save_vgg
+from fomm_jax.weights.train_state import initial_state, make_optimizers, state_parts
+from fomm_jax.weights.vgg import from_torch_state, npz_path, save_vgg
 
 
 def convert_from_torch(config: Config, source: str, target: str) -> list[str]:
@@ -30,17 +35,18 @@ def convert_from_torch(config: Config, source: str, target: str) -> list[str]:
       InputError: the file cannot be read or does not fit the config, or the folder has a checkpoint
         already or cannot be written.
     """
+    _check_has_no_checkpoint(target)
     checkpoint = read_original(source)
     # Any length of an epoch gives the same state: the schedule uses it in training only.
     optimizers = make_optimizers(config, steps_per_epoch=1)
     with naming(source):
+        epoch = read_epoch(checkpoint)
         state = load_train_state(config, checkpoint, optimizers)
-    absent = sorted({"discriminator", *OPTIMIZER_KEYS.values()} - checkpoint.keys())
-    step, epoch = int(state.step), checkpoint.get("epoch", 0)
+    entries = {"discriminator", *OPTIMIZER_KEYS.values()}
+    absent = sorted(name for name in entries if checkpoint.get(name) is None)
+    step = int(state.step)
     del checkpoint  # it is large, and Orbax needs memory too
     with Checkpoints(target, keep=1, config=config) as checkpoints:
-        if checkpoints.latest_step is not None:
-            raise InputError(f"{checkpoints.folder}: has a checkpoint already; expected none")
         checkpoints.save(step, state, epoch)
     lines = [f"{source}: has no {', '.join(absent)}; new ones take their place"] if absent else []
     return [*lines, f"wrote {checkpoints.folder / str(step)}"]
@@ -55,13 +61,16 @@ def convert_to_torch(config: Config, source: str, target: str) -> list[str]:
       target: the file to write.
 
     Raises:
-      InputError: there is no checkpoint, it is damaged or of another architecture, or the file
-        cannot be written.
+      InputError: there is no checkpoint, it is damaged, of another architecture or not finite, or
+        the file exists already or cannot be written.
     """
+    _check_is_new(target)
     path = find_checkpoint(source)
     optimizers = make_optimizers(config, steps_per_epoch=1)
     abstract = jax.eval_shape(lambda key: initial_state(config, optimizers, key), jax.random.key(0))
     state = restore_state(path, abstract)
+    with naming(path):
+        check_finite_tree(state_parts(state))
     write_torch_file(target, to_checkpoint(config, state, restore_epoch(path)))
     lines = []
     if has_averages(path):
@@ -81,11 +90,27 @@ def convert_perceptual(network: str, source: str, target: str) -> list[str]:
       target: the file to write, with or without its ending .npz.
 
     Raises:
-      InputError: the file cannot be read or holds another network, or the target cannot be written.
+      InputError: the file cannot be read or holds another network, or the target exists already or
+        cannot be written.
     """
+    _check_is_new(npz_path(target))
     state = read_torch_file(source)
     if not isinstance(state, dict):
         raise InputError(f"{source}: not a state dict")
     with naming(source):
         weights = from_torch_state(network, state)
     return [f"wrote {save_vgg(target, weights)}"]
+
+
+def _check_is_new(target: str | os.PathLike[str]) -> None:
+    """Raise InputError if a file to write exists already, or if nothing can be written there."""
+    if os.path.lexists(target):
+        raise InputError(f"{target}: exists already; expected the name of a new file")
+    check_can_write(target)
+
+
+def _check_has_no_checkpoint(target: str) -> None:
+    """Raise InputError if a folder has checkpoints."""
+    folder = pathlib.Path(target).absolute() / FOLDER
+    if folder.is_dir() and any(entry.name.isdecimal() for entry in folder.iterdir()):
+        raise InputError(f"{folder}: has a checkpoint already; expected none")

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fomm_jax.weights.torch.architecture import find_config_fields
+from fomm_jax.errors import InputError
+from fomm_jax.weights.torch.architecture import find_config_fields, read_states
 from fomm_jax.weights.torch.reader import read_torch_file
 
 # Tensors of a state dict that are not trained: statistics, power iterations, constant kernels.
@@ -33,11 +34,21 @@ def describe_torch_file(path: str) -> Iterator[str]:
     if all(isinstance(value, np.ndarray) for value in modules.values()):
         modules = {"tensors": modules}  # a bare state dict
     if {"kp_detector", "generator"} <= modules.keys():
-        yield "config.model that fits:"
-        for field in find_config_fields(modules):
-            yield f"  {field.name} = {'at least ' if field.at_least else ''}{field.value!r}"
+        yield from _describe_architecture(modules)
     for name, module in modules.items():
         yield from _describe_module(name, module)
+
+
+def _describe_architecture(checkpoint: Mapping[str, Any]) -> Iterator[str]:
+    """Yield lines on the fields of `config.model` that fit a checkpoint."""
+    try:
+        fields = list(find_config_fields(read_states(checkpoint)))
+    except InputError as error:
+        yield f"no config.model fits: {error}"
+        return
+    yield "config.model that fits:"
+    for field in fields:
+        yield f"  {field.name} = {'at least ' if field.at_least else ''}{field.value!r}"
 
 
 def _describe_module(name: str, module: Any) -> Iterator[str]:

@@ -1,9 +1,12 @@
 """Read models and states of training from checkpoints of the original."""
 
+import logging
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -15,8 +18,14 @@ from fomm_jax.models.build import abstract_model
 from fomm_jax.models.discriminator import MultiScaleDiscriminator
 from fomm_jax.models.layers import Numerics
 from fomm_jax.models.motion_model import MotionModel
-from fomm_jax.weights.shapes import check_shapes
-from fomm_jax.weights.torch.architecture import TorchState, check_architecture
+from fomm_jax.weights.finite import check_finite
+from fomm_jax.weights.shapes import MOST_NAMED, check_shapes
+from fomm_jax.weights.torch.architecture import (
+    TorchState,
+    TorchStates,
+    check_architecture,
+    read_states,
+)
 from fomm_jax.weights.torch.names import (
     ANTIALIAS_KERNEL,
     COUNTER,
@@ -30,6 +39,8 @@ from fomm_jax.weights.torch.names import (
 from fomm_jax.weights.torch.reader import read_torch_file
 from fomm_jax.weights.train_state import Optimizers, TrainState, split_model
 
+logger = logging.getLogger(__name__)
+
 ENTRIES = {*NETWORKS, *OPTIMIZER_KEYS.values(), "epoch"}  # of the original's checkpoints
 
 
@@ -39,16 +50,33 @@ def read_original(path: str | os.PathLike[str]) -> Mapping[str, Any]:
     Raises:
       InputError: the file cannot be read, or holds something else.
     """
-    checkpoint = read_torch_file(path)
+    checkpoint = read_torch_file(path, ENTRIES)
     if not isinstance(checkpoint, dict) or not {"generator", "kp_detector"} <= checkpoint.keys():
+        names = list(map(str, checkpoint)) if isinstance(checkpoint, dict) else []
+        holds = f"it has {', '.join(names[:MOST_NAMED])}" if names else "it has no entries"
         raise InputError(
-            f"{path}: expected a checkpoint of the original, with generator and kp_detector"
+            f"{path}: expected a checkpoint of the original, with generator and kp_detector;"
+            f" {holds}"
         )
-    if unknown := sorted(map(str, checkpoint.keys() - ENTRIES)):
-        raise InputError(
-            f"{path}: holds {', '.join(unknown)}, which has no place in our checkpoints"
-        )
-    return checkpoint
+    if others := sorted(map(str, checkpoint.keys() - ENTRIES)):
+        logger.warning("%s: left out %s, which the model has no place for", path, ", ".join(others))
+    return {name: entry for name, entry in checkpoint.items() if name in ENTRIES}
+
+
+def read_epoch(checkpoint: Mapping[str, Any]) -> int:
+    """Return the epoch of a checkpoint of the original; 0 if it has none.
+
+    Raises:
+      InputError: the epoch is no whole number from 0 on.
+    """
+    epoch = checkpoint.get("epoch", 0)
+    # The original writes an int; others write it as a tensor or as text.
+    number = epoch.item() if isinstance(epoch, np.ndarray) and epoch.size == 1 else epoch
+    if re.fullmatch(r"\d{1,9}(\.0)?", str(number)):
+        return int(float(number))
+    raise InputError(
+        f"epoch: expected a whole number from 0 on, got {' '.join(repr(epoch).split())[:60]}"
+    )
 
 
 def load_networks(config: Config, checkpoint: Mapping[str, Any]) -> MotionModel:
@@ -60,32 +88,29 @@ def load_networks(config: Config, checkpoint: Mapping[str, Any]) -> MotionModel:
         Without the last one the model gets a random discriminator.
 
     Raises:
-      InputError: the checkpoint's keys or shapes are not those of the architecture; the message
-        names them.
+      InputError: the checkpoint's keys or shapes are not those of the architecture, or tensors hold
+        values that are not finite; the message names them.
     """
-    states = {name: _without_prefix(checkpoint[name]) for name in NETWORKS if name in checkpoint}
-    for name in ("kp_detector", "generator"):
-        if name not in states:
-            raise InputError(f"the checkpoint has no {name}; expected a checkpoint of the original")
+    states = read_states(checkpoint)
     model = abstract_model(config)
-    check_architecture(config, states, _torch_shapes(model, config))
+    expected = _torch_shapes(model, config)
+    check_architecture(config, states, expected)
+    _check_shapes(states, expected)
     definition, tree = nnx.split(model)
     flat: dict[Any, Any] = dict(nnx.to_flat_state(tree))
     if "discriminator" not in states:
         discriminator = MultiScaleDiscriminator(config.model, Numerics(), rngs=nnx.Rngs(0))
         variables = nnx.to_flat_state(nnx.state(discriminator))
         flat |= {("discriminator", *path): variable for path, variable in variables}
-    paths = {
-        (network, key): path
-        for path, network, key in variable_keys(tree, config)
-        if network in states
-    }
-    _check_shapes(states, {entry: flat[path].get_value().shape for entry, path in paths.items()})
-    for (network, key), path in paths.items():
-        array = from_torch_layout(_tensor(states[network], key))
-        # Floats keep the checkpoint's precision; counters get our type.
-        dtype = flat[path].get_value().dtype if array.dtype.kind == "i" else array.dtype
-        flat[path] = flat[path].replace(jnp.asarray(array, dtype))
+    arrays = {}
+    for path, network, key in variable_keys(tree, config):
+        if network in states:
+            tensor = _tensor(states[network], key)
+            # Floats keep the checkpoint's precision; counters get our type.
+            dtype = flat[path].get_value().dtype if tensor.dtype.kind == "i" else tensor.dtype
+            arrays[f"{network}.{key}"] = array = _to_numpy(tensor, dtype)
+            flat[path] = flat[path].replace(jnp.asarray(array))
+    check_finite(arrays)
     return nnx.merge(definition, nnx.from_flat_state(flat.items()))
 
 
@@ -105,10 +130,13 @@ def load_train_state(
     states = {name: optimizers[name].init(params[name]) for name in optimizers}
     steps = 0
     for network, name in OPTIMIZER_KEYS.items():
-        adam = checkpoint.get(name, {"state": {}})
-        if not adam["state"] or network not in checkpoint:
+        adam = checkpoint.get(name)
+        if adam is None or checkpoint.get(network) is None:
             continue
         with naming(name):
+            _check_adam(adam)
+            if not adam["state"]:
+                continue
             count, mu, nu = _load_adam(adam, nnx.State({network: params[network]}), config)
         # Adam and the schedule both have a count. As an array of numpy it becomes an array of JAX
         # for each of them, which they need because training donates them.
@@ -133,7 +161,7 @@ def _load_adam(
       The number of steps, and the first and second moments as trees like the network's parameters.
 
     Raises:
-      InputError: the moments are not those of the parameters.
+      InputError: the moments are not those of the parameters, or not finite.
     """
     numbers = [number for group in adam["param_groups"] for number in group["params"]]
     flat = dict(nnx.to_flat_state(params))
@@ -146,12 +174,14 @@ def _load_adam(
     moments: dict[str, dict[Any, Any]] = {"exp_avg": {}, "exp_avg_sq": {}}
     for number, (path, _, key) in zip(numbers, keys, strict=True):
         for name, variables in moments.items():
-            array = from_torch_layout(adam["state"][number][name])
+            moment = adam["state"][number][name]
+            array = _to_numpy(moment, moment.dtype)
             shape = flat[path].get_value().shape
             if array.shape != shape:
                 raise InputError(
                     f"{name} of {key} has shape {array.shape}, the config asks for {shape}"
                 )
+            check_finite({f"{name} of {key}": array})
             variables[path[1:]] = flat[path].replace(jnp.asarray(array))
     steps = {int(entry["step"]) for entry in adam["state"].values()}
     if len(steps) != 1:
@@ -171,17 +201,26 @@ def _torch_shapes(model: MotionModel, config: Config) -> dict[tuple[str, str], t
     return shapes
 
 
-def _check_shapes(
-    states: Mapping[str, TorchState], expected: Mapping[tuple[str, str], tuple[int, ...]]
-) -> None:
+def _check_adam(adam: Any) -> None:
+    """Raise InputError if an entry is not the state dict of torch's Adam."""
+    try:
+        for group in adam["param_groups"]:
+            set(group["params"])
+        for moments in adam["state"].values():
+            moments["exp_avg"].dtype, moments["exp_avg_sq"].dtype, int(moments["step"])
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise InputError("expected the state of torch's Adam") from error
+
+
+def _check_shapes(states: TorchStates, expected: Mapping[tuple[str, str], tuple[int, ...]]) -> None:
     """Raise InputError if the checkpoint's tensors are not those that the config asks for.
 
     Args:
       states: the state dicts of the checkpoint.
-      expected: by network and key, the shapes of the tensors in our layout.
+      expected: by network and key, the shapes of the tensors in torch's layout.
     """
     shapes = {
-        f"{network}.{key}": from_torch_layout(_tensor(state, key)).shape
+        f"{network}.{key}": _tensor(state, key).shape
         for network, state in states.items()
         for key in state
         if not ANTIALIAS_KERNEL.search(key)
@@ -189,9 +228,21 @@ def _check_shapes(
     required = {
         f"{network}.{key}": shape
         for (network, key), shape in expected.items()
-        if key in states[network] or not (COUNTER.search(key) or RIGHT_SINGULAR_VECTOR.search(key))
+        if network in states
+        and (
+            key in states[network] or not (COUNTER.search(key) or RIGHT_SINGULAR_VECTOR.search(key))
+        )
     }
     check_shapes(shapes, required)
+
+
+def _to_numpy(tensor: np.ndarray, dtype: Any) -> np.ndarray:
+    """Return a tensor in our layout and a type that JAX has: float32 for float64, unless x64 is on.
+
+    A value that is too large for the type becomes infinite.
+    """
+    with np.errstate(over="ignore"):
+        return from_torch_layout(tensor).astype(jax.dtypes.canonicalize_dtype(dtype))
 
 
 def _tensor(state: TorchState, key: str) -> np.ndarray:
@@ -206,8 +257,3 @@ def _tensor(state: TorchState, key: str) -> np.ndarray:
     kernel = state[f"{stem}_orig"]
     vector = state[f"{stem}_u"] @ kernel.reshape(len(kernel), -1)
     return vector / np.linalg.norm(vector)
-
-
-def _without_prefix(state: TorchState) -> TorchState:
-    """Remove the `module.` that torch's DataParallel puts before each key."""
-    return {key.removeprefix("module."): array for key, array in state.items()}

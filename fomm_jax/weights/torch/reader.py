@@ -7,20 +7,23 @@
 import contextlib
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from fomm_jax.errors import InputError
 from fomm_jax.files import reading
+from fomm_jax.weights.other_files import TORCH_FILE, check_is_no_other_file
 from fomm_jax.weights.torch.stream_format import read_stream
 from fomm_jax.weights.torch.zip_format import ZIP_START, read_zip
 
 
-def read_torch_file(path: str | os.PathLike[str]) -> Any:
+def read_torch_file(path: str | os.PathLike[str], entries: Collection[str] | None = None) -> Any:
     """Read a file that `torch.save` has written.
 
     Args:
       path: a file of either format that holds tensors and plain values in dicts, lists and tuples.
+      entries: where the file holds a dict, its entries to read. The others are None, whatever they
+        hold. By default all are read.
 
     Returns:
       The same tree with numpy arrays in place of tensors. Arrays are writable and have the
@@ -29,13 +32,16 @@ def read_torch_file(path: str | os.PathLike[str]) -> Any:
 
     Raises:
       InputError: the file is missing, damaged, cut short, or not one of torch's, or it asks for
-        anything beyond tensors. Nothing that it holds is run.
+        anything beyond tensors. Nothing that it holds is run. The message says what a file of
+        another kind is.
     """
     path = pathlib.Path(path)
+    check_is_no_other_file(path, TORCH_FILE)
     with reading(path), path.open("rb") as file, _one_line_errors(path):
         start = file.read(len(ZIP_START))
         file.seek(0)
-        return read_zip(file) if start == ZIP_START else read_stream(file)
+        read = read_zip if start == ZIP_START else read_stream
+        return read(file, entries)
 
 
 @contextlib.contextmanager
@@ -48,7 +54,6 @@ def _one_line_errors(path: pathlib.Path) -> Iterator[None]:
     except OSError:
         raise
     except Exception as error:  # a damaged pickle or archive may raise whatever it likes
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(
-            f"{path}: not a whole file of tensors as torch.save writes it ({reason})"
+            f"{path}: not a whole file of tensors as torch.save writes it; it may be cut short"
         ) from error

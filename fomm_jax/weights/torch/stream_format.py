@@ -5,6 +5,7 @@ keys of the storages. The storages follow one after another, each after its numb
 """
 
 import struct
+from collections.abc import Collection
 from typing import Any, BinaryIO
 
 from fomm_jax.errors import InputError
@@ -15,8 +16,12 @@ MAGIC_NUMBER = 0x1950A86A20F9469CFC6C  # from torch/serialization.py
 VERSION = 1001
 
 
-def read_stream(file: BinaryIO) -> Any:
+def read_stream(file: BinaryIO, entries: Collection[str] | None = None) -> Any:
     """Read the tree of arrays in a stream.
+
+    Args:
+      file: the stream.
+      entries: as in `reader.read_torch_file`.
 
     Raises:
       InputError: the stream holds anything but tensors and plain values, or disagrees with itself.
@@ -28,7 +33,7 @@ def read_stream(file: BinaryIO) -> Any:
     if version != VERSION:
         raise InputError(f"its version is {version!r}, expected {VERSION}")
     TensorUnpickler(file).load()  # facts about the machine; every machine wrote little-endian
-    unpickler = TensorUnpickler(file)
+    unpickler = TensorUnpickler(file, lenient=entries is not None)
     tree = unpickler.load()
     keys = TensorUnpickler(file).load()
     check_size(unpickler.storages.values(), file)
@@ -39,4 +44,4 @@ def read_stream(file: BinaryIO) -> Any:
         if numel != storage.numel:
             raise InputError(f"storage {key!r} has {numel} elements, expected {storage.numel}")
         memory[key] = read_storage(file, storage, "little")
-    return to_arrays(tree, memory)
+    return to_arrays(tree, memory, entries)

@@ -61,21 +61,62 @@ class StateDict(dict):
         """Ignore the attributes of a state dict, which hold the versions of its modules."""
 
 
+class Unread:
+    """Stands for an object of a class that is not read, and takes in whatever the pickle gives it.
+
+    Such objects are in entries that nobody asks for, such as the flags of the program that wrote
+    the file.
+    """
+
+    name = ""  # of the class, with its module
+
+    def __init__(self, *_: object, **__: object) -> None:
+        """Ignore all arguments."""
+
+    def __new__(cls, *_: object, **__: object) -> "Unread":
+        """Ignore all arguments."""
+        return super().__new__(cls)
+
+    def __call__(self, *_: object) -> "Unread":
+        """Return itself, where the pickle calls what another call has returned."""
+        return self
+
+    def _ignore(self, *_: object) -> None:
+        """Ignore state and items."""
+
+    __setstate__ = __setitem__ = append = extend = add = _ignore
+
+
+def refuse_name(name: str) -> InputError:
+    """Return the error about the name of a class or function that no tensor needs."""
+    return InputError(
+        f"asks for {name!r}, but only tensors, dicts, lists and plain values are read (nothing in"
+        " the file was run)"
+    )
+
+
 # The class in pure Python: the one in C takes gigabytes of memory if a flipped bit makes an index
 # into the memo large (CPython issue 115952, fixed at the end of 2025).
 class TensorUnpickler(pickle._Unpickler):
     """Builds trees of `Tensor` and plain values, and gathers the storages of the tensors."""
 
-    def __init__(self, file: BinaryIO | io.BytesIO):
-        """Prepare to read the next pickle of a file."""
+    def __init__(self, file: BinaryIO | io.BytesIO, *, lenient: bool = False):
+        """Prepare to read the next pickle of a file.
+
+        Args:
+          file: the file.
+          lenient: put an `Unread` where the pickle asks for a name that no tensor needs, in place
+            of raising an error.
+        """
         super().__init__(file, encoding="utf-8")  # for text in pickles that Python 2 made
+        self._lenient = lenient
         self.storages: dict[str, Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         """Return the stand-in for a global name that trees of tensors need.
 
         Raises:
-          InputError: the pickle asks for any other name.
+          InputError: the pickle asks for any other name, and the unpickler is not lenient.
         """
         if module == "torch" and name in STORAGE_DTYPES:
             return name
@@ -88,10 +129,9 @@ class TensorUnpickler(pickle._Unpickler):
                 return self._rebuild_tensor
             case "torch._utils", "_rebuild_parameter":
                 return self._rebuild_parameter
-        raise InputError(
-            f"asks for {f'{module}.{name}'!r}, but only tensors, dicts, lists and plain values "
-            "are read (nothing in the file was run)"
-        )
+        if self._lenient:
+            return type("Unread", (Unread,), {"name": f"{module}.{name}"})
+        raise refuse_name(f"{module}.{name}")
 
     def persistent_load(self, pid: Any) -> Storage:
         """Return the storage that `("storage", type, key, device, numel[, view])` describes."""
@@ -100,6 +140,8 @@ class TensorUnpickler(pickle._Unpickler):
             raise InputError(f"holds a persistent object of unknown kind {kind!r}")
         if type(key) is not str or type(numel) is not int or numel < 0:
             raise InputError(f"describes storage {key!r} with {numel!r} elements")
+        if isinstance(type_name, type) and issubclass(type_name, Unread):
+            raise refuse_name(type_name.name)
         storage = Storage(key, STORAGE_DTYPES[type_name], numel)
         if self.storages.setdefault(key, storage) != storage:
             raise InputError(f"describes storage {key!r} in two ways")

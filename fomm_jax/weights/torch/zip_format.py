@@ -5,6 +5,7 @@ The entry `data.pkl` describes the object, and each storage is an entry of its o
 
 import io
 import zipfile
+from collections.abc import Collection
 from typing import Any, BinaryIO
 
 from fomm_jax.errors import InputError
@@ -14,8 +15,12 @@ from fomm_jax.weights.torch.unpickler import TensorUnpickler
 ZIP_START = b"PK\x03\x04"
 
 
-def read_zip(file: BinaryIO) -> Any:
+def read_zip(file: BinaryIO, entries: Collection[str] | None = None) -> Any:
     """Read the tree of arrays in an archive.
+
+    Args:
+      file: the archive.
+      entries: as in `reader.read_torch_file`.
 
     Raises:
       InputError: the archive holds anything but tensors and plain values, or disagrees with itself.
@@ -29,7 +34,8 @@ def read_zip(file: BinaryIO) -> Any:
         (description,) = pickles
         folder = description.removesuffix("data.pkl")
         byte_order = _read_byte_order(archive, folder)
-        unpickler = TensorUnpickler(io.BytesIO(archive.read(_uncompressed(archive, description))))
+        content = archive.read(_uncompressed(archive, description))
+        unpickler = TensorUnpickler(io.BytesIO(content), lenient=entries is not None)
         tree = unpickler.load()
         storages = unpickler.storages.values()
         check_size(storages, file)
@@ -43,7 +49,7 @@ def read_zip(file: BinaryIO) -> Any:
                 )
             with archive.open(entry) as stream:
                 memory[storage.key] = read_storage(stream, storage, byte_order)
-    return to_arrays(tree, memory)
+    return to_arrays(tree, memory, entries)
 
 
 def _read_byte_order(archive: zipfile.ZipFile, folder: str) -> str:
@@ -67,5 +73,8 @@ def _uncompressed(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     """
     entry = archive.getinfo(name)
     if entry.compress_type != zipfile.ZIP_STORED:
-        raise InputError(f"its entry {name!r} is compressed")
+        raise InputError(
+            f"its entry {name!r} is compressed, which torch.save never does; unpack the archive,"
+            " and pack it again by `zip -0 -r`"
+        )
     return entry
