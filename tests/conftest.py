@@ -30,6 +30,7 @@ from shape_checks import CHECKED_PACKAGES
 install_import_hook(CHECKED_PACKAGES, "shape_checks.check_shapes")
 
 from fomm_jax import console  # noqa: E402
+from fomm_jax.readable import readable  # noqa: E402
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -39,6 +40,14 @@ flags.FLAGS.mark_as_parsed()
 console.show_messages()
 
 SHARED = pathlib.Path(__file__).parents[2] / "shared"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Escape names of files that are not UTF-8 in captured lines, which workers send as UTF-8."""
+    report = yield
+    report.sections = [(title, readable(text)) for title, text in report.sections]
+    return report
 
 
 @pytest.fixture(scope="session")
