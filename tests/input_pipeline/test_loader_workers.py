@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -38,13 +39,47 @@ def test_too_little_shared_memory_is_refused(make_batches, monkeypatch):
         make_batches(num_workers=2)
 
 
-def test_workers_survive_an_interrupt_from_the_terminal(make_batches):
+def test_workers_survive_the_signals_of_terminals_and_clusters(make_batches):
     whole = read_batches(make_batches(), 40)
     iterator = make_batches(num_workers=1)
     first = read_batches(iterator, 1)
     (worker,) = multiprocessing.active_children()
-    os.kill(worker.pid, signal.SIGINT)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        os.kill(worker.pid, number)
     np.testing.assert_array_equal(np.concatenate([first, read_batches(iterator, 39)]), whole)
+
+
+READER = """
+import multiprocessing, sys, time
+from absl import flags
+from fomm_jax.config.schema import DatasetConfig
+from input_pipeline.loader import training_batches
+
+if __name__ == "__main__":
+    flags.FLAGS.mark_as_parsed()
+    dataset = DatasetConfig(sys.argv[1], (8, 8, 3), num_workers=1)
+    batches = training_batches(dataset, batch_size=2, num_repeats=1, seed=0)
+    next(batches)
+    (worker,) = multiprocessing.active_children()
+    print(worker.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_workers_end_with_a_main_process_that_is_killed(numbered_dataset):
+    assert numbered_dataset.frame_shape == (8, 8, 3)
+    with subprocess.Popen(
+        [sys.executable, "-c", READER, numbered_dataset.root_dir],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        worker = pathlib.Path(f"/proc/{int(process.stdout.readline())}")
+        process.kill()
+    begun = time.monotonic()
+    while worker.exists() and "State:\tZ" not in (worker / "status").read_text(encoding="utf-8"):
+        assert time.monotonic() - begun < 10
+        time.sleep(0.05)
 
 
 def memory_of_all_processes():
