@@ -7,10 +7,11 @@ import os
 import jax
 
 from fomm_jax.config.schema import Config
-from fomm_jax.errors import InputError
+from fomm_jax.errors import InputError, naming
 from fomm_jax.training.program import Program
 from fomm_jax.types import Batches
 from fomm_jax.weights.checkpoints import Checkpoints
+from fomm_jax.weights.finite import check_finite_tree
 from fomm_jax.weights.load import load_pretrained, load_state
 from fomm_jax.weights.restore import DamagedCheckpointError, restore_state
 from fomm_jax.weights.train_state import (
@@ -19,6 +20,7 @@ from fomm_jax.weights.train_state import (
     begin_averages,
     place_like,
     split_model,
+    state_parts,
 )
 
 logger = logging.getLogger(__name__)
@@ -80,7 +82,8 @@ def newest_whole_state(
     """Restore the newest checkpoint that is whole; set damaged ones after it aside.
 
     Raises:
-      InputError: a checkpoint is of another architecture, or none is whole.
+      InputError: a checkpoint is of another architecture, of another step than its folder's name
+        says, or not finite; or none is whole.
     """
     damaged: dict[int, DamagedCheckpointError] = {}
     for step in reversed(checkpoints.steps):
@@ -90,6 +93,8 @@ def newest_whole_state(
         except DamagedCheckpointError as error:
             damaged[step] = error
             continue
+        with naming(path):
+            check_finite_tree(state_parts(state))
         if damaged:
             checkpoints.set_aside([*damaged])
             for problem in damaged.values():

@@ -80,7 +80,7 @@ def test_bad_input_is_refused_before_jax_is_loaded(folder):
             env=os.environ | {"PYTHONPATH": f"{folder}/stubs:{ROOT}"},
             stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
+            timeout=300,
         )
     lines = ended.stderr.splitlines()
     assert lines[1::2] == ["status 2"] * len(commands), ended.stderr

@@ -145,6 +145,18 @@ def test_a_renamed_checkpoint_is_refused(tmp_path, abstract):
     assert {path.name for path in folder.iterdir()} == {"1", "2", "3", "7"}
 
 
+def test_a_checkpoint_that_is_not_finite_is_refused(tmp_path, abstract):
+    """Restoring an older one would hide what went wrong."""
+    write(tmp_path, [0.5])
+    state = state_at(2)
+    state.params["net"]["weights"] = state.params["net"]["weights"].at[3, 4].set(np.nan)
+    with Checkpoints(tmp_path, keep=2) as checkpoints:
+        checkpoints.save(2, state, 0)
+        checkpoints.wait()
+        with pytest.raises(InputError, match=r"checkpoints/2: expected finite .*net\.weights$"):
+            newest_whole_state(checkpoints, abstract, Position())
+
+
 def test_a_folder_that_stayed_empty_is_removed(tmp_path):
     with Checkpoints(tmp_path, keep=1) as checkpoints:
         assert checkpoints.folder.is_dir()
