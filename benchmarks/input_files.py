@@ -10,7 +10,7 @@ import numpy as np
 
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.media.framing import fit_frame
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from input_pipeline.datasets.preparation import prepare_dataset
 from input_pipeline.figures import scenes
 from input_pipeline.manifest import Encoding

@@ -14,8 +14,8 @@ from fomm_jax.config.schema import Config
 from fomm_jax.models.build import abstract_model
 from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.ops.convolution import choose_convolutions
-from fomm_jax.training import sharding
-from fomm_jax.training.program import make_program
+from fomm_jax.training.step import sharding
+from fomm_jax.training.step.program import make_program
 from fomm_jax.types import Batch
 from fomm_jax.weights.train_state import make_optimizers
 from fomm_jax.weights.vgg import load_vgg

@@ -14,8 +14,8 @@ from benchmarks.measure import Step, measure
 from fomm_jax import console
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import one_line_errors
-from fomm_jax.training import sharding
-from fomm_jax.training.program import make_program
+from fomm_jax.training.step import sharding
+from fomm_jax.training.step.program import make_program
 from fomm_jax.types import Batch
 from fomm_jax.weights.train_state import make_optimizers
 from fomm_jax.weights.vgg import load_vgg

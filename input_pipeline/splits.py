@@ -14,7 +14,7 @@ from fomm_jax.errors import InputError
 from fomm_jax.files import reading
 from fomm_jax.media.litter import is_litter
 from fomm_jax.media.pictures import PICTURE_SUFFIXES
-from fomm_jax.media.video_reader import VIDEO_SUFFIXES
+from fomm_jax.media.reading.video_reader import VIDEO_SUFFIXES
 from input_pipeline.near_misses import check_is_folder, check_parts, parse_root
 from input_pipeline.prepared import PreparedVideo, is_prepared, list_prepared_videos
 

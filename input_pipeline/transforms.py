@@ -1,7 +1,7 @@
 """The choice of a pair's two frames, and the geometric augmentation on the host.
 
-All randomness comes from the generator that the caller passes. `fomm_jax.training.augmentation`
-flips pairs and changes their colours, on the device.
+All randomness comes from the generator that the caller passes. On the device,
+`fomm_jax.training.step.augmentation` flips pairs and changes their colours.
 """
 
 import numpy as np

@@ -16,8 +16,8 @@ from fomm_jax.errors import InputError
 from fomm_jax.files import reading
 from fomm_jax.media.litter import is_litter, is_sidecar
 from fomm_jax.media.pictures import PICTURE_SUFFIXES, read_picture
-from fomm_jax.media.probe import probe_video
-from fomm_jax.media.video_reader import (
+from fomm_jax.media.reading.probe import probe_video
+from fomm_jax.media.reading.video_reader import (
     VIDEO_SUFFIXES,
     iterate_frames,
     read_frames,

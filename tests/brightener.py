@@ -8,8 +8,8 @@ import numpy as np
 from fomm_jax.config.schema import Config, DatasetConfig
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import write_picture
-from fomm_jax.media.video_reader import iterate_frames
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.reading.video_reader import iterate_frames
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from fomm_jax.models.keypoints import Keypoints
 from fomm_jax.rendering.animate_files import animate_files
 from fomm_jax.rendering.job import AnimationJob, Pipes

@@ -8,7 +8,7 @@ import av
 import imageio_ffmpeg
 import numpy as np
 
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 
 
 def write_film(

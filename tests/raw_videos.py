@@ -3,7 +3,7 @@
 import numpy as np
 
 from fomm_jax.media.pictures import write_picture
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from input_pipeline.videos import open_video
 
 HEADER = "video_id,start,end,bbox,fps,width,height,partition"

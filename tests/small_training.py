@@ -8,9 +8,9 @@ import numpy as np
 
 from configs import tiny
 from fomm_jax.config.parsing import from_config_dict
-from fomm_jax.training import sharding
 from fomm_jax.training.loop import train
-from fomm_jax.training.program import Program
+from fomm_jax.training.step import sharding
+from fomm_jax.training.step.program import Program
 from fomm_jax.types import Batch
 from fomm_jax.weights.train_state import TrainState
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from fomm_jax.cli.examples import FPS
-from fomm_jax.media.probe import probe_video
+from fomm_jax.cli.modes.examples import FPS
 from fomm_jax.media.read_marks import read_marks
+from fomm_jax.media.reading.probe import probe_video
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

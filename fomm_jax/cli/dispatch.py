@@ -33,7 +33,7 @@ def _run_mode() -> None:
         _use_compilation_cache(pathlib.Path(COMPILATION_CACHE.value))
     # The mode is imported here because the loader's worker processes import main.py, and with it
     # this file: networks, plots and event files would take 200 MB in each of them for nothing.
-    importlib.import_module(f"fomm_jax.cli.{MODE.value}").run()
+    importlib.import_module(f"fomm_jax.cli.modes.{MODE.value}").run()
 
 
 def _check_unused_flags(mode: str) -> None:

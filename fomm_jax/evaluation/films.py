@@ -12,8 +12,8 @@ from fomm_jax.config.schema import VisualizeConfig
 from fomm_jax.errors import InputError
 from fomm_jax.files import strip_suffix
 from fomm_jax.media.pictures import PICTURE_SUFFIXES, write_picture
-from fomm_jax.media.video_reader import VIDEO_SUFFIXES
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.reading.video_reader import VIDEO_SUFFIXES
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance.mark import Marking, SourceType
 from fomm_jax.reporting.drawing import GAP, draw_keypoints, side_by_side
 from fomm_jax.types import Video

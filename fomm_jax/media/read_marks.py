@@ -5,8 +5,8 @@ import os
 
 from fomm_jax.errors import InputError
 from fomm_jax.files import check_is_file
-from fomm_jax.media.decoding import open_container
 from fomm_jax.media.picture_files import check_kind, open_picture, picture_kind
+from fomm_jax.media.reading.decoding import open_container
 from fomm_jax.provenance import c2pa
 from fomm_jax.provenance.c2pa import Manifest
 from fomm_jax.provenance.containers import read_gif_xmp, read_mp4_xmp

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from fomm_jax.config.schema import Config
 from fomm_jax.media.framing import fit_frame
 from fomm_jax.media.pictures import read_picture
-from fomm_jax.media.video_reader import iterate_frames
+from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.parity.recorded import compare_recording
 from fomm_jax.parity.recordings import find_recordings
 from fomm_jax.parity.results import Comparison, Comparisons

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from fomm_jax.parity.results import ComparedFrames, ComparedLosses, Comparison, Comparisons
 from fomm_jax.parity.results_text import (
     COLUMNS,

@@ -16,8 +16,8 @@ from fomm_jax.config.schema import Config
 from fomm_jax.errors import naming
 from fomm_jax.ops.convolution import ONE_CPU
 from fomm_jax.parity.recordings import Arrays, Recording, cast_floats, seeded_vgg19, to_nchw
-from fomm_jax.training.objectives import StepInputs
-from fomm_jax.training.step import DIAGNOSTICS, make_update
+from fomm_jax.training.step.objectives import StepInputs
+from fomm_jax.training.step.train_step import DIAGNOSTICS, make_update
 from fomm_jax.weights.torch.from_original import load_train_state, read_original
 from fomm_jax.weights.torch.names import NETWORKS, from_torch_layout, torch_arrays, variable_keys
 from fomm_jax.weights.train_state import TrainState, make_optimizers

@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from fomm_jax.animation.animator import Animator
 from fomm_jax.errors import InputError, naming
-from fomm_jax.media.frame_times import steady_counts, steady_rate
 from fomm_jax.media.raw_frames import RawWriter, repeat_frames
-from fomm_jax.media.sound import SoundState
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter, check_frame_size
+from fomm_jax.media.reading.frame_times import steady_counts, steady_rate
+from fomm_jax.media.writing.sound import SoundState
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter, check_frame_size
 from fomm_jax.provenance.mark import Marking
 from fomm_jax.readable import readable
 from fomm_jax.rendering.driving import Driving, open_driving, open_driving_motion, open_driving_pipe

@@ -11,8 +11,8 @@ import numpy as np
 from fomm_jax.errors import InputError, naming
 from fomm_jax.media.faces import HeadDetector
 from fomm_jax.media.framing import Box, Framing, frame_box, frame_centre, frame_inside
-from fomm_jax.media.probe import probe_video
-from fomm_jax.media.video_reader import iterate_frames, read_frames
+from fomm_jax.media.reading.probe import probe_video
+from fomm_jax.media.reading.video_reader import iterate_frames, read_frames
 from fomm_jax.rendering.heads import main_head
 from fomm_jax.rendering.options import Crop
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from fomm_jax.animation.motion import Motion
 from fomm_jax.errors import InputError
-from fomm_jax.media.frame_times import constant_rate, usual_rate
 from fomm_jax.media.framing import Framing, cut_frame
-from fomm_jax.media.picture_sequences import FOLDER_FPS, PictureSequence, open_sequence
-from fomm_jax.media.probe import probe_video
 from fomm_jax.media.raw_frames import RawFormat, read_raw_frames
-from fomm_jax.media.sound import SoundState, inspect_sound
-from fomm_jax.media.video_reader import DamagedFramesError, iterate_frames
+from fomm_jax.media.reading.frame_times import constant_rate, usual_rate
+from fomm_jax.media.reading.picture_sequences import FOLDER_FPS, PictureSequence, open_sequence
+from fomm_jax.media.reading.probe import probe_video
+from fomm_jax.media.reading.video_reader import DamagedFramesError, iterate_frames
+from fomm_jax.media.writing.sound import SoundState, inspect_sound
 from fomm_jax.rendering.cropping import choose_framing, spread_frames, spread_pictures
 from fomm_jax.rendering.options import Crop
 

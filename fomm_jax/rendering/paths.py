@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Sequence
 
 from fomm_jax.errors import InputError
-from fomm_jax.media.video_writer import WRITABLE_SUFFIXES
+from fomm_jax.media.writing.video_writer import WRITABLE_SUFFIXES
 
 PIPE = "-"  # in place of a path: standard input or output
 

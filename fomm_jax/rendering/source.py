@@ -12,7 +12,7 @@ from fomm_jax.media.colours import Colour
 from fomm_jax.media.framing import cut_frame
 from fomm_jax.media.picture_files import picture_kind
 from fomm_jax.media.pictures import read_picture
-from fomm_jax.media.probe import probe_video
+from fomm_jax.media.reading.probe import probe_video
 from fomm_jax.rendering.cropping import choose_framing
 from fomm_jax.rendering.options import AnimationOptions
 from fomm_jax.rendering.view import View, choose_view

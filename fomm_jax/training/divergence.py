@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from fomm_jax.training.step import DIAGNOSTICS, Scalars
+from fomm_jax.training.step.train_step import DIAGNOSTICS, Scalars
 from fomm_jax.weights.checkpoints import Checkpoints
 
 

@@ -18,8 +18,8 @@ from fomm_jax.config.schema import VisualizeConfig
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.reporting.drawing import FramesWithPoints, draw_grid
 from fomm_jax.reporting.events import EventWriter
-from fomm_jax.training.objectives import StepOutputs
 from fomm_jax.training.progress import Progress
+from fomm_jax.training.step.objectives import StepOutputs
 
 logger = logging.getLogger(__name__)
 

@@ -14,16 +14,16 @@ from jax.sharding import Mesh
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
 from fomm_jax.models.vgg import VggWeights
-from fomm_jax.training import sharding
 from fomm_jax.training.divergence import NotFiniteError, PendingStep
 from fomm_jax.training.log import TrainingLog
 from fomm_jax.training.preemption import TerminatedError, signal_to_end
-from fomm_jax.training.program import Program, make_program
 from fomm_jax.training.resume import Origin, describe_start, first_state
 from fomm_jax.training.saving import Saver, Unsaved
 from fomm_jax.training.schedule import Schedule
 from fomm_jax.training.signals import WORDS, EndingSignals
-from fomm_jax.training.step import Result
+from fomm_jax.training.step import sharding
+from fomm_jax.training.step.program import Program, make_program
+from fomm_jax.training.step.train_step import Result
 from fomm_jax.training.workdir_lock import only_run_in
 from fomm_jax.types import Batch, Batches
 from fomm_jax.weights.checkpoints import Checkpoints

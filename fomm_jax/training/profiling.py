@@ -15,9 +15,9 @@ from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
 from fomm_jax.files import replacing
 from fomm_jax.reporting.html_page import paragraph, table, write_page
-from fomm_jax.training import sharding
 from fomm_jax.training.compiled_program import Instruction, read_instructions
-from fomm_jax.training.program import make_program
+from fomm_jax.training.step import sharding
+from fomm_jax.training.step.program import make_program
 from fomm_jax.types import Batch
 from fomm_jax.weights.train_state import make_optimizers
 from fomm_jax.weights.vgg import load_vgg

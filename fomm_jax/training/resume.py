@@ -8,7 +8,7 @@ import jax
 
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
-from fomm_jax.training.program import Program
+from fomm_jax.training.step.program import Program
 from fomm_jax.types import Batches
 from fomm_jax.weights.checkpoints import Checkpoints
 from fomm_jax.weights.finite import check_finite_tree

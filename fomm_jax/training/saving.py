@@ -11,7 +11,7 @@ import jax
 from fomm_jax.training.divergence import NotFiniteError, PendingStep, read_scalars
 from fomm_jax.training.log import TrainingLog
 from fomm_jax.training.preemption import TerminatedError
-from fomm_jax.training.step import DIAGNOSTICS
+from fomm_jax.training.step.train_step import DIAGNOSTICS
 from fomm_jax.weights.checkpoints import Checkpoints
 from fomm_jax.weights.train_state import TrainState
 

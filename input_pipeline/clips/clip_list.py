@@ -19,7 +19,7 @@ from fomm_jax.errors import InputError, naming
 from fomm_jax.files import strip_suffix
 from fomm_jax.media.framing import Box
 from fomm_jax.media.pictures import PICTURE_SUFFIXES
-from fomm_jax.media.video_reader import VIDEO_SUFFIXES
+from fomm_jax.media.reading.video_reader import VIDEO_SUFFIXES
 from input_pipeline.clips.clip import Clip
 from input_pipeline.lists import Row, read_rows
 from input_pipeline.videos import open_video

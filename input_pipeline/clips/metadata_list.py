@@ -14,7 +14,7 @@ from pathlib import Path
 from fomm_jax.errors import InputError
 from fomm_jax.files import strip_suffix
 from fomm_jax.media.framing import Box
-from fomm_jax.media.video_reader import VIDEO_SUFFIXES
+from fomm_jax.media.reading.video_reader import VIDEO_SUFFIXES
 from input_pipeline.clips.clip import Clip, Selection
 from input_pipeline.lists import Row, read_rows
 

@@ -14,7 +14,7 @@ from tensorflow_datasets.proto import tf_example_pb2
 
 from fomm_jax.errors import InputError
 from fomm_jax.files import replacing
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from fomm_jax.readable import readable
 from input_pipeline.clips.clip import Clip, read_clip
 from input_pipeline.manifest import Encoding, PreparedClip

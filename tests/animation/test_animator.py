@@ -195,9 +195,8 @@ def test_the_package_gives_the_animator_without_loading_jax_for_other_modules():
     assert fomm_jax.Animator is Animator
     with pytest.raises(AttributeError, match="Animated"):
         _ = fomm_jax.Animated
-    code = (
-        "import sys, fomm_jax.errors, fomm_jax.media.video_reader; sys.exit('jax' in sys.modules)"
-    )
+    modules = "fomm_jax.errors, fomm_jax.media.reading.video_reader"
+    code = f"import sys, {modules}; sys.exit('jax' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

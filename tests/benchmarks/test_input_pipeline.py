@@ -11,8 +11,8 @@ from PIL import Image
 
 from benchmarks import input_files, input_pipeline, input_rates
 from fomm_jax.config.schema import DatasetConfig
-from fomm_jax.media.video_reader import iterate_frames
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.reading.video_reader import iterate_frames
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from input_pipeline.splits import split_videos
 from input_pipeline.videos import open_video
 

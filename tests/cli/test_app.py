@@ -11,8 +11,8 @@ import pytest
 
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.read_marks import read_marks
-from fomm_jax.media.video_reader import iterate_frames
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.reading.video_reader import iterate_frames
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance.mark import SourceType
 
 gradio = pytest.importorskip("gradio", reason="the extra `app` is not installed")

@@ -7,9 +7,9 @@ import pytest
 
 from benchmarks.demo_model import measure_animation, measure_joints
 from fomm_jax import Animator
-from fomm_jax.cli import demo
+from fomm_jax.cli.modes import demo
 from fomm_jax.media.pictures import read_picture
-from fomm_jax.media.video_reader import iterate_frames
+from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.provenance.containers import read_mp4_xmp
 from fomm_jax.provenance.mark import Marking, SourceType
 

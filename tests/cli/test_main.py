@@ -15,8 +15,8 @@ from films import write_silent_film
 
 import main
 from fomm_jax.media.pictures import read_picture, write_picture
-from fomm_jax.media.probe import probe_video
-from fomm_jax.media.video_reader import iterate_frames
+from fomm_jax.media.reading.probe import probe_video
+from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.provenance import c2pa
 
 pytestmark = [

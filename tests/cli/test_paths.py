@@ -9,7 +9,7 @@ from absl import flags
 from brightener import Brightener, read_levels, write_grey, write_levels
 from commands import run_main
 
-from fomm_jax.cli import animate
+from fomm_jax.cli.modes import animate
 from fomm_jax.cli.path_flags import PathParser
 
 LONG = 260 * "x"

@@ -20,7 +20,7 @@ PREPARED = ROOT / "tests" / "data" / "prepared"
 RUN_ALL = """
 import json, os, sys
 from absl import app
-import fomm_jax.cli.train
+import fomm_jax.cli.modes.train
 import main
 
 for arguments in json.load(sys.stdin):

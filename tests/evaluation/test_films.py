@@ -12,9 +12,9 @@ from fomm_jax.evaluation.animate_pairs import animate_pairs
 from fomm_jax.evaluation.films import FilmOutputs
 from fomm_jax.evaluation.reconstruct import reconstruct
 from fomm_jax.media.pictures import read_picture
-from fomm_jax.media.probe import probe_video
 from fomm_jax.media.read_marks import read_marks
-from fomm_jax.media.video_reader import iterate_frames
+from fomm_jax.media.reading.probe import probe_video
+from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.models.keypoints import Keypoints
 from fomm_jax.provenance.mark import Marking, SourceType
 

@@ -17,7 +17,7 @@ from numbered_videos import (
 from fomm_jax.config.schema import Config, DatasetConfig
 from fomm_jax.config.validation import check_config
 from fomm_jax.errors import InputError
-from input_pipeline import sampler
+from input_pipeline import data_checks
 from input_pipeline.sampler import MAX_DRAWS, PairSampler
 
 NUM_VIDEOS = 7
@@ -105,8 +105,8 @@ def test_a_video_of_another_size_is_opened_once(tmp_path, numbered_dataset, monk
         num_opened[location.name] += 1
         return open_video(location, *args, **keywords)
 
-    open_video = sampler.open_video
-    monkeypatch.setattr(sampler, "open_video", count_and_open)
+    open_video = data_checks.open_video
+    monkeypatch.setattr(data_checks, "open_video", count_and_open)
     draw = PairSampler(dataclasses.replace(numbered_dataset, frame_shape=(16, 16, 3)))
     with pytest.raises(InputError) as caught:
         draw(2, np.random.default_rng(0))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fomm_jax.errors import InputError
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from input_pipeline.videos import PictureCache, open_video
 
 SHAPE = (16, 12, 3)

@@ -8,8 +8,8 @@ import pytest
 from clips import NUM_FRAMES, mean_difference, shown_by_ffmpeg, write_clip
 
 from fomm_jax.errors import InputError
-from fomm_jax.media.decoding import open_container
-from fomm_jax.media.video_reader import count_frames, iterate_frames
+from fomm_jax.media.reading.decoding import open_container
+from fomm_jax.media.reading.video_reader import count_frames, iterate_frames
 
 CONTAINERS = {
     "a.ts": ("mpegts", {}),

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fomm_jax.errors import InputError
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from input_pipeline.videos import open_video
 
 SHAPE = (32, 32, 3)

@@ -8,9 +8,9 @@ import pytest
 from clips import NUM_FRAMES, noisy_frame, write_clip
 
 from fomm_jax.errors import InputError
-from fomm_jax.media.probe import probe_video
-from fomm_jax.media.video_reader import count_frames, iterate_frames, read_frames
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.reading.probe import probe_video
+from fomm_jax.media.reading.video_reader import count_frames, iterate_frames, read_frames
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 
 
 def packets_of(path):

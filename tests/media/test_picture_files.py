@@ -13,9 +13,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from fomm_jax.errors import InputError
 from fomm_jax.media import picture_files
-from fomm_jax.media.decoding import open_container
 from fomm_jax.media.picture_files import picture_kind
 from fomm_jax.media.pictures import read_picture
+from fomm_jax.media.reading.decoding import open_container
 
 needs_avif = pytest.mark.skipif(not features.check("avif"), reason="Pillow has no AVIF")
 

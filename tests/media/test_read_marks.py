@@ -11,7 +11,7 @@ from PIL import Image
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.read_marks import describe, read_marks
-from fomm_jax.media.video_reader import iterate_frames
+from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.provenance.containers import read_mp4_xmp
 from fomm_jax.provenance.mark import Marking, SourceType
 from fomm_jax.provenance.xmp import read_xmp

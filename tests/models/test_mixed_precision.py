@@ -13,7 +13,7 @@ from narrow_vgg import narrow_vgg
 from fomm_jax.models.build import abstract_model
 from fomm_jax.ops.convolution import ANY_DEVICE
 from fomm_jax.parity.trainer import Trainer
-from fomm_jax.training.step import make_train_step
+from fomm_jax.training.step.train_step import make_train_step
 from fomm_jax.types import Batch
 from fomm_jax.weights.train_state import make_optimizers, merge_model, split_model
 

@@ -11,7 +11,7 @@ import pytest
 import reference
 from PIL import Image
 
-from fomm_jax.media.video_reader import iterate_frames
+from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.parity.recorded import compare_recording
 from fomm_jax.parity.results import ComparedFrames, Comparison
 from fomm_jax.parity.results_page import write_results_page

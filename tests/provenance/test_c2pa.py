@@ -18,7 +18,7 @@ from films import write_noise
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import read_picture, write_picture
 from fomm_jax.media.read_marks import describe, read_marks
-from fomm_jax.media.video_reader import iterate_frames
+from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.provenance.c2pa import load_credentials
 from fomm_jax.provenance.mark import Marking, SourceType
 

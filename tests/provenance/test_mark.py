@@ -16,12 +16,12 @@ import pytest
 from films import write_film, write_noise
 from PIL import Image
 
-from fomm_jax.cli import verify
+from fomm_jax.cli.modes import verify
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import read_picture, write_picture
-from fomm_jax.media.probe import probe_video
 from fomm_jax.media.read_marks import read_marks
-from fomm_jax.media.video_reader import iterate_frames
+from fomm_jax.media.reading.probe import probe_video
+from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.provenance import containers
 from fomm_jax.provenance.mark import Marking, SourceType
 

@@ -14,9 +14,9 @@ from PIL import Image
 from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import write_picture
-from fomm_jax.media.probe import probe_video
-from fomm_jax.media.video_reader import iterate_frames
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.reading.probe import probe_video
+from fomm_jax.media.reading.video_reader import iterate_frames
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from fomm_jax.rendering.options import AnimationOptions
 
 pytestmark = pytest.mark.usefixtures("without_detector")

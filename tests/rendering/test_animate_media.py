@@ -9,8 +9,8 @@ from flax import nnx
 from configs import tiny
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.media.pictures import read_picture
-from fomm_jax.media.probe import probe_video
-from fomm_jax.media.video_reader import iterate_frames
+from fomm_jax.media.reading.probe import probe_video
+from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.models.build import build_model
 from fomm_jax.weights.npz import save_weights
 

@@ -12,8 +12,8 @@ from PIL import Image
 from fomm_jax.config.schema import AnimateConfig
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import read_picture
-from fomm_jax.media.video_reader import iterate_frames
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.reading.video_reader import iterate_frames
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from fomm_jax.rendering import cropping
 from fomm_jax.rendering.cropping import choose_framing, spread_frames
 from fomm_jax.rendering.options import AnimationOptions

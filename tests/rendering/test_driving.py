@@ -15,8 +15,8 @@ from fomm_jax.errors import InputError
 from fomm_jax.media.framing import frame_centre
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.raw_frames import RawFormat
-from fomm_jax.media.sound import SoundState
-from fomm_jax.media.video_reader import iterate_frames
+from fomm_jax.media.reading.video_reader import iterate_frames
+from fomm_jax.media.writing.sound import SoundState
 from fomm_jax.rendering.driving import open_driving, open_driving_pipe
 
 SIZE = (32, 32)

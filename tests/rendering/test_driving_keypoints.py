@@ -8,7 +8,7 @@ from brightener import SIZE, Brightener, animate, read_levels, write_grey, write
 
 from fomm_jax.animation.motion import Motion
 from fomm_jax.errors import InputError
-from fomm_jax.media.video_reader import iterate_frames
+from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.rendering.options import AnimationOptions
 
 pytestmark = pytest.mark.usefixtures("without_detector")

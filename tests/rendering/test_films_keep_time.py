@@ -11,8 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fomm_jax.errors import InputError
-from fomm_jax.media.probe import probe_video
 from fomm_jax.media.raw_frames import RawFormat
+from fomm_jax.media.reading.probe import probe_video
 from fomm_jax.rendering.job import Pipes
 from fomm_jax.rendering.options import AnimationOptions
 

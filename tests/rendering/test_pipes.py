@@ -11,8 +11,8 @@ from brightener import SIZE, animate, read_levels, write_grey, write_levels
 from films import write_film
 
 from fomm_jax.errors import InputError
-from fomm_jax.media.probe import probe_video
 from fomm_jax.media.raw_frames import RawFormat
+from fomm_jax.media.reading.probe import probe_video
 from fomm_jax.provenance.mark import Marking
 from fomm_jax.rendering.job import Pipes
 from fomm_jax.rendering.options import AnimationOptions

@@ -12,7 +12,7 @@ from films import beeps, write_film
 from fomm_jax.errors import InputError
 from fomm_jax.media.raw_frames import RawFormat
 from fomm_jax.media.read_marks import read_marks
-from fomm_jax.media.video_writer import VideoWriter
+from fomm_jax.media.writing.video_writer import VideoWriter
 from fomm_jax.provenance.mark import Credentials, Marking, SourceType
 from fomm_jax.rendering.job import Pipes
 from fomm_jax.rendering.options import AnimationOptions

@@ -43,9 +43,9 @@ def test_evaluation_takes_the_averages_and_training_both(tmp_path, state):
     moved = jax.tree.map(lambda array: array + 1, state.averages)
     state = dataclasses.replace(state, averages=moved)
     with Checkpoints(tmp_path, keep=1) as checkpoints:
-        checkpoints.save(1, state, 0)
+        checkpoints.save(0, state, 0)
     abstract = jax.eval_shape(lambda: state)
-    restored = restore_state(tmp_path / "checkpoints" / "1", abstract)
+    restored = restore_state(tmp_path / "checkpoints" / "0", abstract)
     for actual, expected in zip(jax.tree.leaves(restored), jax.tree.leaves(state), strict=True):
         np.testing.assert_array_equal(actual, expected)
     params, _ = split_model(restore_networks(tmp_path, abstract_model(config_of_state())))
@@ -55,9 +55,9 @@ def test_evaluation_takes_the_averages_and_training_both(tmp_path, state):
 
 def test_averages_begin_at_the_weights_of_a_checkpoint_that_has_none(tmp_path, state):
     with Checkpoints(tmp_path, keep=1) as checkpoints:
-        checkpoints.save(1, state, 0)
+        checkpoints.save(0, state, 0)
     abstract = jax.eval_shape(lambda: begin_averages(state))
-    restored = restore_state(tmp_path / "checkpoints" / "1", abstract)
+    restored = restore_state(tmp_path / "checkpoints" / "0", abstract)
     for actual, expected in zip(
         jax.tree.leaves(restored.averages), jax.tree.leaves(state.params), strict=True
     ):

@@ -8,9 +8,9 @@ import pytest
 from training_runs import assert_same, run, saved
 
 from fomm_jax.reporting.events import read_curves
-from fomm_jax.training import program
 from fomm_jax.training.divergence import NotFiniteError
-from fomm_jax.training.step import make_train_step
+from fomm_jax.training.step import program
+from fomm_jax.training.step.train_step import make_train_step
 from fomm_jax.types import Batch
 from input_pipeline.loader import TrainingBatches
 

@@ -26,13 +26,18 @@ WAIT = 240  # seconds for anything
 
 
 @pytest.fixture(scope="module")
-def start(tmp_path_factory):
+def compiled(tmp_path_factory):
+    """The folder for the compiled programs of all runs."""
+    return tmp_path_factory.mktemp("compiled")
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory, compiled):
     """Start `main.py` on drawn figures; its programs are compiled once."""
     data = tmp_path_factory.mktemp("figures") / "data"
     write_dataset(data, size=32, num_videos=10, num_frames=4, seed=0)
     one_device = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=1"
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": one_device}
-    compiled = tmp_path_factory.mktemp("compiled")
 
     def begin(workdir, num_steps):
         command = [sys.executable, "main.py", "--config=configs/tiny.py", *SHALLOW_MODEL]
@@ -47,8 +52,7 @@ def start(tmp_path_factory):
             command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
         )
 
-    yield begin
-    assert any("train_step" in path.name for path in compiled.iterdir())
+    return begin
 
 
 def finish(process, status=0):
@@ -125,8 +129,9 @@ def test_a_signal_while_programs_compile_ends_the_run_at_once(start, tmp_path):
     assert lines[2] == "starts anew\n"
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
-def test_killed_run_ends_like_the_undisturbed_one(start, tmp_path, kills):
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [2, 20])
+def test_killed_run_ends_like_the_undisturbed_one(start, compiled, tmp_path, kills):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     num_steps = EVERY * (kills + 3)  # a killed run gets on by one interval at most
     finish(start(undisturbed, num_steps))
@@ -158,3 +163,4 @@ def test_killed_run_ends_like_the_undisturbed_one(start, tmp_path, kills):
     assert len(expected) > 100
     for name, array in expected.items():
         np.testing.assert_array_equal(actual[name], array, err_msg=name, strict=True)
+    assert any("train_step" in path.name for path in compiled.iterdir())

@@ -8,7 +8,7 @@ from fomm_jax.config.schema import VisualizeConfig
 from fomm_jax.reporting.events import read_curves
 from fomm_jax.training import log as training_log
 from fomm_jax.training.log import COLLAPSED_SPREAD, TrainingLog
-from fomm_jax.training.step import keypoint_spread
+from fomm_jax.training.step.train_step import keypoint_spread
 
 
 def open_log(workdir, **options):

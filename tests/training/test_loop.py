@@ -15,7 +15,7 @@ from fomm_jax.evaluation.reconstruction_page import NOT_LOSSES
 from fomm_jax.reporting.events import read_curves
 from fomm_jax.training import loop as train_module
 from fomm_jax.training.divergence import NotFiniteError
-from fomm_jax.training.program import Program
+from fomm_jax.training.step.program import Program
 from fomm_jax.training.workdir_lock import only_run_in
 from fomm_jax.weights.load import load_config
 from fomm_jax.weights.restore import restore_state

@@ -70,6 +70,7 @@ def data(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_two_processes_and_one_device_agree_and_go_on_from_each_other(data, tmp_path, x64):
     alone, several = tmp_path / "alone", tmp_path / "several"
     single = start(alone, data, 2, 1)

@@ -14,8 +14,8 @@ from flax import nnx
 from fomm_jax.animation.animator import Animator
 from fomm_jax.config.parsing import from_json, to_json
 from fomm_jax.errors import InputError
-from fomm_jax.training.program import Program
 from fomm_jax.training.resume import Origin, first_state
+from fomm_jax.training.step.program import Program
 from fomm_jax.weights.checkpoints import Checkpoints
 from fomm_jax.weights.load import load_config, load_pretrained, load_state
 from fomm_jax.weights.npz import save_weights

@@ -43,7 +43,7 @@ def test_a_tree_that_cannot_be_written_leaves_the_earlier_file(tmp_path):
             write_torch_file(path, [np.ones(3), bad])
     assert read_torch_file(path) == {"epoch": 1}
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="is a folder"):
         write_torch_file(tmp_path, {})
 
 

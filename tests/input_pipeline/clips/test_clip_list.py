@@ -5,7 +5,7 @@ import pytest
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import write_picture
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from input_pipeline.clips.clip import Clip
 from input_pipeline.clips.clip_list import read_clip_list
 from input_pipeline.datasets.video_folder import VideoFolder

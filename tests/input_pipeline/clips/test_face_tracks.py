@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.faces import HeadDetector
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from input_pipeline.clips.face_tracks import (
     Detection,
     Track,

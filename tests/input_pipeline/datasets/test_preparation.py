@@ -11,7 +11,7 @@ from raw_videos import SIDE, read_all, smooth_frames, write_stacked_frames
 
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
-from fomm_jax.media.video_reader import count_frames
+from fomm_jax.media.reading.video_reader import count_frames
 from input_pipeline.datasets.preparation import prepare_dataset
 from input_pipeline.loader import training_batches
 from input_pipeline.manifest import Encoding, read_dataset_manifest

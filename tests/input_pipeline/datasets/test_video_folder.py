@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fomm_jax.media.video_writer import FilmFormat, VideoWriter
+from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from input_pipeline.clips.clip import read_clip
 from input_pipeline.datasets.video_folder import VideoFolder
 

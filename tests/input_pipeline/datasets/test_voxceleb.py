@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from raw_videos import HEADER, cut_like_authors, read_all, write_list, write_video
 
-from fomm_jax.media.video_reader import iterate_frames
+from fomm_jax.media.reading.video_reader import iterate_frames
 from input_pipeline.datasets.preparation import prepare_dataset
 from input_pipeline.manifest import Encoding, read_dataset_manifest
 from input_pipeline.prepared import list_prepared_videos

@@ -1,0 +1,1 @@
+"""From frames to video files, with their times and their sound."""

@@ -1,0 +1,1 @@
+"""One step of training: inputs, losses, gradients, updates, and how they are compiled."""

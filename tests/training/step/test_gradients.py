@@ -1,0 +1,122 @@
+"""A batch in parts, rematerialisation, and gradients of limited length."""
+
+import collections
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import reference
+from narrow_vgg import narrow_vgg
+
+from fomm_jax.config.schema import Config, TrainConfig
+from fomm_jax.models.build import model_class
+from fomm_jax.ops.convolution import ANY_DEVICE
+from fomm_jax.parity.trainer import Trainer
+from fomm_jax.training.step.gradients import make_gradients
+from fomm_jax.training.step.objectives import StepInputs
+from fomm_jax.training.step.train_step import make_update
+from fomm_jax.weights.train_state import make_optimizers
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """Config and state in float64 of a recorded model, and what its gradients are computed from."""
+    recording = reference.Recording(reference.IN_REPOSITORY / "tiny_adversarial")
+    with jax.enable_x64(True):
+        optimizers = make_optimizers(recording.config, 10)
+        state = Trainer(recording).initial
+        fresh = {name: optimizers[name].init(state.params[name]) for name in optimizers}
+        source, driving = np.random.default_rng(0).uniform(size=(2, 4, 32, 32, 3))
+        transform = model_class(recording.config).sample_perturbation(
+            jax.random.key(0), 4, jnp.float64, recording.config.train
+        )
+        return (
+            recording.config,
+            dataclasses.replace(state, optimizers=fresh),
+            jax.tree.map(jnp.asarray, narrow_vgg()),
+            StepInputs(jnp.asarray(source), jnp.asarray(driving), transform),
+        )
+
+
+def with_settings(config, **settings):
+    return dataclasses.replace(config, train=dataclasses.replace(config.train, **settings))
+
+
+@pytest.fixture(scope="module")
+def parts(tiny):
+    """The pairs of either half of the batch, and what they give one after the other."""
+    config, state, vgg, inputs = tiny
+    with jax.enable_x64(True):
+        take_gradients = jax.jit(make_gradients(config, ANY_DEVICE))
+        statistics, results = state.statistics, []
+        for part in range(2):
+            half = jax.tree.map(lambda array, part=part: array[part::2], inputs)
+            arguments = state.params, statistics, half, vgg
+            results.append((arguments, take_gradients(*arguments)))
+            statistics = results[-1][1][1]
+        return results
+
+
+def test_parts_give_the_mean_of_their_gradients(x64, tiny, parts):
+    config, before, vgg, inputs = tiny
+    config = with_settings(config, accumulate=2)
+    update = jax.jit(make_update(config, make_optimizers(config, 10), ANY_DEVICE))
+    after, scalars, outputs = update(before, inputs, vgg)
+
+    for part, (_, (_, _, part_outputs)) in enumerate(parts):
+        np.testing.assert_allclose(
+            outputs.generated.prediction[part::2], part_outputs.generated.prediction, atol=1e-12
+        )
+    mean = jax.tree.map(
+        lambda a, b: (a + b) / 2, *(part_gradients for _, (part_gradients, _, _) in parts)
+    )
+    for name, term in mean.losses.items():
+        assert float(scalars[name]) == pytest.approx(float(term), rel=1e-12)
+    for network, gradient in mean.by_network.items():
+        expected = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)]) / 2
+        moments = jax.tree.leaves(after.optimizers[network][0].mu)  # half of the gradients
+        actual = np.concatenate([np.ravel(leaf) for leaf in moments])
+        np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-12)
+    statistics = parts[-1][1][1]
+    for actual, expected in zip(
+        jax.tree.leaves(after.statistics), jax.tree.leaves(statistics), strict=True
+    ):
+        np.testing.assert_allclose(actual, expected, rtol=1e-12)
+
+
+def test_rematerialisation_keeps_convolutions_alone_and_changes_no_gradient(x64, tiny, parts):
+    arguments, expected = parts[0]
+    take_gradients = make_gradients(with_settings(tiny[0], remat=True), ANY_DEVICE)
+    traced = jax.jit(take_gradients).trace(*arguments)
+    equations = traced.jaxpr.eqns
+    (backward,) = (equation for equation in equations if equation.params.get("differentiated"))
+    convolved = collections.Counter(
+        equation.outvars[0].aval.shape
+        for equation in equations
+        if equation.primitive.name == "name"
+    )
+    residuals = collections.Counter(
+        variable.aval.shape
+        for variable in backward.invars
+        if variable not in traced.jaxpr.invars and variable.aval.shape[:1] == (2,)
+    )
+    pictures = collections.Counter({shape: n for shape, n in residuals.items() if len(shape) == 4})
+    assert pictures.total() > 50
+    assert pictures <= convolved
+    results = traced.lower().compile()(*arguments)
+    for actual, desired in zip(jax.tree.leaves(results), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(actual, desired, rtol=1e-9, atol=1e-12)
+
+
+def test_long_gradients_are_shortened_and_keep_their_direction():
+    config = Config(train=TrainConfig(max_gradient_norm=0.5))
+    optimizer = make_optimizers(config, 10)["generator"]
+    for length in (0.2, 3.0):
+        gradient = {"a": jnp.array([0.6, 0.0]) * length, "b": jnp.array([0.8]) * length}
+        with jax.numpy_dtype_promotion("standard"):
+            _, (_, (adam, _)) = optimizer.update(gradient, optimizer.init(gradient))
+        factor = 0.5 * min(1.0, 0.5 / length)  # after one step the moment is half the gradient
+        for name, array in gradient.items():
+            np.testing.assert_allclose(adam.mu[name], factor * array, rtol=1e-6)
