@@ -1,4 +1,8 @@
-"""SIGTERM and SIGHUP: a program that they end removes what it has not finished."""
+"""SIGTERM and SIGHUP: a program that they end removes what it has not finished.
+
+All programs use this module. Training, which first has to save, hears of signals by
+`fomm_jax.training.signals` instead: its main thread may be in a compiler for minutes.
+"""
 
 import contextlib
 import os

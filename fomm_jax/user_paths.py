@@ -41,14 +41,15 @@ def check_is_text(path: str | os.PathLike[str]) -> None:
     """Check a path that a library gets which takes names in UTF-8 alone, as Orbax does.
 
     Raises:
-      InputError: a name in it is not UTF-8; or the locale, such as C, makes Python read no such
-        names.
+      InputError: a name in it, or in the current folder where it begins there, is not UTF-8; or
+        the locale, such as C, makes Python read no such names.
     """
+    full = os.path.abspath(path)
     try:
-        os.fspath(path).encode()
+        full.encode()
     except UnicodeEncodeError as error:
         encoding = sys.getfilesystemencoding()
         raise InputError(
-            f"{path}: the name is not text in {encoding}, the encoding of names here; expected"
+            f"{full}: the name is not text in {encoding}, the encoding of names here; expected"
             " another name" + ("" if encoding == "utf-8" else ", or a locale with UTF-8")
         ) from error

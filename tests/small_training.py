@@ -55,10 +55,10 @@ def make_program(mesh, config, optimizers):
     )
 
 
-def run(workdir, batches=None, signals=None, **changes):
+def run(workdir, batches=None, signals=None, begin_from=None, **changes):
     """Train for 5 steps, with a checkpoint after every second one, unless `changes` say else."""
     config = from_config_dict(tiny.get_config())
     settings = {"batch_size": 8, "num_steps": 5, "checkpoint_every": 2} | changes
     settings = dataclasses.replace(config.train, **settings)
     config = dataclasses.replace(config, train=settings)
-    return train(config, workdir, batches or CountedBatches(), {}, None, signals)
+    return train(config, workdir, batches or CountedBatches(), {}, begin_from, signals)

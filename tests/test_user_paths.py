@@ -51,3 +51,10 @@ def test_names_that_are_not_utf_8_are_shown_and_refused():
     check_is_text("Grüße 映")
     with pytest.raises(InputError, match=r"the name is not text in utf-8, the encoding of names"):
         check_is_text(NAME)
+
+
+def test_the_current_folder_belongs_to_the_name(tmp_path, monkeypatch):
+    (tmp_path / NAME).mkdir()
+    monkeypatch.chdir(tmp_path / NAME)
+    with pytest.raises(InputError, match="the name is not text"):
+        check_is_text("W")

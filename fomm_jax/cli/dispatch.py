@@ -11,6 +11,7 @@ from fomm_jax.cli.flags import COMPILATION_CACHE, DISTRIBUTED, INPUT, MODE, MODE
 from fomm_jax.errors import InputError, naming, one_line_errors
 from fomm_jax.files import writing
 from fomm_jax.signals import ending_by_signals
+from fomm_jax.training.signals import HOW_TO_GO_ON
 
 
 def main(_: list[str]) -> None:
@@ -20,8 +21,8 @@ def main(_: list[str]) -> None:
         with ending_by_signals(), one_line_errors():
             _run_mode()
     except KeyboardInterrupt:
-        hint = "; the same command goes on from the last checkpoint"
-        print(f"main.py: interrupted{hint if MODE.value == 'train' else ''}", file=sys.stderr)
+        hint = f"; {HOW_TO_GO_ON}" if MODE.value == "train" else ""
+        print(f"main.py: interrupted{hint}", file=sys.stderr)
         sys.exit(130)
 
 

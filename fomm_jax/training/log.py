@@ -20,10 +20,10 @@ from fomm_jax.reporting.drawing import FramesWithPoints, draw_grid
 from fomm_jax.reporting.events import EventWriter
 from fomm_jax.training.progress import Progress
 from fomm_jax.training.step.objectives import StepOutputs
+from fomm_jax.training.workdir_lock import PICTURES_FOLDER
 
 logger = logging.getLogger(__name__)
 
-PICTURES_FOLDER = "pictures"  # inside a workdir
 # Five pixels of 256. In good runs at 48×48 and 64×64, and at random weights, the spread was 0.05 to
 # 0.17; points all over the frame would have 0.29.
 COLLAPSED_SPREAD = 0.02
@@ -32,7 +32,8 @@ COLLAPSED_SPREAD = 0.02
 class TrainingLog:
     """The log of a run from `first_step` to `last_step`; a context manager.
 
-    The first of several processes writes it; the others are silent.
+    The first of several processes writes it; the others are silent. The event file is made when
+    there is something to write.
 
     Args:
       workdir: the folder for the event file, and for PNGs in its folder `pictures`.
@@ -54,15 +55,16 @@ class TrainingLog:
         visualize: VisualizeConfig,
         skipped_batches: int = 0,
     ):
-        self._pictures = pathlib.Path(workdir) / PICTURES_FOLDER
+        self._workdir = pathlib.Path(workdir)
+        self._first_step = first_step
         self._batch_size = batch_size
         self._visualize = visualize
         self._skipped_batches = skipped_batches
         self._recent: list[dict[str, float]] = []
         self._began, self._waited = time.monotonic(), 0.0
         self._has_warned = False
-        is_first = jax.process_index() == 0
-        self._writer = EventWriter(workdir, first_step=first_step) if is_first else None
+        self._is_first_process = jax.process_index() == 0
+        self._writer: EventWriter | None = None
         self._progress = Progress(first_step, last_step, batch_size)
 
     def __enter__(self) -> Self:
@@ -83,7 +85,7 @@ class TrainingLog:
     def add(self, scalars: dict[str, float], loss: float) -> None:
         """Count a step, whose loss is shown."""
         self._recent.append(scalars)
-        if self._writer is not None:
+        if self._is_first_process:
             self._progress.add(loss)
 
     @contextlib.contextmanager
@@ -112,11 +114,16 @@ class TrainingLog:
             name: float(np.mean([scalars[name] for scalars in self._recent]))
             for name in self._recent[0]
         }
-        if self._writer is not None:
-            self._writer.add_scalars(step, means | costs)
+        if self._is_first_process:
+            self._open_writer().add_scalars(step, means | costs)
             self._warn_of_collapse(step, means)
         self._recent.clear()
         self._began, self._waited = now, 0.0
+
+    def _open_writer(self) -> EventWriter:
+        if self._writer is None:
+            self._writer = EventWriter(self._workdir, first_step=self._first_step)
+        return self._writer
 
     def _warn_of_collapse(self, step: int, means: dict[str, float]) -> None:
         spread = means.get("keypoint_spread", 1.0)
@@ -132,7 +139,7 @@ class TrainingLog:
 
     def write_picture(self, step: int, outputs: StepOutputs) -> None:
         """Draw the pairs on this process's first device."""
-        if self._writer is None:
+        if not self._is_first_process:
             return
         local = jax.device_get(jax.tree.map(lambda array: array.addressable_data(0), outputs))
         transformed = None
@@ -145,8 +152,8 @@ class TrainingLog:
             local.generated,
             transformed=transformed,
         )
-        self._writer.add_picture(step, "training", picture)
-        write_picture(self._pictures / f"{step:08d}.png", picture)
+        self._open_writer().add_picture(step, "training", picture)
+        write_picture(self._workdir / PICTURES_FOLDER / f"{step:08d}.png", picture)
 
 
 def memory_in_use() -> float:

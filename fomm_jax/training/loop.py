@@ -12,7 +12,6 @@ import jax
 from jax.sharding import Mesh
 
 from fomm_jax.config.schema import Config
-from fomm_jax.errors import InputError
 from fomm_jax.models.vgg import VggWeights
 from fomm_jax.training.divergence import NotFiniteError, PendingStep
 from fomm_jax.training.log import TrainingLog
@@ -85,11 +84,6 @@ def train(
     program = make_program(mesh, config, optimizers)
     init_key, step_key = draw_keys(settings.seed, mesh)
     with open_workdir(workdir, config, signals) as checkpoints:
-        if begin_from is not None and checkpoints.steps:
-            raise InputError(
-                f"{checkpoints.folder}: has a checkpoint to go on from; expected none, since"
-                f" training is to begin from {begin_from}"
-            )
         run = Run(
             config=config,
             workdir=pathlib.Path(workdir),
@@ -232,15 +226,15 @@ def take_steps(run: Run, state: TrainState, skipped: Sequence[Any], log: Trainin
                 Unsaved(step, schedule.epochs(step), state, run.batches.get_state()),
             )
             signal = signal_to_end(run.signals, step) if step < schedule.last_step else None
-            save = schedule.save(step) or signal is not None
-            if schedule.log(step) or save:
+            save = schedule.save_is_due(step) or signal is not None
+            if schedule.log_is_due(step):
                 saver.read()
-            if schedule.log(step):
                 log.write_scalars(step)
-            if schedule.draw(step):
+            if schedule.drawing_is_due(step):
                 log.write_picture(step, outputs)
             if save:
                 saver.save()
+                schedule.begin_minutes()
             if signal is not None:
                 raise TerminatedError(
                     f"{WORDS[signal]} after step {step}; the same command goes on from"

@@ -1,5 +1,6 @@
 """Runs that a signal ends before their last step."""
 
+import os
 import signal
 
 import jax
@@ -20,9 +21,13 @@ class TerminatedError(Exception):
 def signal_to_end(signals: EndingSignals, step: int) -> signal.Signals | None:
     """Return the signal that asks the run to end after a step; None if it goes on.
 
-    All processes of a run call this after each step. They learn of SIGTERM after the same one, on
-    which JAX's own handler agrees; it hears of no other signal.
+    All processes of a run call this after each step. JAX's own handler lets them agree on the step
+    after which they end. It hears of SIGTERM alone, so another signal becomes SIGTERM for it.
     """
-    if jax.process_count() > 1:
-        return signal.SIGTERM if multihost_utils.reached_preemption_sync_point(step) else None
-    return signals.received
+    if jax.process_count() == 1:
+        return signals.received
+    if signals.received is not None:
+        os.kill(os.getpid(), signal.SIGTERM)  # JAX overlooks all but the first
+    if multihost_utils.reached_preemption_sync_point(step):
+        return signals.received or signal.SIGTERM
+    return None

@@ -62,7 +62,9 @@ class Saver:
         """Save what is unsaved if an error comes, and wait until it is written.
 
         Raises:
-          InputError: no error came, and the last checkpoint could not be written.
+          InputError: the last checkpoint could not be written, and no error came but one of those
+            after which nothing is left to save. It takes the place of a `TerminatedError`, whose
+            message names this checkpoint.
         """
         if error is None or isinstance(error, NotFiniteError | TerminatedError):
             self._checkpoints.wait()
@@ -126,22 +128,22 @@ class Saver:
         Args:
           error: what ends the run. A save that fails for the same reason is not told twice.
         """
-        unsaved = self._unsaved
         # A save in several processes needs all of them, and the others do not know of the error.
-        if unsaved is None or jax.process_count() > 1:
-            return
+        unsaved = self._unsaved if jax.process_count() == 1 else None
+        what = f"the state after step {unsaved.step}" if unsaved else "the last checkpoint"
         try:
-            # A step that failed may have taken the state with it.
-            if any(array.is_deleted() for array in jax.tree.leaves(unsaved.state)):
-                raise RuntimeError("it was given to the step that failed")
-            self.save()
-            self._checkpoints.wait()
+            if unsaved is not None:
+                # A step that failed may have taken the state with it.
+                if any(array.is_deleted() for array in jax.tree.leaves(unsaved.state)):
+                    raise RuntimeError("it was given to the step that failed")
+                self.save()
+            self._checkpoints.wait()  # also for a save that began before the error
         except Exception as failure:
             if str(failure) != str(error):
-                reason = " ".join(str(failure).split())
-                logger.warning("the state after step %d is not saved: %s", unsaved.step, reason)
+                logger.warning("%s is not saved: %s", what, " ".join(str(failure).split()))
         else:
-            logger.info("saved the state after step %d before the end", unsaved.step)
+            if unsaved is not None:
+                logger.info("saved %s before the end", what)
 
 
 def ranking_loss(scalars: dict[str, float]) -> float:

@@ -29,25 +29,27 @@ class Schedule:
         """Return the number of epochs that are complete after the step."""
         return step // self._steps_per_epoch
 
-    def log(self, step: int) -> bool:
+    def log_is_due(self, step: int) -> bool:
         """Tell whether to write scalars after the step."""
         return self._due(step, self._log_every)
 
-    def draw(self, step: int) -> bool:
+    def drawing_is_due(self, step: int) -> bool:
         """Tell whether to draw a picture after the step."""
         return self._due(step, self._draw_every)
 
-    def save(self, step: int) -> bool:
-        """Tell whether to save a checkpoint after the step; if so, the minutes begin anew."""
+    def save_is_due(self, step: int) -> bool:
+        """Tell whether to save a checkpoint after the step."""
         due = self._due(step, self._save_every)
-        if self._save_after and self.log(step):
+        if self._save_after and self.log_is_due(step):
             time_is_up = time.monotonic() - self._saved_at >= self._save_after
             if jax.process_count() > 1:  # their clocks differ, and all must save or none
                 time_is_up = bool(multihost_utils.broadcast_one_to_all(np.asarray(time_is_up)))
             due |= time_is_up
-        if due:
-            self._saved_at = time.monotonic()
         return due
+
+    def begin_minutes(self) -> None:
+        """Begin the minutes until the next checkpoint anew, after one was saved."""
+        self._saved_at = time.monotonic()
 
     def _due(self, step: int, interval: int) -> bool:
         return step == self.last_step or step % interval == 0

@@ -4,6 +4,9 @@ Python runs a handler of a signal in the main thread and between two of its own 
 JAX compiles, that may be minutes later, and an exception that is raised there in a callback of the
 compiler is lost. So a thread of its own hears of the signals, by a pipe into which the interpreter
 writes their numbers at once.
+
+Training alone uses this module. Every other program has nothing to save, and cleans up by the
+exception that `fomm_jax.signals` raises in its main thread.
 """
 
 import contextlib
@@ -24,8 +27,12 @@ WORDS = {
     signal.SIGTERM: "ended by SIGTERM",
     signal.SIGHUP: "ended by SIGHUP",
 }
+# How a message goes on where the program does not know whether there is a checkpoint.
+HOW_TO_GO_ON = "the same command goes on from the last checkpoint, if there is one"
 # A terminal and a program in between may both pass the same Ctrl-C on.
 SECONDS_BETWEEN = 1.0
+# The time to show a message, which a terminal that stands still, by Ctrl-S say, never takes.
+SECONDS_TO_TELL = 1.0
 
 
 class EndingSignals:
@@ -61,8 +68,7 @@ class EndingSignals:
             for number in WORDS
             if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)
         }
-        for number in self._previous:
-            signal.signal(number, _leave_to_thread)
+        self.take_back()
         self._previous_pipe = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
         self._thread = threading.Thread(target=self._listen, args=(read_end,), daemon=True)
         self._thread.start()
@@ -80,6 +86,11 @@ class EndingSignals:
             signal.signal(number, handler)
         os.close(self._write_end)
         self._thread.join()
+
+    def take_back(self) -> None:
+        """Hear of signals again for which a library has set a handler of its own since."""
+        for number in self._previous:
+            signal.signal(number, _leave_to_thread)
 
     @contextlib.contextmanager
     def protecting(self, has_work: Callable[[], bool]) -> Iterator[None]:
@@ -108,21 +119,36 @@ class EndingSignals:
         with open(read_end, "rb", buffering=0) as pipe:
             while byte := pipe.read(1):
                 if byte[0] in self._previous:  # other handlers' signals come by this pipe, too
-                    self._hear(signal.Signals(byte[0]))
+                    try:
+                        self._hear(signal.Signals(byte[0]))
+                    except Exception:  # the thread has to hear of the next signal, too
+                        logger.exception("a signal had no effect")
 
     def _hear(self, number: signal.Signals) -> None:
         if not self._has_work():
             self._end_now(number)
         elif self.received is None:
             self.received, self._received_at = number, time.monotonic()
-            logger.info("%s; saving after this step (Ctrl-C ends at once)", WORDS[number])
+            _tell("%s; saving after this step (Ctrl-C ends at once)", WORDS[number])
         elif number == signal.SIGINT and time.monotonic() - self._received_at > SECONDS_BETWEEN:
             self._end_now(number)
 
     def _end_now(self, number: signal.Signals) -> None:
-        for clean_up in reversed(self._clean_ups):  # the last one first, as blocks end
-            clean_up()
-        self._end(number)
+        try:
+            for clean_up in reversed(self._clean_ups):  # the last one first, as blocks end
+                clean_up()
+        finally:
+            self._end(number)
+
+
+def _tell(message: str, *values: str) -> None:
+    """Log a message, but do not wait for a terminal that stands still.
+
+    The main thread may be held up by the same terminal, with the lock of the log in its hands.
+    """
+    thread = threading.Thread(target=logger.info, args=(message, *values), daemon=True)
+    thread.start()
+    thread.join(SECONDS_TO_TELL)
 
 
 def _leave_to_thread(number: int, frame: FrameType | None) -> None:

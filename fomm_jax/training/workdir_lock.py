@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterator
 from fomm_jax.errors import InputError
 from fomm_jax.files import check_can_write, writing
 from fomm_jax.user_paths import check_is_text
+from fomm_jax.weights.find_checkpoint import FOLDER
 
 logger = logging.getLogger(__name__)
 
 LOCK_FILE = "running"  # inside a workdir, for as long as a run is at work there
+PICTURES_FOLDER = "pictures"  # inside a workdir
 # Errors of file systems without locks, such as Lustre as it is often mounted.
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 
@@ -28,7 +30,7 @@ def only_run_in(workdir: str | os.PathLike[str]) -> Iterator[Callable[[], None]]
     """Keep other runs out of the workdir, which is made if it is missing.
 
     The kernel releases the lock of a process that ends, however it ends. A workdir that was made
-    and stayed empty is removed.
+    and stayed empty is removed, and so are folders around it that were made for it.
 
     Yields:
       A function that removes what the lock has made, for a program that ends within the block.
@@ -39,7 +41,7 @@ def only_run_in(workdir: str | os.PathLike[str]) -> Iterator[Callable[[], None]]
     path = pathlib.Path(workdir) / LOCK_FILE
     with writing(workdir):
         try:
-            is_new = not path.parent.exists()
+            new_folders = [folder for folder in path.parents if not folder.exists()]
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = _locked(path)
         except BlockingIOError as error:
@@ -49,8 +51,8 @@ def only_run_in(workdir: str | os.PathLike[str]) -> Iterator[Callable[[], None]]
         # The lock is still held, so this is never another run's file.
         with contextlib.suppress(OSError):
             path.unlink()
-            if is_new:
-                path.parent.rmdir()
+            for folder in new_folders:  # from the inside out
+                folder.rmdir()
 
     try:
         yield clean_up
@@ -59,15 +61,25 @@ def only_run_in(workdir: str | os.PathLike[str]) -> Iterator[Callable[[], None]]
         os.close(descriptor)
 
 
+def check_can_write_in(workdir: str | os.PathLike[str]) -> None:
+    """Check without a trace that a run can write all that it will write into the workdir.
+
+    Raises:
+      InputError: the workdir, or a folder in it, cannot be written.
+    """
+    check_is_text(workdir)
+    for folder in ("", FOLDER, PICTURES_FOLDER):
+        check_can_write(pathlib.Path(workdir) / folder / LOCK_FILE)
+
+
 def check_can_run_in(workdir: str | os.PathLike[str]) -> None:
     """Check without a trace that `only_run_in` can keep other runs out of the workdir.
 
     Raises:
       InputError: another run is at work, or the workdir cannot be written.
     """
-    check_is_text(workdir)
+    check_can_write_in(workdir)
     path = pathlib.Path(workdir) / LOCK_FILE
-    check_can_write(path)
     try:
         descriptor = os.open(path, os.O_RDWR)
     except OSError:  # most often it is not there; all else comes up when the workdir is locked

@@ -109,7 +109,8 @@ class Checkpoints:
     @property
     def is_writing(self) -> bool:
         """Whether a checkpoint is being written in the background."""
-        return self._writing is not None and not self._writing.done()
+        result = self._writing  # read once: a thread asks while the main thread may end a wait
+        return result is not None and not result.done()
 
     def save(
         self,
@@ -161,9 +162,12 @@ class Checkpoints:
           InputError: it could not be written.
         """
         if self._writing is not None:
-            writing_result, self._writing = self._writing, None
-            with self._one_line_errors():
-                writing_result.result()
+            # It stays there during the wait, so that `is_writing` stays true.
+            try:
+                with self._one_line_errors():
+                    self._writing.result()
+            finally:
+                self._writing = None
 
     def set_aside(self, steps: list[int]) -> None:
         """Rename the damaged checkpoints of some steps to STEP.damaged, which hides them."""

@@ -6,6 +6,7 @@ import pathlib
 from fomm_jax.errors import InputError
 from fomm_jax.files import reading
 from fomm_jax.user_paths import check_is_text
+from fomm_jax.weights.other_files import NPZ_FILE, TORCH_FILE, check_is_no_other_file
 
 FOLDER = "checkpoints"  # inside a workdir
 # Files that Orbax writes into each checkpoint, or wrote in an earlier version.
@@ -36,10 +37,26 @@ def check_is_model(path: str | os.PathLike[str]) -> None:
     """Check that a path, such as `load.load_pretrained` takes, leads to a file or a checkpoint.
 
     Raises:
-      InputError: it does not.
+      InputError: it does not, or the file is recognised as something else than weights.
     """
-    if not pathlib.Path(path).is_file():
+    if pathlib.Path(path).is_file():
+        check_is_no_other_file(path, NPZ_FILE if _is_npz(path) else TORCH_FILE)
+    else:
         find_checkpoint(path)
+
+
+def check_is_state(path: str | os.PathLike[str]) -> None:
+    """Check that a path, such as `load.load_state` takes, leads to a state of training.
+
+    Raises:
+      InputError: it leads to a file of weights alone, or to nothing that `check_is_model` accepts.
+    """
+    if _is_npz(path):
+        raise InputError(
+            f"{path}: holds no state of training to continue from; expected a checkpoint, or"
+            f" config.train.init_from={path}"
+        )
+    check_is_model(path)
 
 
 def list_checkpoints(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -52,6 +69,10 @@ def list_checkpoints(folder: pathlib.Path) -> list[pathlib.Path]:
 def has_averages(path: pathlib.Path) -> bool:
     """Return whether a checkpoint has averages of its weights."""
     return (path / "averages").is_dir()
+
+
+def _is_npz(path: str | os.PathLike[str]) -> bool:
+    return os.fspath(path).endswith(".npz")
 
 
 def _is_checkpoint(path: pathlib.Path) -> bool:

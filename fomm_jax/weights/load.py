@@ -14,13 +14,9 @@ from fomm_jax.errors import InputError, naming
 from fomm_jax.models.build import abstract_model
 from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.weights import npz
+from fomm_jax.weights.find_checkpoint import check_is_state, find_checkpoint
 from fomm_jax.weights.finite import check_finite_tree
-from fomm_jax.weights.restore import (
-    find_checkpoint,
-    restore_config,
-    restore_networks,
-    restore_state,
-)
+from fomm_jax.weights.restore import restore_config, restore_networks, restore_state
 from fomm_jax.weights.torch.from_original import load_networks, load_train_state, read_original
 from fomm_jax.weights.train_state import (
     Optimizers,
@@ -98,11 +94,7 @@ def load_state(
     Raises:
       InputError: as in `load_pretrained`, or `path` is a weight file.
     """
-    if npz.is_weights_file(path):
-        raise InputError(
-            f"{path}: holds no state of training to continue from; expected a checkpoint, or"
-            f" config.train.init_from={path}"
-        )
+    check_is_state(path)
     if not pathlib.Path(path).is_file():
         checkpoint = find_checkpoint(path)
         state = restore_state(checkpoint, abstract, data)

@@ -40,6 +40,8 @@ def folder(tmp_path_factory):
     for number in range(4):
         write_picture(folder / "good" / f"{number}.png", np.zeros((32, 96, 3), np.uint8))
     (folder / "file").write_text("")
+    for name in ("page.pth.tar", "page.npz"):
+        (folder / name).write_text("<!doctype html><html></html>")
     for name in ("no_info", "half_shard"):
         shutil.copytree(PREPARED, folder / name)
     (folder / "no_info" / "dataset_info.json").unlink()
@@ -59,6 +61,9 @@ REFUSED = {
     "--config.perceptual.weights=DIR/vgg": "config.perceptual.weights: DIR/vgg.npz is not there",
     "--config.train.init_from=DIR/none": "config.train.init_from: DIR/none: no checkpoint here",
     "--checkpoint=DIR/none": "--checkpoint: DIR/none: no checkpoint here",
+    "--checkpoint=DIR/page.pth.tar": "--checkpoint: DIR/page.pth.tar: is a web page",
+    "--checkpoint=DIR/weights.npz": "--checkpoint: DIR/weights.npz: holds no state of training",
+    "--config.train.init_from=DIR/page.npz": "config.train.init_from: DIR/page.npz: is a web page",
     "--workdir=DIR/file": "DIR/file/running: cannot be written (DIR/file is not a folder)",
     "--workdir=DIR/busy": "DIR/busy: another run is at work here",
 }

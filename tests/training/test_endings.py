@@ -2,6 +2,8 @@
 
 import signal
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -14,7 +16,10 @@ from fomm_jax.training import loop
 from fomm_jax.training.divergence import NotFiniteError
 from fomm_jax.training.log import TrainingLog
 from fomm_jax.training.preemption import TerminatedError
+from fomm_jax.training.saving import Saver
 from fomm_jax.training.signals import EndingSignals
+from fomm_jax.weights import checkpoints
+from fomm_jax.weights.checkpoints import Checkpoints
 
 # Orbax, asked for arrays without shardings, says that it takes those of the file.
 pytestmark = pytest.mark.filterwarnings("ignore:Sharding info not provided:UserWarning")
@@ -188,3 +193,94 @@ def test_a_run_that_cannot_begin_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="no checkpoint here"):
         run(tmp_path / "W", init_from=str(tmp_path / "nowhere"))
     assert not (tmp_path / "W").exists()
+
+
+@pytest.fixture
+def slow_disk(monkeypatch):
+    """Let checksums, which end a save, wait for an event, and fail where an error is put in."""
+    finish, errors = threading.Event(), []
+
+    def write(path):
+        assert finish.wait(10)
+        for error in errors:
+            raise error
+
+    monkeypatch.setattr(checkpoints, "write_checksums", write)
+    return finish, errors
+
+
+def test_a_wait_for_the_last_checkpoint_is_work(tmp_path, slow_disk):
+    """A signal during the wait must not end the program."""
+    finish, _ = slow_disk
+    signals = EndingSignals()
+    work = []
+
+    def look():
+        while not signals._has_work() or not (tmp_path / "checkpoints" / "1").exists():
+            time.sleep(0.01)
+        time.sleep(0.1)  # the main thread waits by now
+        work.append(signals._has_work())
+        finish.set()
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    assert run(tmp_path, signals=signals, num_steps=1) == 1
+    thread.join()
+    assert work == [True]
+    assert not signals._has_work()
+
+
+def test_an_error_waits_for_a_save_that_has_begun(tmp_path, slow_disk, monkeypatch, capsys):
+    finish, errors = slow_disk
+    errors.append(OSError(28, "No space left on device"))
+    wait = Checkpoints.wait
+
+    def watched(self):
+        if self.is_writing:
+            finish.set()
+        wait(self)
+
+    monkeypatch.setattr(Checkpoints, "wait", watched)
+    saved_and_failed = RuntimeError("the reader is gone")
+    save = Saver.save
+
+    def failing(self):
+        save(self)
+        raise saved_and_failed
+
+    monkeypatch.setattr(Saver, "save", failing)
+    with pytest.raises(RuntimeError, match="the reader is gone"):
+        run(tmp_path, checkpoint_every=1)
+    expected = "warning: the last checkpoint is not saved: "
+    assert (
+        f"{expected}{tmp_path}/checkpoints: cannot be written (No space" in capsys.readouterr().err
+    )
+
+
+def test_a_checkpoint_that_cannot_be_written_after_a_signal_is_an_error(tmp_path, slow_disk):
+    finish, errors = slow_disk
+    finish.set()
+    errors.append(OSError(28, "No space left on device"))
+    signals = EndingSignals()
+    signals.received = signal.SIGTERM
+    with pytest.raises(InputError, match=r"cannot be written \(No space left on device\)"):
+        run(tmp_path, signals=signals)
+
+
+def test_a_workdir_with_checkpoints_goes_on_from_its_own(tmp_path):
+    """As the same command does after it was ended, with the checkpoint that it began from."""
+    run(tmp_path / "other", num_steps=4)
+    other = tmp_path / "other" / "checkpoints" / "4"
+    assert run(tmp_path / "W", begin_from=other) == 1
+    assert numbers(tmp_path / "W", 5) == [15] * 3
+    assert run(tmp_path / "W", begin_from=tmp_path / "gone", num_steps=6) == 1
+
+
+def test_nothing_is_left_of_a_run_that_took_no_step(tmp_path):
+    class Broken(CountedBatches):
+        def __next__(self):
+            raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        run(tmp_path / "a" / "b" / "W", Broken())
+    assert not list(tmp_path.iterdir())

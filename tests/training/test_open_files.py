@@ -32,3 +32,10 @@ def test_too_few_files_are_refused(monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (64, 64))
     with pytest.raises(InputError, match="allows 64 open files; expected at least 128"):
         allow_open_files()
+
+
+def test_worker_processes_need_more(monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (160, 160))
+    allow_open_files(num_workers=2)
+    with pytest.raises(InputError, match="allows 160 open files; expected at least 176"):
+        allow_open_files(num_workers=3)

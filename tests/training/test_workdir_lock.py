@@ -30,6 +30,9 @@ def test_second_run_is_refused_until_the_first_ends(tmp_path):
     assert not list(tmp_path.iterdir())
     with only_run_in(tmp_path / "W"):
         pass
+    with only_run_in(tmp_path / "a" / "b" / "W"):
+        pass
+    assert not list(tmp_path.iterdir())
 
 
 def test_killed_run_is_not_in_the_way(tmp_path):
@@ -52,6 +55,12 @@ def test_whether_a_run_can_begin_is_checked_without_a_trace(tmp_path):
         clean_up()
         assert not list(tmp_path.iterdir())
     (tmp_path / "file").write_text("")
+    for folder in ("checkpoints", "pictures"):
+        (tmp_path / "no" / folder).parent.mkdir(exist_ok=True)
+        (tmp_path / "no" / folder).write_text("")
+        with pytest.raises(InputError, match=f"no/{folder} is not a folder"):
+            check_can_run_in(tmp_path / "no")
+        (tmp_path / "no" / folder).unlink()
     with pytest.raises(InputError, match="file is not a folder"):
         check_can_run_in(tmp_path / "file")
 

@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import sys
+import threading
 
 from fomm_jax import console
 from fomm_jax.cli.flags import (
@@ -19,9 +20,14 @@ from fomm_jax.cli.flags import (
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.training.open_files import allow_open_files
-from fomm_jax.training.signals import WORDS, EndingSignals
-from fomm_jax.training.workdir_lock import check_can_run_in
-from fomm_jax.weights.find_checkpoint import check_is_model
+from fomm_jax.training.signals import HOW_TO_GO_ON, SECONDS_TO_TELL, WORDS, EndingSignals
+from fomm_jax.training.workdir_lock import check_can_run_in, check_can_write_in
+from fomm_jax.weights.find_checkpoint import (
+    FOLDER,
+    check_is_model,
+    check_is_state,
+    list_checkpoints,
+)
 from fomm_jax.weights.vgg import VggWeights, load_vgg
 from input_pipeline.data_checks import check_training_data
 
@@ -37,7 +43,7 @@ def run() -> None:
     with EndingSignals(_end_at_once) as signals:
         config, workdir = read_config_and_workdir()
         if DISTRIBUTED.value:
-            _join_processes()
+            _join_processes(signals)
         vgg = _check(config, workdir)
         _train(config, workdir, vgg, signals)
 
@@ -52,16 +58,17 @@ def _check(config: Config, workdir: pathlib.Path) -> VggWeights:
       InputError: data, workdir, a checkpoint or these weights cannot be used.
     """
     settings = config.train
-    allow_open_files()
-    if not DISTRIBUTED.value:  # else another process may already have locked it
+    allow_open_files(config.dataset.num_workers)
+    if DISTRIBUTED.value:  # another process may already have locked it
+        check_can_write_in(workdir)
+    else:
         check_can_run_in(workdir)
     videos = check_training_data(config.dataset, settings.batch_size, settings.num_repeats)
     if settings.init_from:
         with naming("config.train.init_from"):
             check_is_model(settings.init_from)
     if CHECKPOINT.value is not None:
-        with naming("--checkpoint"):
-            check_is_model(CHECKPOINT.value)
+        _check_checkpoint(CHECKPOINT.value, workdir)
     vgg = load_vgg(config.perceptual) if any(settings.loss_weights.perceptual) else {}
     logger.info(
         "%d videos to train on and %d to test with, in %s",
@@ -70,6 +77,21 @@ def _check(config: Config, workdir: pathlib.Path) -> VggWeights:
         config.dataset.root_dir,
     )
     return vgg
+
+
+def _check_checkpoint(path: str, workdir: pathlib.Path) -> None:
+    """Check a checkpoint to begin from, unless the workdir has its own to go on from.
+
+    The second run of the same command, such as a cluster repeats after a preemption, has.
+
+    Raises:
+      InputError: the run would begin from it, and cannot.
+    """
+    if list_checkpoints(workdir / FOLDER):
+        logger.info("%s has checkpoints of its own; --checkpoint is for a new workdir", workdir)
+        return
+    with naming("--checkpoint"):
+        check_is_state(path)
 
 
 def _train(config: Config, workdir: pathlib.Path, vgg: VggWeights, signals: EndingSignals) -> None:
@@ -107,11 +129,15 @@ def _train(config: Config, workdir: pathlib.Path, vgg: VggWeights, signals: Endi
 
 def _end_at_once(number: signal.Signals) -> None:
     """End the program where it is, with the status that shells give a signal."""
-    logger.info("main.py: %s; the same command goes on from the last checkpoint", WORDS[number])
+    # A terminal that stands still, by Ctrl-S say, would never take the message.
+    give_up = threading.Timer(SECONDS_TO_TELL, os._exit, (128 + number,))
+    give_up.daemon = True
+    give_up.start()
+    logger.info("main.py: %s; %s", WORDS[number], HOW_TO_GO_ON)
     os._exit(128 + number)
 
 
-def _join_processes() -> None:
+def _join_processes(signals: EndingSignals) -> None:
     """Connect to the other processes of the run."""
     import jax
 
@@ -123,5 +149,7 @@ def _join_processes() -> None:
             " Kubernetes, or --coordinator=HOST:PORT, --num_processes and --process_id"
             f" ({' '.join(str(error).split())})"
         ) from error
+    if jax.process_count() == 1:
+        signals.take_back()  # JAX hears of SIGTERM to tell other processes, and there are none
     if jax.process_index() > 0:  # the first process tells what all of them would
         logging.getLogger("fomm_jax").setLevel(logging.ERROR)
