@@ -81,7 +81,7 @@ def test_the_same_command_continues_an_interrupted_run(number, tmp_path):
         (["--output="], "--output: is empty, expected a path"),
         (
             ["--output=M\udcfcller"],
-            r"--output: M\xfcller: the name is not text in utf-8, the encoding of names here;"
+            r"M\xfcller: the name is not text in utf-8, the encoding of names here;"
             " expected another name",
         ),
         (["--quality=0"], "--quality is 0; expected 1 to 100"),
