@@ -1,10 +1,7 @@
 """The setting of all tests: eight simulated devices, no implicit conversions, ../shared."""
 
-import ctypes
-import gc
 import os
 import pathlib
-import sys
 
 # XLA compiles the programs of most tests for longer than they run. These flags make a training step
 # compile four times faster and run two to three times slower. Flags that are set outside come last
@@ -25,6 +22,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import jax
 import pytest
 from absl import flags
+from freed_memory import return_freed_memory
 from jaxtyping import install_import_hook
 from shape_checks import CHECKED_PACKAGES
 
@@ -72,6 +70,4 @@ def release_programs():
     """Free the compiled programs of each file: those of the whole suite take gigabytes."""
     yield
     jax.clear_caches()
-    gc.collect()
-    if sys.platform == "linux":  # glibc keeps freed memory, half a gigabyte after some files
-        ctypes.CDLL(None).malloc_trim(0)
+    return_freed_memory()

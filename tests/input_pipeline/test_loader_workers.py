@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+from freed_memory import return_freed_memory
 from numbered_videos import SIZE, read_batches
 
 from fomm_jax.config.schema import AugmentationConfig
@@ -87,6 +88,7 @@ def memory_of_all_processes():
 
     Memory that several processes share counts once.
     """
+    return_freed_memory()  # what an earlier test has freed would come into use again bit by bit
     num_bytes = 0
     for pid in (os.getpid(), *[worker.pid for worker in multiprocessing.active_children()]):
         rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
