@@ -75,5 +75,6 @@ def test_a_signal_that_nohup_ignores_stays_ignored():
     try:
         with ending_by_signals():
             os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)

@@ -268,7 +268,7 @@ def test_a_checkpoint_that_cannot_be_written_after_a_signal_is_an_error(tmp_path
 
 
 def test_a_workdir_with_checkpoints_goes_on_from_its_own(tmp_path):
-    """As the same command does after it was ended, with the checkpoint that it began from."""
+    """A cluster repeats a command that it ended, with the checkpoint that the run began from."""
     run(tmp_path / "other", num_steps=4)
     other = tmp_path / "other" / "checkpoints" / "4"
     assert run(tmp_path / "W", begin_from=other) == 1
