@@ -5,8 +5,7 @@ import csv
 import dataclasses
 import logging
 import pathlib
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
@@ -16,6 +15,7 @@ from fomm_jax.errors import InputError
 from fomm_jax.files import replacing
 from fomm_jax.reporting.html_page import paragraph, table, write_page
 from fomm_jax.training.compiled_program import Instruction, read_instructions
+from fomm_jax.training.program_parts import sum_by_part
 from fomm_jax.training.step import sharding
 from fomm_jax.training.step.program import make_program
 from fomm_jax.types import Batch
@@ -27,20 +27,7 @@ logger = logging.getLogger(__name__)
 PACKAGE = "/fomm_jax/"  # in the paths of this project's files
 # Instructions that only hold others, whose time would count twice.
 CONTAINERS = ("while", "call", "conditional")
-NOWHERE = "elsewhere"
 NUM_STEPS = 3  # to trace
-# Names that the networks, the losses and the step give to parts of the program.
-PARTS = (
-    "augmentation",
-    "kp_detector",
-    "dense_motion",
-    "generator",
-    "discriminator",
-    "perceptual",
-    "grid_sample",
-    "antialias_downsample",
-    "optimizer",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +87,7 @@ def profile_step(config: Config, folder: pathlib.Path) -> StepProfile:
     step()  # the first one also reserves memory
     trace = trace_steps(step, NUM_STEPS, folder)
     operations = read_operations(trace, program, NUM_STEPS)
-    parts = sum_by_part(operations, PARTS)
+    parts = sum_by_part((row.instruction.scope, row.seconds) for row in operations)
     device = jax.devices()[0].device_kind
     title = f"A step of training: {settings.batch_size} pairs, {len(jax.devices())} x {device}"
     write_tables(folder, operations, parts, title)
@@ -164,23 +151,6 @@ def _events(trace: jax.profiler.ProfileData) -> Iterator[tuple[str, float]]:
                 name = event.name if is_tpu else dict(event.stats).get("hlo_op")
                 if name:
                     yield str(name).lstrip("%").split(" ")[0], event.duration_ns * 1e-9
-
-
-def sum_by_part(operations: Iterable[Operation], parts: Iterable[str]) -> dict[str, float]:
-    """Sum the seconds per step of each part, forward and backward apart, the costliest first.
-
-    Args:
-      operations: the operations of the step.
-      parts: the names of scopes (`jax.named_scope`); an operation in two counts for the inner one.
-    """
-    pattern = re.compile("|".join(rf"\b{part}\b" for part in parts))
-    sums: dict[str, float] = collections.defaultdict(float)
-    for operation in operations:
-        scope = operation.instruction.scope
-        scopes = pattern.findall(scope)
-        direction = ", backward" if "transpose(" in scope else ""
-        sums[(scopes[-1] if scopes else NOWHERE) + direction] += operation.seconds
-    return dict(sorted(sums.items(), key=lambda item: -item[1]))
 
 
 def write_tables(

@@ -12,10 +12,10 @@ from fomm_jax.ops import geometry
 from fomm_jax.training.profiling import (
     read_instructions,
     read_operations,
-    sum_by_part,
     trace_steps,
     write_tables,
 )
+from fomm_jax.training.program_parts import part_of, sum_by_part
 
 
 @jax.named_scope("generator")
@@ -35,6 +35,20 @@ def compiled():
         return large(x).sum() + small(x) + shrunk.sum()
 
     return jax.jit(program).lower(jnp.ones((256, 256), jnp.float32)).compile()
+
+
+@pytest.mark.parametrize(
+    ("scope", "part"),
+    [
+        ("jit(step)/jvp(generator)/jit(relu)/max", "generator"),
+        ("jit(step)/transpose(jvp(generator))/mul", "generator, backward"),
+        ("jit(step)/jvp(generator)/grid_sample/gather", "grid_sample"),
+        ("jit(step)/jvp(regenerator)/add", "elsewhere"),
+        ("", "elsewhere"),
+    ],
+)
+def test_part_of_an_operation(scope, part):
+    assert part_of(scope) == part
 
 
 def test_scopes_and_lines_are_told(compiled):
@@ -59,7 +73,7 @@ def test_time_is_where_the_work_is(compiled, tmp_path):
     step()
     trace = trace_steps(step, 5, tmp_path)
     operations = read_operations(trace, compiled.as_text(), 5)
-    parts = sum_by_part(operations, ("generator", "discriminator", "antialias_downsample"))
+    parts = sum_by_part((row.instruction.scope, row.seconds) for row in operations)
     assert parts["generator"] > 5 * parts["discriminator"]
     # The products of the loop run 20 times a step, and the loop itself is not counted.
     assert {operation.instruction.kind for operation in operations}.isdisjoint({"while"})
