@@ -64,7 +64,7 @@ def _stay_on_one_core() -> None:
 def _read_in_turns(
     dataset: DatasetConfig, original: Path | None, seconds: float
 ) -> dict[str, Rate]:
-    sampler = PairSampler(dataset)
+    sampler = PairSampler(dataset, split_videos(dataset).train)
     rng = np.random.default_rng(0)
     for element in range(len(sampler)):
         sampler(element, rng)

@@ -25,7 +25,7 @@ def parse_path(text: str) -> str:
 def expand_home(path: str) -> str:
     """Replace a leading `~` or `~user` by the home folder, as a shell does.
 
-    A shell leaves it alone after `=`, so `--output=~/film.mp4` arrives with it. The name of an
+    A shell leaves it alone after `=`, so `output=~/film.mp4` arrives with it. The name of an
     unknown user stays as it is, since a file may be called `~backup.mp4`.
 
     Raises:

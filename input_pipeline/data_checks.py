@@ -51,8 +51,10 @@ def check_batch_size(
       num_repeats: how often an epoch passes over them.
 
     Raises:
-      InputError: it does not.
+      InputError: it does not, or there are no videos.
     """
+    if not num_elements:
+        raise InputError(f"{dataset.root_dir}: has no training videos; expected at least one")
     num_pairs = num_elements * num_repeats
     if not 1 <= batch_size <= num_pairs:
         unit = "ids" if dataset.id_sampling else "training videos"

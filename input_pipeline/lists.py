@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fomm_jax.errors import InputError
-from fomm_jax.files import reading
+from fomm_jax.files import check_is_file, reading
 
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons", " ": "spaces"}
 MAX_SHOWN = 60  # characters of a cell in a message
@@ -39,8 +39,9 @@ def read_text(path: Path, expected: str) -> str:
       expected: what the file should hold, for the message of the error.
 
     Raises:
-      InputError: the file cannot be read or is not in UTF-8.
+      InputError: the file cannot be read, is a folder, a pipe or a device, or is not in UTF-8.
     """
+    check_is_file(path, expected)
     with reading(path, f"expected {expected}"):
         return path.read_text(encoding="utf-8-sig")
 
@@ -63,15 +64,15 @@ def read_rows(path: Path, columns: Sequence[str], *, even: bool = False) -> Iter
         valid CSV; or a row has another number of cells although `even` is set.
     """
     expected = f"a CSV file with the columns {','.join(columns)}"
-    text = io.StringIO(read_text(path, expected))
-    reader = csv.reader(text, strict=True, skipinitialspace=True)
+    text = read_text(path, expected)
+    if separator := _other_separator(text.partition("\n")[0], columns):
+        raise InputError(
+            f"{path}, line 1: has {separator} between its columns; expected {expected}, which"
+            " are separated by commas"
+        )
+    reader = csv.reader(io.StringIO(text), strict=True, skipinitialspace=True)
     try:
         names = [_column_name(name, columns) for name in next(reader, [])]
-        if len(names) == 1 < len(columns) and (separator := _other_separator(names[0], columns)):
-            raise InputError(
-                f"{path}, line 1: has {separator} between its columns; expected {expected}, which"
-                " are separated by commas"
-            )
         for column in columns:
             if names.count(column) != 1:
                 problem = "has two columns" if column in names else "has no column"
@@ -98,7 +99,7 @@ def _column_name(name: str, columns: Sequence[str]) -> str:
 
 def _other_separator(line: str, columns: Sequence[str]) -> str | None:
     """Return in words what separates the required columns in a line, if it is no comma."""
-    for separator, words in SEPARATORS.items():
+    for separator, words in {",": None, **SEPARATORS}.items():
         names = {name.strip(" \"'").lower() for name in line.split(separator)}
         if names.issuperset(columns):
             return words

@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from fomm_jax.types import Batch
 from input_pipeline.bad_videos import BadVideos
 from input_pipeline.data_checks import check_batch_size
 from input_pipeline.sampler import PairSampler
+from input_pipeline.splits import VideoLocation, split_videos
 
 MAX_THREADS = 16
 BUFFERED_BATCHES = 2  # for each thread or worker process
@@ -146,8 +148,8 @@ def training_batches(
     batch_size: int,
     num_repeats: int,
     seed: int,
-    process_index: int = 0,
-    process_count: int = 1,
+    process: tuple[int, int] = (0, 1),
+    videos: Sequence[VideoLocation] | None = None,
 ) -> TrainingBatches:
     """Return an endless iterator of `Batch`, whose arrays are (b, h, w, 3) uint8 in NumPy.
 
@@ -173,14 +175,15 @@ def training_batches(
       batch_size: the number of pairs in a batch of all hosts.
       num_repeats: how often an epoch passes over the videos or ids.
       seed: the seed of the order and of all draws.
-      process_index: the number of this host.
-      process_count: the number of hosts.
+      process: the number of this host, and the number of hosts.
+      videos: the training videos, if they have been listed before; by default they are listed here.
 
     Raises:
       InputError: there are no videos, a config field does not fit the others, or there is too
         little shared memory.
     """
-    sampler = PairSampler(dataset)
+    process_index, process_count = process
+    sampler = PairSampler(dataset, split_videos(dataset).train if videos is None else videos)
     check_batch_size(dataset, batch_size, len(sampler), num_repeats)
     _check_division(batch_size, process_count)
     num_pairs = len(sampler) * num_repeats

@@ -1,5 +1,6 @@
 """What a user probably meant by a root_dir that is nearly right."""
 
+import contextlib
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,11 +76,12 @@ def check_parts(root: Path) -> None:
 def _datasets_below(folders: list[Path], levels: int) -> Iterator[Path]:
     """Yield the folders among these and below them that are a prepared or a split dataset."""
     for folder in folders[:MOST_FOLDERS]:
-        is_split = (folder / "train").is_dir() and (folder / "test").is_dir()
-        if is_split or (folder / "dataset_info.json").is_file():
-            yield folder
-        elif levels > 1:
-            yield from _datasets_below(_folders(folder), levels - 1)
+        with contextlib.suppress(OSError):  # a folder that may not be read
+            is_split = (folder / "train").is_dir() and (folder / "test").is_dir()
+            if is_split or (folder / "dataset_info.json").is_file():
+                yield folder
+            elif levels > 1:
+                yield from _datasets_below(_folders(folder), levels - 1)
 
 
 def _folders(folder: Path) -> list[Path]:

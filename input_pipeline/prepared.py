@@ -16,6 +16,7 @@ from tensorflow_datasets.proto import tf_example_pb2
 
 from fomm_jax.errors import InputError
 from fomm_jax.files import reading
+from fomm_jax.user_paths import check_is_text
 from input_pipeline.manifest import FILE_NAME as MANIFEST
 from input_pipeline.manifest import DatasetManifest, PreparedClip, read_dataset_manifest
 
@@ -52,8 +53,9 @@ def list_prepared_videos(root: str) -> tuple[list[PreparedVideo], list[PreparedV
     """List the videos of a prepared dataset: those for training and those for testing.
 
     Raises:
-      InputError: a file of the dataset is missing or damaged.
+      InputError: a file of the dataset is missing or damaged, or a name in `root` is not UTF-8.
     """
+    check_is_text(root)
     manifest = read_dataset_manifest(root)
     check_records(root, manifest)
     size = manifest.encoding.height, manifest.encoding.width
@@ -85,7 +87,10 @@ def check_records(root: str, manifest: DatasetManifest) -> None:
             json.loads(text)
         except ValueError as error:
             raise InputError(f"{folder / name}: is damaged, it is not JSON; {HINT}") from error
-    splits = tfds.builder_from_directory(root).info.splits
+    try:
+        splits = tfds.builder_from_directory(root).info.splits
+    except Exception as error:  # any, depending on what is missing in the JSON
+        raise InputError(f"{root}: {INFO} or {FEATURES} is not what was written; {HINT}") from error
     for name, clips in (("train", manifest.train), ("test", manifest.test)):
         if not clips:
             continue

@@ -1,6 +1,7 @@
 """Draws training pairs from the videos of a dataset."""
 
 import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
 from input_pipeline.data_checks import open_for_training
-from input_pipeline.splits import VideoLocation, group_by_id, split_videos
+from input_pipeline.splits import VideoLocation, group_by_id
 from input_pipeline.transforms import augment, sample_pair
 from input_pipeline.videos import PictureCache, SeekableVideo
 
@@ -33,11 +34,14 @@ class PairSampler:
 
     A video is opened when it is first needed and stays open, so that each is probed only once. If a
     video or one of its frames cannot be used, another video is drawn by the same generator.
+
+    Args:
+      dataset: how pairs are drawn and augmented.
+      videos: the videos to draw from.
     """
 
-    def __init__(self, dataset: DatasetConfig) -> None:
+    def __init__(self, dataset: DatasetConfig, videos: Sequence[VideoLocation]) -> None:
         self._dataset = dataset
-        videos = split_videos(dataset).train
         self.num_videos = len(videos)
         self._groups = group_by_id(videos) if dataset.id_sampling else [[v] for v in videos]
         self._opened: dict[VideoLocation, SeekableVideo] = {}

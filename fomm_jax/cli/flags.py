@@ -12,8 +12,8 @@ from ml_collections import config_flags
 from fomm_jax.cli.path_flags import PATH, PATH_SERIALIZER
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.config.schema import Config
-from fomm_jax.errors import InputError
-from fomm_jax.user_paths import expand_home
+from fomm_jax.errors import InputError, naming
+from fomm_jax.user_paths import expand_home, parse_path
 
 # Each is the name of a module of this package, whose function `run` does the work.
 MODES = ["train", "reconstruct", "animate", "compare", "profile", "verify", "demo", "app"]
@@ -119,18 +119,32 @@ def read_config() -> Config | None:
 
 
 def _expand_homes(config: Config) -> Config:
-    """Replace a leading `~` in all paths of a configuration."""
+    """Replace a leading `~` in all paths of a configuration.
+
+    Raises:
+      InputError: a path cannot be used, such as the address of something on a network. That of
+        root_dir is left to the reader of datasets.
+    """
     dataset, train, perceptual = config.dataset, config.train, config.perceptual
     return dataclasses.replace(
         config,
         dataset=dataclasses.replace(
             dataset,
             root_dir=expand_home(dataset.root_dir),
-            pairs_list=dataset.pairs_list and expand_home(dataset.pairs_list),
+            pairs_list=dataset.pairs_list and _parse_path("dataset.pairs_list", dataset.pairs_list),
         ),
-        train=dataclasses.replace(train, init_from=expand_home(train.init_from)),
-        perceptual=dataclasses.replace(perceptual, weights=expand_home(perceptual.weights)),
+        train=dataclasses.replace(
+            train, init_from=train.init_from and _parse_path("train.init_from", train.init_from)
+        ),
+        perceptual=dataclasses.replace(
+            perceptual, weights=_parse_path("perceptual.weights", perceptual.weights)
+        ),
     )
+
+
+def _parse_path(field: str, path: str) -> str:
+    with naming(f"config.{field}"):
+        return parse_path(path)
 
 
 def read_config_and_workdir() -> tuple[Config, pathlib.Path]:

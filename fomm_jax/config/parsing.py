@@ -128,10 +128,10 @@ def _parse_value(hint: Any, value: Any, path: str) -> Any:
     """
     if dataclasses.is_dataclass(hint):
         return _parse_section(hint, value, path)
-    if NoneType in get_args(hint):
-        return None if value in (None, "", ()) else _parse_value(get_args(hint)[0], value, path)
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
+    if NoneType in get_args(hint):
+        return None if value in (None, "", ()) else _parse_value(get_args(hint)[0], value, path)
     if get_origin(hint) is tuple:
         return _parse_tuple(hint, value, path)
     if hint is float and type(value) is int:

@@ -9,9 +9,8 @@ Field names follow the YAML files of the original implementation, so that its us
 under the name that they know. Most defaults are those of the original's constructors, on which
 `original_yaml.py` relies.
 
-A field that may be None is set to None on the command line by an empty value, as in
-`--config.dataset.pairs_list=`, or by an empty tuple, as in
-`--config.dataset.augmentation.crop_size='()'`. A number can be set to None in a file only.
+In a field that may be None, an empty text or an empty tuple stands for None too, since a command
+line cannot say None. A number can be set to None in a file only.
 """
 
 import dataclasses
@@ -151,7 +150,7 @@ class TransformConfig:
     sigma_tps: NonNegativeFloat = 0.005  # deviation of the parameters at the control points
     # Control points along each side; 0 leaves the transform affine.
     points_tps: Annotated[
-        int, Constraint("0 or at least 2", lambda value: value == 0 or value >= 2)
+        int, Constraint("0, or 2 to 64", lambda value: value == 0 or 2 <= value <= 64)
     ] = 5
 
 

@@ -1,8 +1,8 @@
 """Read YAML without its traps.
 
-PyYAML reads YAML 1.1, where `010` is 8, `1:30` is 90, `2e-4` is text, and the last of two equal
-keys wins. People who write such values mean something else. Here `2e-4` is a number, and the others
-are refused by the name of their key.
+PyYAML reads YAML 1.1, where `010` is 8, `1:30` is 90, `1_000` is 1000, `2e-4` is text, and the
+last of two equal keys wins. People who write such values mean something else, and YAML 1.2 reads
+them differently. Here `2e-4` is a number, and the others are refused by the name of their key.
 """
 
 import os
@@ -13,15 +13,17 @@ from typing import Any
 
 import yaml
 
+from fomm_jax.config.parsing import show
 from fomm_jax.errors import InputError, naming
-from fomm_jax.files import reading
+from fomm_jax.files import check_is_file, reading
 
 INT, FLOAT, MERGE, LIST, MAPPING = (
     f"tag:yaml.org,2002:{name}" for name in ("int", "float", "merge", "seq", "map")
 )
 NO_POINT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$")
-# Numbers that YAML 1.1 and 1.2 read differently: octal ones, and sexagesimal ones such as 1:30.
-AMBIGUOUS = re.compile(r"[-+]?(0[0-9_]+|[0-9][0-9_]*(:[0-9]+)+(\.[0-9_]*)?)")
+# Numbers that YAML 1.1 and 1.2 read differently: octal, binary and sexagesimal ones (1:30), and
+# those with underscores.
+AMBIGUOUS = re.compile(r"[-+]?(0[0-9]+|0b[01]+|[0-9]+(:[0-9]+)+(\.[0-9]*)?)|.*_.*")
 
 
 class _Loader(yaml.SafeLoader):
@@ -55,9 +57,11 @@ def read_yaml(path: str | os.PathLike[str], keys: Collection[str]) -> Any:
       Dicts, lists and plain values. The keys of dicts are text, as the file writes them.
 
     Raises:
-      InputError: the file cannot be read or is no YAML, a key is given twice, or a number is
-        written in a form that versions of YAML read differently. The message names the key.
+      InputError: the file cannot be read or is no YAML, a key is given twice, a value does not fit
+        its tag, or a number is written in a form that versions of YAML read differently. The
+        message names the key.
     """
+    check_is_file(path, "a YAML file")
     with reading(path):
         content = Path(path).read_bytes()
     with naming(path):
@@ -71,7 +75,7 @@ def read_yaml(path: str | os.PathLike[str], keys: Collection[str]) -> Any:
                     if key.value in keys or value not in loader.anchored
                 ]
             return None if root is None else _Reader(loader).read(root, "")
-        # ValueError: a date that does not exist. RecursionError: lists within lists without end.
+        # ValueError: text that is not UTF-8. RecursionError: lists within lists without end.
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise InputError(f"not YAML: {' '.join(str(error).split())}") from None
 
@@ -102,12 +106,19 @@ class _Reader:
         if isinstance(node, yaml.SequenceNode):
             return [self.read(item, f"{name}[{index}]") for index, item in enumerate(node.value)]
         if node.tag in (INT, FLOAT) and AMBIGUOUS.fullmatch(node.value):
-            value = self._loader.construct_object(node)
+            value = self._construct(node, name)
             raise InputError(
                 f"{name}: {node.value} is {value} in old versions of YAML and something else in new"
                 f" ones; write the number that is meant in decimal digits, such as {value}"
             )
-        return self._loader.construct_object(node)
+        return self._construct(node, name)
+
+    def _construct(self, node: yaml.Node, name: str) -> Any:
+        try:
+            return self._loader.construct_object(node)
+        except (AttributeError, LookupError, ValueError) as error:  # whatever PyYAML runs into
+            kind = node.tag.rpartition(":")[2]
+            raise InputError(f"{name}: {show(node.value)} is no {kind} of YAML's") from error
 
     def _read_mapping(self, node: yaml.MappingNode, name: str) -> dict[str, Any]:
         merged: dict[str, Any] = {}  # by the key <<, whose mappings lend their entries
@@ -118,7 +129,9 @@ class _Reader:
             if key_node.tag == MERGE:
                 lent = self.read(value_node, f"{name}.<<")
                 for mapping in lent if isinstance(lent, list) else [lent]:
-                    merged = (dict(mapping) if isinstance(mapping, dict) else {}) | merged
+                    if not isinstance(mapping, dict):
+                        raise InputError(f"{name}.<<: expected a section, got {show(mapping)}")
+                    merged = mapping | merged
                 continue
             if not isinstance(key, str):
                 raise InputError(f"line {line}: expected a key of text")

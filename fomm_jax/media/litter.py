@@ -12,6 +12,10 @@ NAMES = {
     "__macosx",
     "@eadir",
     "@tmp",
+    "@__thumb",
+    "@recently-snapshot",
+    "network trash folder",
+    "temporary items",
     "@recycle",
     "#recycle",
     "#snapshot",
@@ -32,9 +36,10 @@ SIDECAR_SUFFIXES = {
 def is_litter(path: Path) -> bool:
     """Return whether a system or a program has left a file or folder behind, by its name."""
     name = path.name.lower()
-    # Streams of Windows, copied to Linux: "a.png:Zone.Identifier", "Thumbs.db:encryptable".
+    # Streams of Windows and attributes of macOS, copied to Linux: "a.png:Zone.Identifier",
+    # "a.png:AFP_AfpInfo", "Thumbs.db:encryptable".
     name, _, stream = name.partition(":")
-    is_copied_stream = stream.startswith(("zone.identifier", "com."))
+    is_copied_stream = stream.startswith(("zone.identifier", "com.", "afp_", "smartscreen"))
     is_hidden = name.startswith((".", "~$"))
     return is_hidden or name in NAMES or is_copied_stream or path.suffix.endswith("~")
 

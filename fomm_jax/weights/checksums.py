@@ -41,6 +41,10 @@ def find_damage(folder: pathlib.Path, parts: Iterable[str]) -> str | None:
         checksums = json.loads((folder / FILE).read_text())
     except ValueError:
         return f"{FILE} is no JSON"
+    if not isinstance(checksums, dict) or not all(
+        isinstance(entry, list) and len(entry) == 2 for entry in checksums.values()
+    ):
+        return f"{FILE} is damaged"
     parts = set(parts)
     for name, expected in checksums.items():
         if name.split("/")[0] not in parts:

@@ -69,8 +69,8 @@ def load_weights(path: str | os.PathLike[str], config: Config) -> MotionModel:
     """Load the model in a weight file; it has no discriminator.
 
     Raises:
-      InputError: the file cannot be read, is of another architecture, or holds weights that are not
-        finite.
+      InputError: the file cannot be read, is of another architecture, or holds weights that are no
+        real numbers or not finite in float32.
     """
     check_is_no_other_file(path, NPZ_FILE)
     arrays = read_npz(path, lambda name: name != "config")
@@ -82,7 +82,18 @@ def load_weights(path: str | os.PathLike[str], config: Config) -> MotionModel:
             {name: array.shape for name, array in arrays.items()},
             {names[key]: variable.get_value().shape for key, variable in variables.items()},
         )
+        arrays = {name: _to_float32(name, array) for name, array in arrays.items()}
         check_finite(arrays)
     for key, variable in variables.items():
         variables[key] = variable.replace(jnp.asarray(arrays[names[key]]))
     return nnx.merge(definition, nnx.from_flat_state(variables.items()))
+
+
+def _to_float32(name: str, array: np.ndarray) -> np.ndarray:
+    """Convert an array of numbers, unless they are whole; a value too large becomes infinite."""
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"{name} has the type {array.dtype}; expected real numbers")
+    if array.dtype.kind != "f":
+        return array
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32)

@@ -11,7 +11,7 @@ import zipfile
 from typing import BinaryIO
 
 from fomm_jax.errors import InputError
-from fomm_jax.files import reading
+from fomm_jax.files import check_is_file, reading
 
 TORCH_FILE = "a file that torch.save wrote"
 NPZ_FILE = "an .npz file of NumPy's"
@@ -39,11 +39,16 @@ BEGINNINGS = (
     (b"\xff\xd8\xff", "a JPEG picture", ""),
     (b"%PDF", "a PDF document", ""),
 )
-WEB_PAGE = re.compile(rb"\s*<(!doctype\s+html|html|head|\?xml|!--)", re.IGNORECASE)
+WEB_PAGE = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<(!doctype\s+html|html|head|!--)", re.IGNORECASE)
+XML = re.compile(rb"\s*<\?xml", re.IGNORECASE)
 TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
-def check_is_no_other_file(path: str | os.PathLike[str], expected: str) -> None:
+def check_is_no_other_file(
+    path: str | os.PathLike[str],
+    expected: str,
+    torch_advice: str = "give it a name that ends in .pth.tar",
+) -> None:
     """Raise InputError if a file is recognised as something else than weights.
 
     Whether it is a whole file of weights is left to the reader of its format.
@@ -51,16 +56,22 @@ def check_is_no_other_file(path: str | os.PathLike[str], expected: str) -> None:
     Args:
       path: the file.
       expected: `TORCH_FILE` or `NPZ_FILE`.
+      torch_advice: what to do with a file of torch where an .npz file is expected.
 
     Raises:
-      InputError: the file cannot be read, or is something else; the message says what, and what to
-        do.
+      InputError: the file cannot be read, is a folder, a pipe or a device, or is something else;
+        the message says what, and what to do.
     """
+    check_is_file(path, expected)
     with reading(path), open(path, "rb") as file:
         start = file.read(START_BYTES)
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         kind, advice = _recognise(start, size) or _recognise_archive(file, start) or ("", "")
+    if kind == TORCH_FILE:
+        advice = torch_advice
+    elif kind == NPZ_FILE and not os.fspath(path).endswith(".npz"):
+        advice = "give it a name that ends in .npz"
     if kind and kind != expected:
         raise InputError(f"{path}: is {kind}; expected {expected}{advice and f': {advice}'}")
 
@@ -77,6 +88,8 @@ def _recognise(start: bytes, size: int) -> tuple[str, str] | None:
         title = TITLE.search(text)
         about = f" ({_one_line(title[1])})" if title else ""
         return f"a web page{about}", f"{DOWNLOAD_AGAIN}, in a browser if need be"
+    if XML.match(text):
+        return "an XML answer of a server", DOWNLOAD_AGAIN
     header = int.from_bytes(start[:8], "little")  # the length of the JSON that follows
     if start[8:9] == b"{" and header <= size - 8:
         return "a safetensors file", "load it in PyTorch, and save it by torch.save"
@@ -96,12 +109,12 @@ def _recognise_archive(file: BinaryIO, start: bytes) -> tuple[str, str] | None:
             names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
     except Exception:  # a damaged archive may raise whatever it likes
         return "cut short or damaged, since its zip archive has no whole list", DOWNLOAD_AGAIN
-    if any("/code/" in name for name in names):
-        return "a program of TorchScript", "save its state dict by torch.save"
     if any(name.endswith("/data.pkl") for name in names):
-        return TORCH_FILE, "give it a name that ends in .pth.tar"
+        if any("/code/" in name for name in names):
+            return "a program of TorchScript", "save its state dict by torch.save"
+        return TORCH_FILE, ""
     if any(name.endswith(".npy") for name in names):
-        return NPZ_FILE, "give it a name that ends in .npz"
+        return NPZ_FILE, ""
     return f"a zip archive around {names[0] if names else 'nothing'}", "unpack it once, by `unzip`"
 
 

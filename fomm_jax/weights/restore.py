@@ -49,7 +49,7 @@ def restore_state(path: pathlib.Path, abstract: TrainState, data: Any = None) ->
     with _check_damage(path, (*parts, "_CHECKPOINT_METADATA")):
         _check_architecture(path, parts)
         state = TrainState(**ocp.load_checkpointables(path, parts))
-        metadata = ocp.checkpointables_metadata(path).custom_metadata
+        metadata = ocp.checkpointables_metadata(path).custom_metadata or {}
     if path.name.isdecimal() and int(path.name) != int(state.step):
         raise InputError(
             f"{path}: holds the state after step {int(state.step)}; expected that after step"
@@ -63,8 +63,8 @@ def restore_state(path: pathlib.Path, abstract: TrainState, data: Any = None) ->
 
 
 def restore_epoch(path: pathlib.Path) -> int:
-    """Read the number of epochs that training had done at a checkpoint."""
-    return ocp.checkpointables_metadata(path).custom_metadata["epoch"]
+    """Read the number of epochs that training had done at a checkpoint; 0 if it is not there."""
+    return (ocp.checkpointables_metadata(path).custom_metadata or {}).get("epoch", 0)
 
 
 def restore_config(path: pathlib.Path) -> Config | None:

@@ -69,7 +69,7 @@ def from_torch_state(network: str, state: Mapping[str, Any]) -> VggWeights:
     arrays = {
         key: array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
         for key, array in state.items()
-        if key.startswith("features.") and isinstance(array, np.ndarray)
+        if isinstance(key, str) and key.startswith("features.") and isinstance(array, np.ndarray)
     }
     return _take_layers(network, arrays, keys)
 
@@ -114,7 +114,9 @@ def _load_from_file(network: str, path: str) -> VggWeights:
             f" convert it by convert_torch_weights.py with perceptual={network}, input={download}"
             f" and output={path}"
         )
-    check_is_no_other_file(source, NPZ_FILE)
+    check_is_no_other_file(
+        source, NPZ_FILE, f"convert it by convert_torch_weights.py with perceptual={network}"
+    )
     arrays = read_npz(source)
     keys = {name: _npz_keys(name) for name, _ in VGG_LAYERS[network]}
     with naming(source):
@@ -180,7 +182,7 @@ def _take_layers(
             elif arrays[key].shape != shape or arrays[key].dtype.kind != "f":
                 problems.append(f"{key} is {arrays[key].dtype}{arrays[key].shape}, not {shape}")
         if not problems:
-            kernel, bias = (np.ascontiguousarray(arrays[key], np.float32) for key in keys[name])
+            kernel, bias = (_to_float32(arrays[key]) for key in keys[name])
             weights[name] = kernel, bias
         channels = width
     if problems:
@@ -188,5 +190,16 @@ def _take_layers(
             f"not the weights of {network} (kernels as height, width, in, out): "
             f"{'; '.join(problems)}"
         )
-    check_finite({key: arrays[key] for pair in keys.values() for key in pair})
+    check_finite(
+        {
+            key: array
+            for name, pair in keys.items()
+            for key, array in zip(pair, weights[name], strict=True)
+        }
+    )
     return weights
+
+
+def _to_float32(array: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # a value that is too large becomes infinite
+        return np.ascontiguousarray(array, np.float32)

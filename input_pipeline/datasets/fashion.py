@@ -13,7 +13,7 @@ class Fashion(ClipsBuilder):
 
     There are 500 videos for training and 100 for testing, each of one person from head to foot.
     The frames are taller than wide. The authors of the first-order motion model stretch them to
-    squares; to do the same, prepare the dataset with `--fit=stretch`. Cutting squares out of the
+    squares; to do the same, prepare the dataset with the fit `stretch`. Cutting squares out of the
     frames would remove heads and feet.
     """
 

@@ -42,6 +42,18 @@ BAD_FLAGS = {
         ["--mode=train", "--config.train.num_steps=three"],
         "--config.train.num_steps=three: invalid literal for int()",
     ),
+    "address to begin from": (
+        ["--mode=train", "--config.train.init_from=https://example.org/vox.pth.tar"],
+        "main.py: config.train.init_from: is an address, which is not fetched; expected a path",
+    ),
+    "address of weights": (
+        ["--mode=train", "--config.perceptual.weights=s3://bucket/vgg19"],
+        "main.py: config.perceptual.weights: is an address, which is not fetched; expected a path",
+    ),
+    "address of pairs": (
+        ["--mode=animate", "--config.dataset.pairs_list=https://example.org/pairs.csv"],
+        "main.py: config.dataset.pairs_list: is an address, which is not fetched; expected a path",
+    ),
     "no such config": (
         ["--mode=train", "--config=configs/none.py"],
         "--config: [Errno 2] No such file or directory: 'configs/none.py'",

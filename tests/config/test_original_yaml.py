@@ -187,7 +187,7 @@ def test_file_without_a_required_key_is_refused(write_yaml):
     [
         ("a: [1", "not YAML"),
         ("\0\1", "not YAML"),
-        ("date: 2001-99-99", "not YAML"),
+        ("date: 2001-99-99", "date: the text '2001-99-99' is no timestamp"),
         ("", "the file: expected a section with keys, got None"),
         ("just text", "the file: expected a section with keys, got the text 'just text'"),
     ],
@@ -202,7 +202,7 @@ def test_files_without_a_configuration_are_refused_in_one_line(write_yaml, conte
 
 def test_a_missing_file_is_refused(tmp_path):
     missing = tmp_path / "none.yaml"
-    with pytest.raises(InputError, match=r"none\.yaml: cannot be read \(No such file"):
+    with pytest.raises(InputError, match=r"none\.yaml: there is no such file, expected a YAML"):
         from_yaml.get_config(str(missing))
     with pytest.raises(InputError, match="expected a file"):
         from_yaml.get_config()

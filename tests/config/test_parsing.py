@@ -202,3 +202,14 @@ def test_overrides_on_the_command_line(monkeypatch):
         dataset__augmentation__resize_ratio=None,
         model__discriminator__sn=False,
     )
+
+
+def test_numbers_of_numpy_fit_fields_that_may_be_none():
+    values = {
+        "dataset": {"augmentation": {"crop_size": np.array([64, 32])}},
+        "reconstruct": {"num_videos": np.int64(5)},
+    }
+    config = parse(values)
+    assert config.dataset.augmentation.crop_size == (64, 32)
+    assert config.reconstruct.num_videos == 5
+    assert type(config.reconstruct.num_videos) is int

@@ -1,5 +1,7 @@
 """YAML is read without its traps: as people mean it, or refused by the name of the key."""
 
+import os
+
 import pytest
 
 from configs import from_yaml
@@ -48,7 +50,6 @@ def test_a_number_with_an_exponent_is_a_number(read, text):
         ("0", 0),
         ("0.5", 0.5),
         ("00.5", 0.5),
-        ("1_000", 1000),
         ("0x10", 16),
         ("'010'", "010"),
         ("!!str 010", "010"),
@@ -66,7 +67,18 @@ def test_values_that_mean_one_thing_are_read_as_before(read, text, value):
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("010", 8), ("-010", -8), ("1:30", 90), ("12:30:45", 45045), ("1:30.5", 90.5), ("0_7", 7)],
+    [
+        ("010", 8),
+        ("-010", -8),
+        ("1:30", 90),
+        ("12:30:45", 45045),
+        ("1:30.5", 90.5),
+        ("0_7", 7),
+        ("0b100", 4),
+        ("1_000", 1000),
+        ("1_000.5", 1000.5),
+        ("0x1_0", 16),
+    ],
 )
 def test_numbers_that_versions_of_yaml_read_differently_are_refused(refused, text, value):
     assert refused(f"a:\n  b: [1, {text}]").startswith(f"a.b[1]: {text} is {value} in old versions")
@@ -106,7 +118,13 @@ def test_only_anchors_may_have_other_keys_at_the_top(read):
         ("? [1, 2]\n: 3", "line 1: expected a key of text"),
         ("a: !!python/tuple [1]", "a: has the tag tag:yaml.org,2002:python/tuple; expected a pl"),
         ("a: !!python/name:os.system ''", "not YAML: could not determine a constructor"),
-        ("a: 2001-99-99", "not YAML: month must be in 1..12"),
+        ("a: {b: 2001-99-99}", "a.b: the text '2001-99-99' is no timestamp of YAML's"),
+        ("a: {b: !!bool maybe}", "a.b: the text 'maybe' is no bool of YAML's"),
+        ("a: !!int ''", "a: the text '' is no int of YAML's"),
+        ("a: !!timestamp soon", "a: the text 'soon' is no timestamp of YAML's"),
+        ("a: {<<: 3}", "a.<<: expected a section, got 3"),
+        ("b: &b 3\na: {x: 1, <<: *b}", "a.<<: expected a section, got 3"),
+        ("a: {<<: [{x: 1}, text]}", "a.<<: expected a section, got the text 'text'"),
         ("[" * 5000, "not YAML: "),
     ],
 )
@@ -151,3 +169,9 @@ def test_files_that_mean_the_same_are_read_the_same(shared, name):
         for stem in ("good", name)
     )
     assert other == good
+
+
+def test_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match=r"pipe: is a pipe or a device, expected a YAML file in a"):
+        read_yaml(tmp_path / "pipe", ())

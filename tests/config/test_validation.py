@@ -108,7 +108,8 @@ REFUSED = [
     ({"train__epoch_milestones": (2, 2)}, "train.epoch_milestones", "growing"),
     ({"train__epoch_milestones": (0,)}, "train.epoch_milestones", "growing"),
     ({"train__seed": 2**32}, "train.seed", "less than"),
-    ({"train__transform__points_tps": 1}, "train.transform.points_tps", "at least 2"),
+    ({"train__transform__points_tps": 1}, "train.transform.points_tps", "0, or 2 to 64"),
+    ({"train__transform__points_tps": 65}, "train.transform.points_tps", "0, or 2 to 64"),
     (
         {"train__loss_weights__perceptual": (1.0,) * 4},
         "train.loss_weights.perceptual",
@@ -135,7 +136,7 @@ REFUSED = [
         "train.batch_size",
         "config.model.kp_detector.num_blocks",
     ),
-    ({"train__transform__points_tps": -1}, "train.transform.points_tps", "at least 2"),
+    ({"train__transform__points_tps": -1}, "train.transform.points_tps", "0, or 2 to 64"),
     ({"dataset__max_bad_share": 0.51}, "dataset.max_bad_share", "at most 0.5"),
     ({"train__ema_decay": 1.0}, "train.ema_decay", "less than 1"),
     ({"dataset__random_seed": 2**32}, "dataset.random_seed", "less than"),

@@ -34,14 +34,12 @@ def make_batches(numbered_dataset):
     iterators = []
 
     def make(seed=0, batch_size=4, num_repeats=3, process=(0, 1), **changes):
-        index, count = process
         iterator = training_batches(
             dataclasses.replace(numbered_dataset, **changes),
             batch_size=batch_size,
             num_repeats=num_repeats,
             seed=seed,
-            process_index=index,
-            process_count=count,
+            process=process,
         )
         iterators.append(iterator)
         return iterator

@@ -96,7 +96,7 @@ def test_unusable_pairs_lists_are_refused_in_one_line(listed, text, message):
 
 def test_a_missing_pairs_list_is_refused(listed, tmp_path):
     dataset = dataclasses.replace(listed(b""), pairs_list=str(tmp_path / "none.csv"))
-    with pytest.raises(InputError, match=r"pairs_list: .*none\.csv: cannot be read"):
+    with pytest.raises(InputError, match=r"pairs_list: .*none\.csv: there is no such file"):
         choose_animation_pairs(dataset, num_pairs=1)
 
 

@@ -19,6 +19,7 @@ from fomm_jax.config.validation import check_config
 from fomm_jax.errors import InputError
 from input_pipeline import data_checks
 from input_pipeline.sampler import MAX_DRAWS, PairSampler
+from input_pipeline.splits import split_videos
 
 NUM_VIDEOS = 7
 
@@ -107,7 +108,8 @@ def test_a_video_of_another_size_is_opened_once(tmp_path, numbered_dataset, monk
 
     open_video = data_checks.open_video
     monkeypatch.setattr(data_checks, "open_video", count_and_open)
-    draw = PairSampler(dataclasses.replace(numbered_dataset, frame_shape=(16, 16, 3)))
+    dataset = dataclasses.replace(numbered_dataset, frame_shape=(16, 16, 3))
+    draw = PairSampler(dataset, split_videos(dataset).train)
     with pytest.raises(InputError) as caught:
         draw(2, np.random.default_rng(0))
     assert str(caught.value).startswith(
@@ -132,9 +134,10 @@ def test_another_video_of_the_id_or_of_another_id_replaces_a_damaged_one(
     write_stacked(tmp_path / "ids" / "test" / "id3#a.png", 9)
     cut_short(tmp_path / "ids" / "train" / "id1#a.png")
     cut_short(tmp_path / "ids" / "train" / "id2#a.png")
-    draw = PairSampler(
-        dataclasses.replace(numbered_dataset, root_dir=str(tmp_path / "ids"), id_sampling=True)
+    dataset = dataclasses.replace(
+        numbered_dataset, root_dir=str(tmp_path / "ids"), id_sampling=True
     )
+    draw = PairSampler(dataset, split_videos(dataset).train)
     rng = np.random.default_rng(0)
     numbers = [int(draw(element, rng).source[0, 0, 0]) for element in (0, 1) for _ in range(20)]
     assert numbers == [1] * 40

@@ -1,5 +1,6 @@
 """What is known of the data before training begins."""
 
+import contextlib
 import dataclasses
 
 import numpy as np
@@ -8,7 +9,10 @@ from numbered_videos import SIZE, write_stacked
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import write_picture
+from input_pipeline import data_checks
 from input_pipeline.data_checks import NUM_OPENED, check_training_data
+from input_pipeline.loader import training_batches
+from input_pipeline.splits import Split
 
 
 def refusal(dataset, batch_size=2, num_repeats=1):
@@ -51,3 +55,23 @@ def test_videos_of_one_frame(numbered_dataset, tmp_path):
     assert "has one frame; training expects at least 2" in refusal(numbered_dataset)
     write_stacked(tmp_path / "train" / "1.png", 1)
     check_training_data(numbered_dataset, 2, 1)
+
+
+def test_no_training_videos(numbered_dataset, monkeypatch):
+    monkeypatch.setattr(data_checks, "split_videos", lambda _: Split([], ["a"]))
+    assert refusal(numbered_dataset) == (
+        f"{numbered_dataset.root_dir}: has no training videos; expected at least one"
+    )
+
+
+def test_videos_that_were_listed_are_not_listed_again(numbered_dataset, tmp_path, capsys):
+    (tmp_path / "train" / "notes.txt").touch()
+    videos = check_training_data(numbered_dataset, batch_size=2, num_repeats=1).train
+    arguments = {"batch_size": 2, "num_repeats": 1, "seed": 0}
+    with contextlib.closing(training_batches(numbered_dataset, **arguments, videos=videos)) as one:
+        assert one.steps_per_epoch == 3
+    assert capsys.readouterr().err.count("left out notes.txt") == 1
+    with contextlib.closing(
+        training_batches(numbered_dataset, **arguments, videos=videos[:4])
+    ) as few:
+        assert few.steps_per_epoch == 2

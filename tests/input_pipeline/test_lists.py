@@ -1,5 +1,7 @@
 """The reader of CSV lists."""
 
+import os
+
 import pytest
 
 from fomm_jax.errors import InputError
@@ -38,6 +40,29 @@ def test_another_separator_is_named(tmp_path, separator, words):
         f"{path}, line 1: has {words} between its columns; expected a CSV file with the columns"
         " source,driving, which are separated by commas"
     )
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['source;driving;"start, end"', '"source";"driving"', "name;source;driving;x,y"],
+)
+def test_another_separator_is_named_although_there_are_commas_and_quotes(tmp_path, line):
+    path = write(tmp_path, f"{line}\n1;2;3\n".encode())
+    with pytest.raises(InputError, match="line 1: has semicolons between its columns"):
+        [*read_rows(path, ("source", "driving"))]
+
+
+def test_other_separators_may_stand_in_names(tmp_path):
+    path = write(tmp_path, b"a,b,c;a;b\n1,2,3\n")
+    assert [row.cells for row in read_rows(path, ("a", "b"))] == [
+        {"a": "1", "b": "2", "c;a;b": "3"}
+    ]
+
+
+def test_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match=r"pipe: is a pipe or a device, expected a CSV file with"):
+        [*read_rows(tmp_path / "pipe", ("a",))]
 
 
 @pytest.mark.parametrize(

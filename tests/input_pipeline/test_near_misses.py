@@ -1,5 +1,7 @@
 """What lies beside the videos does not matter, and a root_dir that is nearly right is answered."""
 
+import errno
+import pathlib
 import socket
 import tarfile
 
@@ -59,6 +61,13 @@ def unpack(shared, tmp_path):
         "~$notes.docx",
         "a.png:Zone.Identifier",
         "Thumbs.db:encryptable",
+        "a.png:AFP_AfpInfo",
+        "a.exe:SmartScreen",
+        "@Recently-Snapshot/a.mp4",
+        ".@__thumb/a.png",
+        "@__thumb/a.png",
+        "Network Trash Folder/a.png",
+        "Temporary Items/a.png",
         "__MACOSX/._a.png",
         "@eaDir/a.png/SYNOFILE_THUMB_M.png",
         "$RECYCLE.BIN/a.png",
@@ -134,6 +143,22 @@ def test_a_folder_around_a_dataset_is_answered(tmp_path):
     touch(tmp_path / "data" / "bodies", "train/a.png", "test/b.png")
     both = f"{tmp_path}/data/bodies or {tmp_path}/data/faces"
     assert refusal(tmp_path).endswith(f"root_dir={both}")
+
+
+def test_a_folder_that_may_not_be_read_hides_nothing(tmp_path, monkeypatch):
+    touch(tmp_path, "a.mp4", "b.mp4", "locked/a.png", "shut/faces/train/a.png")
+    is_dir = pathlib.Path.is_dir
+
+    def is_dir_unless_locked(path, **options):
+        if path.parent.name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return is_dir(path, **options)
+
+    monkeypatch.setattr(pathlib.Path, "is_dir", is_dir_unless_locked)
+    train, test = split_videos(DatasetConfig(root_dir=str(tmp_path)))
+    assert sorted(names([*train, *test])) == ["a.mp4", "b.mp4", "locked", "shut"]
+    touch(tmp_path, "shut/faces/test/b.png")
+    assert refusal(tmp_path).endswith(f"root_dir={tmp_path}/shut/faces")
 
 
 def test_a_folder_around_a_prepared_dataset_is_answered(prepared_png):

@@ -136,6 +136,27 @@ def test_missing_and_cut_files_are_named_before_anything_is_read(prepared_png, t
     assert len(split_videos(DatasetConfig(root_dir=str(tmp_path))).train) == 19
 
 
+@pytest.mark.parametrize("name", ["dataset_info.json", "features.json"])
+@pytest.mark.parametrize("content", ["{}", "[]", "3", '{"name": "other", "splits": 3}'])
+def test_json_of_other_content_is_refused(prepared_png, tmp_path, name, content):
+    _, file = copy_without(prepared_png, tmp_path, name)
+    file.write_text(content)
+    with pytest.raises(InputError) as caught:
+        list_prepared_videos(str(tmp_path))
+    message = str(caught.value)
+    assert message.startswith(str(tmp_path))
+    assert name in message
+    assert message.endswith("copy the prepared dataset again, all of it, or prepare it again")
+    assert "\n" not in message
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_refused(prepared_png, tmp_path):
+    folder = tmp_path / os.fsdecode(b"\xfc")
+    folder.symlink_to(prepared_png)
+    with pytest.raises(InputError, match="the name is not text in utf-8"):
+        split_videos(DatasetConfig(root_dir=str(folder)))
+
+
 def test_records_of_another_preparation_are_refused(prepared_png, tmp_path):
     """Files of records that are whole, with another number of frames."""
     train, test = sorted(path for path in prepared_png.iterdir() if "-of-" in path.name)[-2:][::-1]

@@ -2,16 +2,19 @@
 
 import resource
 import shutil
+import types
 
 import jax
 import numpy as np
 import pytest
+from orbax.checkpoint import v1 as ocp
 
 from fomm_jax.errors import InputError
 from fomm_jax.training.resume import newest_whole_state
 from fomm_jax.weights.checkpoints import Checkpoints
-from fomm_jax.weights.checksums import FILE
-from fomm_jax.weights.restore import DamagedCheckpointError, find_checkpoint, restore_state
+from fomm_jax.weights.checksums import FILE, find_damage
+from fomm_jax.weights.find_checkpoint import find_checkpoint
+from fomm_jax.weights.restore import DamagedCheckpointError, restore_epoch, restore_state
 from fomm_jax.weights.train_state import TrainState
 
 
@@ -200,3 +203,16 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "checkpoints").write_text("in the way")
     with pytest.raises(InputError, match="checkpoints: cannot be written"):
         Checkpoints(tmp_path, keep=1)
+
+
+@pytest.mark.parametrize("metadata", [None, {}, {"epoch": 3}])
+def test_the_epoch_may_be_missing(tmp_path, monkeypatch, metadata):
+    entry = types.SimpleNamespace(custom_metadata=metadata)
+    monkeypatch.setattr(ocp, "checkpointables_metadata", lambda _: entry)
+    assert restore_epoch(tmp_path) == (metadata or {}).get("epoch", 0)
+
+
+@pytest.mark.parametrize("content", ["[]", "3", '{"params/a": 3}', '{"params/a": [3]}'])
+def test_a_list_of_checksums_that_is_none_is_damage(tmp_path, content):
+    (tmp_path / FILE).write_text(content)
+    assert find_damage(tmp_path, ["params"]) == "checksums.json is damaged"

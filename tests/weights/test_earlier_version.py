@@ -21,8 +21,8 @@ from fomm_jax.animation.animator import Animator
 from fomm_jax.animation.motion import Motion
 from fomm_jax.models.build import abstract_model
 from fomm_jax.reporting.events import read_curves
+from fomm_jax.weights.find_checkpoint import find_checkpoint
 from fomm_jax.weights.restore import (
-    find_checkpoint,
     restore_config,
     restore_epoch,
     restore_networks,

@@ -9,6 +9,7 @@ import reference
 from flax import nnx
 
 from fomm_jax.errors import InputError
+from fomm_jax.files import read_npz
 from fomm_jax.weights.checkpoints import Checkpoints
 from fomm_jax.weights.finite import check_finite, check_finite_tree
 from fomm_jax.weights.load import load_pretrained, load_state
@@ -136,6 +137,34 @@ def test_weights_of_the_perceptual_network_are_named():
         state[f"features.{index}.bias"] = bias
         index += 2
     from_torch_state("vgg16", state)
-    state["features.2.bias"] = state["features.2.bias"] + np.inf
+    state[7] = np.zeros(3)
+    from_torch_state("vgg16", state)  # a key that is no text is ignored
+    state["features.2.bias"] = np.full(64, 1e300)  # infinite in float32
     with pytest.raises(InputError, match=r"expected finite weights, .* in features\.2\.bias$"):
         from_torch_state("vgg16", state)
+
+
+def test_numbers_of_a_weight_file_that_are_too_large_for_float32_or_no_numbers(tmp_path):
+    model = load_networks(CONFIG, RECORDING.checkpoint)
+    save_weights(tmp_path / "model.npz", model, CONFIG)
+    arrays = read_npz(tmp_path / "model.npz")
+    name = next(name for name, array in arrays.items() if array.ndim == 4)
+    large = np.full(arrays[name].shape, 1e300)
+    for array, message in (
+        (large, rf"model\.npz: expected finite weights, .* in {name}$"),
+        (
+            np.full(large.shape, "1"),
+            rf": {name} has the type <U1; expected real numbers$",
+        ),
+        (large * 1j, "has the type complex128; expected real numbers$"),
+    ):
+        np.savez(tmp_path / "model.npz", **arrays | {name: array})
+        with pytest.raises(InputError, match=message):
+            load_pretrained(tmp_path / "model.npz", CONFIG)
+    np.savez(tmp_path / "model.npz", **arrays | {name: arrays[name].astype(np.float64)})
+    for a, b in zip(
+        jax.tree.leaves(nnx.state(load_pretrained(tmp_path / "model.npz", CONFIG).generator)),
+        jax.tree.leaves(nnx.state(model.generator)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a, b)

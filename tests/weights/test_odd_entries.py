@@ -16,8 +16,9 @@ from flax import nnx
 from torch_files import zip_file
 
 from fomm_jax.errors import InputError
+from fomm_jax.weights.find_checkpoint import find_checkpoint
 from fomm_jax.weights.load import load_pretrained
-from fomm_jax.weights.restore import find_checkpoint, restore_epoch
+from fomm_jax.weights.restore import restore_epoch
 from fomm_jax.weights.torch.convert import convert_from_torch, convert_perceptual, convert_to_torch
 from fomm_jax.weights.torch.describe import describe_torch_file
 from fomm_jax.weights.torch.from_original import (

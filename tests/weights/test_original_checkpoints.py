@@ -10,9 +10,10 @@ from fomm_jax.config.parsing import parse, to_config_dict
 from fomm_jax.errors import InputError
 from fomm_jax.parity.trainer import by_torch_key
 from fomm_jax.weights.checkpoints import Checkpoints
-from fomm_jax.weights.restore import find_checkpoint, restore_epoch, restore_state
+from fomm_jax.weights.find_checkpoint import find_checkpoint
+from fomm_jax.weights.restore import restore_epoch, restore_state
 from fomm_jax.weights.torch.from_original import load_networks, load_train_state
-from fomm_jax.weights.torch.names import ANTIALIAS_KERNEL, NETWORKS
+from fomm_jax.weights.torch.names import ANTIALIAS_KERNEL, NETWORKS, variable_keys
 from fomm_jax.weights.torch.reader import read_torch_file
 from fomm_jax.weights.torch.to_original import to_checkpoint
 from fomm_jax.weights.torch.writer import write_torch_file
@@ -207,6 +208,24 @@ def test_moments_that_do_not_fit_are_refused():
     del adam["state"][0]
     with pytest.raises(InputError, match=r"^optimizer_generator: .* moments of \d+ parameters"):
         load_train_state(recording.config, checkpoint, optimizers)
+
+
+@pytest.mark.parametrize("count", [-1, 2**31])
+def test_a_number_of_steps_beyond_32_bits_is_refused(count):
+    config = ADVERSARIAL.config
+    optimizers = make_optimizers(config, 1)
+    state = load_train_state(config, ADVERSARIAL.checkpoint, optimizers)
+    checkpoint = to_checkpoint(config, state, 0)
+    adam = checkpoint["optimizer_kp_detector"]
+    params = nnx.State({"kp_detector": state.params["kp_detector"]})
+    adam["state"] = {
+        number: {"step": count, **dict.fromkeys(("exp_avg", "exp_avg_sq"), moment)}
+        for number, moment in enumerate(
+            checkpoint["kp_detector"][key] for _, _, key in variable_keys(params, config)
+        )
+    }
+    with pytest.raises(InputError, match=rf"^optimizer_kp_detector: has counted {count} steps; "):
+        load_train_state(config, checkpoint, optimizers)
 
 
 def test_weights_keep_their_precision(x64):

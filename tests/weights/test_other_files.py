@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import tarfile
 import zipfile
 
@@ -51,7 +52,8 @@ SAFETENSORS = (2).to_bytes(8, "little") + b"{}" + bytes(16)
 OTHER_FILES = {
     "web page": (PAGE, "a web page (Google Drive - Quota exceeded)", "download the file again"),
     "web page without a title": (b"\n <HTML><body>no</body>", "a web page;", "download"),
-    "answer in XML": (b"\xef\xbb\xbf<?xml version='1.0'?><Error/>", "a web page;", "download"),
+    "answer in XML": (b"\xef\xbb\xbf<?xml version='1.0'?><Error/>", "is an XML answer", "download"),
+    "web page in XML": (b"<?xml version='1.0'?>\n<html></html>", "a web page;", "download"),
     "answer in JSON": (b'{"error":{"code":404}}', 'text that begins \'{"error"', "download"),
     "answer in words": ("Zugriff verweigert: zu häufig\n".encode(), "'Zugriff verw", "download"),
     "pointer": (POINTER, "a pointer of Git LFS", "`git lfs pull`"),
@@ -70,6 +72,7 @@ OTHER_FILES = {
     "companion": (b"\0\5\x16\7\0\2\0\0Mac OS X        ", "macOS's companion", "`._`"),
     "arrays of NumPy": (npz(), "an .npz file", "a name that ends in .npz"),
     "TorchScript": (zip_around(**{"m/data.pkl": b"", "m/code/a.py": b""}), "TorchScript", "state"),
+    "zip of code": (zip_around(**{"m/code/a.py": b""}), "around m/code/a.py", "unpack it once"),
     "unknown": (b"\x81\x82\x83\x84" * 9, "not a whole file of tensors", ""),
 }
 
@@ -104,7 +107,25 @@ def test_what_is_no_npz_file_is_named(tmp_path):
         load_vgg(perceptual)
     write_torch_file(path, {"a": np.ones(3)})
     with pytest.raises(InputError, match=r"torch\.save wrote; .* a name that ends in \.pth\.tar$"):
+        load_config(path)
+    with pytest.raises(InputError, match=r"convert_torch_weights\.py with perceptual=vgg19$"):
         load_vgg(perceptual)
+
+
+def test_a_name_that_is_right_is_not_asked_for(tmp_path):
+    (tmp_path / "a.npz").write_bytes(npz())
+    with pytest.raises(InputError, match=r"is an \.npz file .*; expected .* torch\.save wrote$"):
+        read_torch_file(tmp_path / "a.npz")
+
+
+def test_folders_and_pipes_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(InputError, match="is a pipe or a device, expected a file that torch"):
+        read_torch_file(tmp_path / "pipe.npz")
+    with pytest.raises(InputError, match=r"is a pipe or a device, expected an \.npz file"):
+        load_config(tmp_path / "pipe.npz")
+    with pytest.raises(InputError, match="is a folder, expected a file that torch"):
+        read_torch_file(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pathlib
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 
 from fomm_jax import console
 from fomm_jax.cli.flags import (
@@ -30,6 +31,7 @@ from fomm_jax.weights.find_checkpoint import (
 )
 from fomm_jax.weights.vgg import VggWeights, load_vgg
 from input_pipeline.data_checks import check_training_data
+from input_pipeline.splits import VideoLocation
 
 logger = logging.getLogger(__name__)
 
@@ -44,15 +46,15 @@ def run() -> None:
         config, workdir = read_config_and_workdir()
         if DISTRIBUTED.value:
             _join_processes(signals)
-        vgg = _check(config, workdir)
-        _train(config, workdir, vgg, signals)
+        videos, vgg = _check(config, workdir)
+        _train(config, workdir, videos, vgg, signals)
 
 
-def _check(config: Config, workdir: pathlib.Path) -> VggWeights:
+def _check(config: Config, workdir: pathlib.Path) -> tuple[Sequence[VideoLocation], VggWeights]:
     """Check what can be known before JAX is loaded and anything is written.
 
     Returns:
-      The weights of the perceptual network, as far as it is needed.
+      The training videos, and the weights of the perceptual network as far as it is needed.
 
     Raises:
       InputError: data, workdir, a checkpoint or these weights cannot be used.
@@ -76,7 +78,7 @@ def _check(config: Config, workdir: pathlib.Path) -> VggWeights:
         len(videos.test),
         config.dataset.root_dir,
     )
-    return vgg
+    return videos.train, vgg
 
 
 def _check_checkpoint(path: str, workdir: pathlib.Path) -> None:
@@ -94,7 +96,13 @@ def _check_checkpoint(path: str, workdir: pathlib.Path) -> None:
         check_is_state(path)
 
 
-def _train(config: Config, workdir: pathlib.Path, vgg: VggWeights, signals: EndingSignals) -> None:
+def _train(
+    config: Config,
+    workdir: pathlib.Path,
+    videos: Sequence[VideoLocation],
+    vgg: VggWeights,
+    signals: EndingSignals,
+) -> None:
     """Load JAX, train, and tell how it ended."""
     settings = config.train
     # These take several seconds, in which bad input would wait for its message.
@@ -110,8 +118,8 @@ def _train(config: Config, workdir: pathlib.Path, vgg: VggWeights, signals: Endi
         batch_size=settings.batch_size,
         num_repeats=settings.num_repeats,
         seed=settings.seed,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
+        process=(jax.process_index(), jax.process_count()),
+        videos=videos,
     )
     try:
         with contextlib.closing(batches):

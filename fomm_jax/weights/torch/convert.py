@@ -11,9 +11,10 @@ import jax
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.files import check_can_write
-from fomm_jax.weights.checkpoints import FOLDER, Checkpoints
+from fomm_jax.weights.checkpoints import Checkpoints
+from fomm_jax.weights.find_checkpoint import FOLDER, find_checkpoint, has_averages
 from fomm_jax.weights.finite import check_finite_tree
-from fomm_jax.weights.restore import find_checkpoint, has_averages, restore_epoch, restore_state
+from fomm_jax.weights.restore import restore_epoch, restore_state
 from fomm_jax.weights.torch.from_original import load_train_state, read_epoch, read_original
 from fomm_jax.weights.torch.names import OPTIMIZER_KEYS
 from fomm_jax.weights.torch.reader import read_torch_file

@@ -12,6 +12,7 @@ import numpy as np
 import optax
 from flax import nnx
 
+from fomm_jax.config.fields import LARGEST_INT
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.models.build import abstract_model
@@ -161,7 +162,8 @@ def _load_adam(
       The number of steps, and the first and second moments as trees like the network's parameters.
 
     Raises:
-      InputError: the moments are not those of the parameters, or not finite.
+      InputError: the moments are not those of the parameters, or not finite; or the number of steps
+        does not fit into 32 bits.
     """
     numbers = [number for group in adam["param_groups"] for number in group["params"]]
     flat = dict(nnx.to_flat_state(params))
@@ -186,8 +188,11 @@ def _load_adam(
     steps = {int(entry["step"]) for entry in adam["state"].values()}
     if len(steps) != 1:
         raise InputError("its parameters have taken unequal numbers of steps")
+    count = steps.pop()
+    if not 0 <= count <= LARGEST_INT:
+        raise InputError(f"has counted {count} steps; expected 0 to {LARGEST_INT}")
     mu, nu = (nnx.from_flat_state(variables.items()) for variables in moments.values())
-    return steps.pop(), mu, nu
+    return count, mu, nu
 
 
 def _torch_shapes(model: MotionModel, config: Config) -> dict[tuple[str, str], tuple[int, ...]]:

@@ -115,7 +115,7 @@ def test_a_wrong_file_is_named(tmp_path, folder, content, message):
 
 
 def test_a_list_that_is_not_there_is_named(tmp_path, folder):
-    with pytest.raises(InputError, match=r"nowhere\.csv: cannot be read"):
+    with pytest.raises(InputError, match=r"nowhere\.csv: there is no such file"):
         read_clip_list(tmp_path / "nowhere.csv", folder)
 
 

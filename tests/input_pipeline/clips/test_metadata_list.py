@@ -118,7 +118,7 @@ def test_ids_become_files_and_names_like_the_authors_do(tmp_path):
         (HEADER.replace("bbox", "box"), "line 1: has no column bbox; expected a CSV file with"),
         ("", "line 1: has no column video_id"),
         (b"\xff\xfe\x00", "is not text in UTF-8"),
-        (None, "cannot be read (No such file or directory)"),
+        (None, "there is no such file, expected a CSV file"),
         (f"{HEADER}\nb{ROW}", "none of the 1 videos that it lists is beside it; expected files"),
     ],
 )

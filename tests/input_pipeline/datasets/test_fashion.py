@@ -29,7 +29,7 @@ def test_the_videos_of_both_lists_are_selected(tmp_path):
         with pytest.raises(InputError, match=f"^{re.escape(f'{test}: {message}')}"):
             Fashion.select_clips(tmp_path)
     test.unlink()
-    with pytest.raises(InputError, match=r"fashion_test.txt: cannot be read \(No such file"):
+    with pytest.raises(InputError, match=r"fashion_test.txt: there is no such file"):
         Fashion.select_clips(tmp_path)
     test.write_text("https://example.org/x/D4.mp4")
     train.write_text("https://example.org/x/C3.mp4")
