@@ -13,12 +13,12 @@ from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
 from fomm_jax.files import reading
 from fomm_jax.media.litter import is_litter
-from fomm_jax.media.pictures import PICTURE_SUFFIXES
+from fomm_jax.media.pictures import WRITABLE_SUFFIXES
 from fomm_jax.media.reading.video_reader import VIDEO_SUFFIXES
 from input_pipeline.near_misses import check_is_folder, check_parts, parse_root
 from input_pipeline.prepared import PreparedVideo, is_prepared, list_prepared_videos
 
-SUFFIXES = PICTURE_SUFFIXES + VIDEO_SUFFIXES
+SUFFIXES = WRITABLE_SUFFIXES + VIDEO_SUFFIXES
 MOST_NAMED = 3  # files that a message lists
 TEST_SHARE = 0.2  # of the videos or ids in a random split
 
@@ -109,7 +109,7 @@ def list_videos(folder: Path) -> list[Path]:
     if not videos:
         raise InputError(
             f"{others[0]}: expected a folder of frames, a picture of frames side by side"
-            f" ({', '.join(PICTURE_SUFFIXES)})"
+            f" ({', '.join(WRITABLE_SUFFIXES)})"
             f" or a video ({', '.join(VIDEO_SUFFIXES)})"
         )
     if others:

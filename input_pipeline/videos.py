@@ -15,7 +15,7 @@ import numpy as np
 from fomm_jax.errors import InputError
 from fomm_jax.files import reading
 from fomm_jax.media.litter import is_litter, is_sidecar
-from fomm_jax.media.pictures import PICTURE_SUFFIXES, read_picture
+from fomm_jax.media.pictures import WRITABLE_SUFFIXES, read_picture
 from fomm_jax.media.reading.probe import probe_video
 from fomm_jax.media.reading.video_reader import (
     VIDEO_SUFFIXES,
@@ -186,8 +186,8 @@ class FrameFolder(SeekableVideo):
                 file for file in path.iterdir() if not is_litter(file) and not is_sidecar(file)
             )
         for file in self._files:
-            if file.is_dir() or file.suffix.lower() not in PICTURE_SUFFIXES:
-                suffixes = ", ".join(PICTURE_SUFFIXES)
+            if file.is_dir() or file.suffix.lower() not in WRITABLE_SUFFIXES:
+                suffixes = ", ".join(WRITABLE_SUFFIXES)
                 raise InputError(f"{file}: expected only pictures ({suffixes}) in this folder")
         if not self._files:
             raise InputError(f"{path}: is empty; expected a picture for each frame")

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 import re
 from collections.abc import Collection, Iterator
@@ -188,7 +189,8 @@ def names_as_flags(names: Collection[str]) -> Iterator[None]:
     except InputError as error:
         match = re.match(r"(\w+(?:, \w+)*)([=:].*)", str(error), re.DOTALL)
         arguments = match[1].split(", ") if match else []
-        if match is None or not set(arguments).issubset(names):
+        # A file that is named as an argument is meant itself.
+        if match is None or not set(arguments).issubset(names) or os.path.lexists(match[1]):
             raise
         flag_names = ", ".join(f"--{argument}" for argument in arguments)
         raise InputError(flag_names + match[2]) from error

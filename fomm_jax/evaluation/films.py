@@ -11,7 +11,7 @@ from fomm_jax.animation.animator import AnimatedFrame
 from fomm_jax.config.schema import VisualizeConfig
 from fomm_jax.errors import InputError
 from fomm_jax.files import strip_suffix
-from fomm_jax.media.pictures import PICTURE_SUFFIXES, write_picture
+from fomm_jax.media.pictures import WRITABLE_SUFFIXES, write_picture
 from fomm_jax.media.reading.video_reader import VIDEO_SUFFIXES
 from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance.mark import Marking, SourceType
@@ -93,7 +93,7 @@ def output_names(groups: Sequence[Sequence[Video]]) -> list[str]:
     names = []
     for group in groups:
         videos = [video.name for video in group]
-        name = "-".join(strip_suffix(video, PICTURE_SUFFIXES + VIDEO_SUFFIXES) for video in videos)
+        name = "-".join(strip_suffix(video, WRITABLE_SUFFIXES + VIDEO_SUFFIXES) for video in videos)
         others = videos_by_name.setdefault(name, videos)
         if others != videos:
             raise InputError(

@@ -235,9 +235,8 @@ class PasteBack:
         feather = _FEATHER * min(bottom - top, right - left)
         rows = _ramp(bottom - top, feather, top > 0, bottom < height)
         columns = _ramp(right - left, feather, left > 0, right < width)
-        self._weight = (rows[:, None] * columns)[
-            ..., None
-        ]  # (h, w, 1) of the frame, against the picture
+        # (h, w, 1), the share of the frame in the picture
+        self._weight = (rows[:, None] * columns)[..., None]
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
         """Return the whole picture, (h, w, 3) uint8, with a frame of the model pasted in."""

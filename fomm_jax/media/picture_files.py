@@ -38,19 +38,30 @@ _OTHER_KINDS = (
     (b"8BPS", "Photoshop's format"),
     (b"\0\0\1\0", "the format of icons"),
     (b"\x76\x2f\x31\x01", "OpenEXR"),
-    (b"<svg", "SVG"),
 )
 
-# Brands of ISO base media files (ISO 23008-12) that hold a picture or a sequence of pictures.
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_AVIF_BRANDS = (b"avif", b"avis")
-PICTURE_BRANDS = (*_HEIC_BRANDS, *_AVIF_BRANDS)
+# Brands of ISO base media files (ISO 23008-12, annexes E to L) that hold a picture or a sequence of
+# pictures. Canon's CR3 has a brand of its own.
+_BRANDS = {
+    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "HEIC"),
+    **dict.fromkeys((b"mif1", b"msf1"), "HEIC"),  # unless a compatible brand says AVIF
+    **dict.fromkeys((b"avci", b"avcs", b"vvic", b"vvis", b"jpeg", b"j2ki", b"mif2"), "HEIF"),
+    b"crx ": "a camera's raw format",
+}
+PICTURE_BRANDS = tuple(_BRANDS)
+_HEAD = 512  # bytes in which a kind is looked for
 
 # PNG specification, 11: the chunks beside the critical ones that tell how the pixels look or move.
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = (b"tRNS", b"iCCP", b"eXIf", b"acTL", b"fcTL", b"fdAT")
 
-_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+_JPEG_START, _JPEG_END, _JPEG_SCAN = b"\xff\xd8\xff", b"\xff\xd9", b"\xda"
+
+# How the segments of a JPEG begin that tell how its pixels look: number and name. Adobe's (14)
+# tells in which colours they are stored.
+_JPEG_NEEDED = (b"\xe0", b"\xee")
+_JPEG_KEPT = (*_JPEG_NEEDED, b"\xe1", b"\xe2ICC_PROFILE\0")
 
 _pillow_lock = threading.Lock()
 
@@ -58,10 +69,9 @@ _pillow_lock = threading.Lock()
 def picture_kind(path: str | os.PathLike[str]) -> str | None:
     """Name the format of a picture, whatever the name of its file; None if it is no picture."""
     with open(path, "rb") as file:
-        head = file.read(16)
+        head = file.read(_HEAD)
     if head[4:8] == b"ftyp":
-        brand = head[8:12]
-        return "AVIF" if brand in _AVIF_BRANDS else "HEIC" if brand in _HEIC_BRANDS else None
+        return _kind_by_brands(head)
     for start, kind in _OTHER_KINDS:
         if head.startswith(start):
             return kind
@@ -71,7 +81,17 @@ def picture_kind(path: str | os.PathLike[str]) -> str | None:
     except (OSError, SyntaxError, ValueError):
         if head.startswith(_PNG_SIGNATURE):
             return "PNG"
-        return "WEBP" if head.startswith(b"RIFF") and head[8:12] == b"WEBP" else None
+        if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+            return "WEBP"
+        return "SVG" if b"<svg" in head else None  # a declaration and comments may come before
+
+
+def _kind_by_brands(head: bytes) -> str | None:
+    major, length = head[8:12], int.from_bytes(head[:4], "big")
+    compatible = [head[i : i + 4] for i in range(16, min(length, len(head)), 4)]
+    if major in (b"mif1", b"msf1") and ({b"avif", b"avis"} & set(compatible)):
+        return "AVIF"
+    return _BRANDS.get(major)
 
 
 def check_kind(path: str | os.PathLike[str]) -> None:
@@ -143,17 +163,18 @@ def _register_heic() -> bool:
     return True
 
 
-def repair(content: bytes) -> bytes | None:
-    """Return a picture file without what is damaged beside its pixels.
+def repair(path: str | os.PathLike[str]) -> bytes | None:
+    """Return the bytes of a picture file without what is damaged beside its pixels.
 
     Returns:
       None if nothing can be repaired, above all if pixels are missing.
     """
-    if content.startswith(_PNG_SIGNATURE):
-        return _repair_png(content)
-    if content.startswith(_JPEG_START):
-        return _repair_jpeg(content)
-    return None
+    with open(path, "rb") as file:
+        head = file.read(len(_PNG_SIGNATURE))
+        if not head.startswith((_PNG_SIGNATURE, _JPEG_START)):
+            return None  # without reading the rest, which may be a long film
+        content = head + file.read()
+    return _repair_png(content) if head == _PNG_SIGNATURE else _repair_jpeg(content)
 
 
 def _repair_png(content: bytes) -> bytes | None:
@@ -172,6 +193,47 @@ def _repair_png(content: bytes) -> bytes | None:
 
 
 def _repair_jpeg(content: bytes) -> bytes | None:
+    """Leave out metadata, or append the mark of the end, if it is all that is missing.
+
+    Colour profiles and EXIF are kept if the picture can be decoded with them.
+    """
+    for kept in (_JPEG_KEPT, _JPEG_NEEDED):
+        stripped = _strip_jpeg(content, kept)
+        with contextlib.suppress(Exception):  # Pillow raises anything, depending on the damage
+            if stripped is not None:
+                _decode(stripped)
+                return stripped
+    for kept in (_JPEG_KEPT, _JPEG_NEEDED):
+        stripped = _strip_jpeg(content, kept)
+        if stripped is not None and (ended := _end_jpeg(stripped)) is not None:
+            return ended
+    return _end_jpeg(content)
+
+
+def _strip_jpeg(content: bytes, kept: tuple[bytes, ...]) -> bytes | None:
+    """Leave out comments, and the application segments that do not begin as one of `kept`.
+
+    Returns:
+      None if the segments before the pixels are not whole.
+    """
+    parts, offset = [content[:2]], 2
+    while content[offset + 1 : offset + 2] != _JPEG_SCAN:
+        if content[offset : offset + 1] != b"\xff" or offset + 4 > len(content):
+            return None
+        marker = content[offset + 1]
+        if marker == 0xFF:  # a filling
+            offset += 1
+            continue
+        end = offset + 2 + int.from_bytes(content[offset + 2 : offset + 4], "big")
+        segment = content[offset:end]
+        is_metadata = 0xE0 <= marker <= 0xEF or marker == 0xFE
+        if not is_metadata or (segment[1:2] + segment[4:]).startswith(kept):
+            parts.append(segment)
+        offset = end
+    return b"".join([*parts, content[offset:]])
+
+
+def _end_jpeg(content: bytes) -> bytes | None:
     """Append the mark of the end, if it is all that is missing."""
     content = content.rstrip(b"\xff")
     # A decoder takes missing pixels from whatever follows, and ignores it after the last pixel.

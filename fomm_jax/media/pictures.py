@@ -29,7 +29,9 @@ from fomm_jax.provenance.xmp import write_xmp
 
 logger = logging.getLogger(__name__)
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")  # of those that can be written
+DAMAGED_METADATA = "%s: is damaged, but not in its pixels; they are used"
+
+WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 # How to turn a picture upright, by the number of its orientation in EXIF 2.3, table 4.
 _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
@@ -72,7 +74,7 @@ def read_picture(path: str | os.PathLike[str], background: Colour | None = WHITE
     # Depending on the damage, Pillow raises anything from OSError to struct.error and IndexError.
     except Exception as error:
         check_kind(path)
-        repaired = repair(path.read_bytes())
+        repaired = repair(path)
         if repaired is None:
             raise _unreadable(path, error) from error
     try:
@@ -81,13 +83,15 @@ def read_picture(path: str | os.PathLike[str], background: Colour | None = WHITE
         raise
     except Exception as error:
         raise _unreadable(path, error) from error
-    logger.warning("%s: is damaged, but not in its pixels; they are used", path)
+    logger.warning(DAMAGED_METADATA, path)
     return picture
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
-    expected = ", ".join(PICTURE_SUFFIXES)
-    return InputError(f"{path}: cannot be read as a picture ({expected}): {error}")
+    reason = str(error).replace(f" {str(path)!r}", "")
+    return InputError(
+        f"{path}: cannot be read as a picture, expected PNG, JPEG, WebP, GIF, BMP or AVIF: {reason}"
+    )
 
 
 def _decode(file: Path | BinaryIO, path: Path, background: Colour | None) -> np.ndarray:
@@ -96,12 +100,16 @@ def _decode(file: Path | BinaryIO, path: Path, background: Colour | None) -> np.
         if is_animated(image):
             raise InputError(f"{path}: is an animation, expected a still picture")
         image.load()
-        pixels = to_rgb(image, background, str(path))
-        turn = _TURNS.get(_orientation(image, path))
-    return np.ascontiguousarray(pixels if turn is None else turn(pixels))
+        return turn_upright(to_rgb(image, background, str(path)), read_orientation(image, path))
 
 
-def _orientation(image: Image.Image, path: Path) -> int:
+def turn_upright(picture: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn a picture, (h, w, 3), as its orientation says."""
+    turn = _TURNS.get(orientation)
+    return np.ascontiguousarray(picture if turn is None else turn(picture))
+
+
+def read_orientation(image: Image.Image, path: str | os.PathLike[str]) -> int:
     """Return the orientation that is noted in EXIF or XMP; 1, which is upright, if none is."""
     try:
         with quiet_pillow():
@@ -119,7 +127,7 @@ def write_picture(
     The file appears under its name when it is complete. Missing folders are made.
 
     Args:
-      path: the file to write, with one of `PICTURE_SUFFIXES`.
+      path: the file to write, with one of `WRITABLE_SUFFIXES`.
       picture: (h, w, 3) or (h, w) uint8.
       marking: what the file tells about how it was made; None writes no marks.
 
@@ -129,8 +137,8 @@ def write_picture(
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix not in PICTURE_SUFFIXES:
-        raise InputError(f"{path}: expected a name that ends in {', '.join(PICTURE_SUFFIXES)}")
+    if suffix not in WRITABLE_SUFFIXES:
+        raise InputError(f"{path}: expected a name that ends in {', '.join(WRITABLE_SUFFIXES)}")
     if marking and suffix == ".bmp":
         raise InputError(f"{path}: BMP cannot say that a model made it; expected .png")
     metadata = _metadata(suffix, marking) if marking else {}

@@ -87,10 +87,12 @@ class RawWriter:
 
     Raises:
       BrokenPipeError: the reader at the other end is gone.
+      InputError: the stream cannot be written to, for example because a disk is full.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self._is_broken = False
 
     def __enter__(self) -> Self:
         """Return the writer, for the `with` statement."""
@@ -102,13 +104,21 @@ class RawWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Redirect a broken pipe to nowhere: Python, at its end, would write to it once more."""
-        if isinstance(error, BrokenPipeError):
+        """Redirect a broken stream to nowhere: Python, at its end, would write to it once more."""
+        if self._is_broken:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
 
     def write(self, frame: np.ndarray) -> None:
         """Write a frame, (h, w, 3) uint8."""
-        self._stream.write(frame.tobytes())
-        self._stream.flush()
+        try:
+            self._stream.write(frame.tobytes())
+            self._stream.flush()
+        except OSError as error:
+            self._is_broken = True
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise InputError(
+                f"standard output: cannot be written ({error.strerror or error})"
+            ) from error

@@ -92,6 +92,8 @@ def _open_video(animator: Animator, path: str, options: AnimationOptions, pipes:
     size = animator.config.dataset.frame_shape[:2]
     if path != PIPE:
         return open_driving(path, options.crop_driving, size)
+    if pipes.input is None:
+        raise InputError("pipes.input: expected a stream to read from")
     if pipes.raw_format is None:
         raise InputError("pipes.raw_format: expected the size of the frames in the pipe")
     return open_driving_pipe(
@@ -216,6 +218,8 @@ def _open_writer(film: _Film, pipes: Pipes) -> VideoWriter | RawWriter:
     logger.info("standard output: RGB24 frames of %s, %g a second", size, fps)
     if film.marking is not None:
         logger.warning("standard output: raw frames cannot say that a model made them")
+    if pipes.output is None:
+        raise InputError("pipes.output: expected a stream to write to")
     return RawWriter(pipes.output)
 
 

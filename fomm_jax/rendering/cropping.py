@@ -11,7 +11,8 @@ import numpy as np
 from fomm_jax.errors import InputError, naming
 from fomm_jax.media.faces import HeadDetector
 from fomm_jax.media.framing import Box, Framing, frame_box, frame_centre, frame_inside
-from fomm_jax.media.reading.probe import probe_video
+from fomm_jax.media.reading.frame_index import FrameIndex
+from fomm_jax.media.reading.probe import VideoInfo
 from fomm_jax.media.reading.video_reader import iterate_frames, read_frames
 from fomm_jax.rendering.heads import main_head
 from fomm_jax.rendering.options import Crop
@@ -95,24 +96,31 @@ def _frame_head(head: Box, picture: tuple[int, int], size: tuple[int, int]) -> F
     return inside if lost <= _MARGIN * min(sides) else frame_box(head, picture, size)
 
 
-def spread_frames(path: str) -> Iterator[np.ndarray]:
+def spread_frames(path: str, info: VideoInfo) -> Iterator[np.ndarray]:
     """Yield the first frame of a video, then frames at equal distances over all of it.
 
     If the video is damaged, they come from what is whole.
+
+    Args:
+      path: the video.
+      info: what `probe_video` tells about it.
 
     Raises:
       InputError: the video has no frame that can be decoded.
     """
     with contextlib.closing(iterate_frames(path)) as frames:
         yield next(frames)
-    info = probe_video(path)
     _, *numbers = _spread_numbers(info.num_frames, info.seconds)
     if info.index is None or info.fault:
         yield from (frame for i, frame in enumerate(_whole_frames(path)) if i in numbers)
         return
-    with contextlib.suppress(InputError):  # where the damage is
-        for start in range(0, len(numbers), _READ_TOGETHER):
-            yield from read_frames(path, numbers[start : start + _READ_TOGETHER], info.index)
+    num_read = 0
+    try:
+        for num_read in range(0, len(numbers), _READ_TOGETHER):
+            yield from read_frames(path, numbers[num_read : num_read + _READ_TOGETHER], info.index)
+    except InputError:  # a damaged frame: the one before it stands
+        whole = _whole_frames(path, info.index)
+        yield from (frame for i, frame in enumerate(whole) if i in numbers[num_read:])
 
 
 def spread_pictures(
@@ -131,7 +139,7 @@ def _spread_numbers(num_frames: int, seconds: float) -> list[int]:
     return sorted(set(np.linspace(0, num_frames - 1, looks).round().astype(int).tolist()))
 
 
-def _whole_frames(path: str) -> Iterator[np.ndarray]:
-    """Yield the frames of a video before any damage."""
+def _whole_frames(path: str, index: FrameIndex | None = None) -> Iterator[np.ndarray]:
+    """Yield the frames of a video, and end quietly where it is cut."""
     with contextlib.suppress(InputError):
-        yield from iterate_frames(path)
+        yield from iterate_frames(path, index=index)

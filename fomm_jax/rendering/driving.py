@@ -58,7 +58,13 @@ def open_driving(path: str, crop: Crop, size: tuple[int, int]) -> Driving:
     if sequence is not None:
         return _open_driving_pictures(path, sequence, crop, size)
     info = probe_video(path)
-    framing = choose_framing(crop, spread_frames(path), size, path)
+    if info.num_left_out and not info.fault:  # the fault will be reported after the frames
+        logger.warning(
+            "%s: number of frames at the beginning that need earlier ones: %d; they are left out",
+            path,
+            info.num_left_out,
+        )
+    framing = choose_framing(crop, spread_frames(path, info), size, path)
     return Driving(
         name=path,
         fps=info.fps,

@@ -17,8 +17,8 @@ from fomm_jax.rendering.paths import PIPE
 class Pipes:
     """The streams to use where a path is `PIPE`."""
 
-    input: BinaryIO
-    output: BinaryIO
+    input: BinaryIO | None = None
+    output: BinaryIO | None = None
     raw_format: RawFormat | None = None  # of the frames from `input`; needed to read any
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from fomm_jax.errors import InputError, naming
 from fomm_jax.files import strip_suffix
 from fomm_jax.media.framing import Box
-from fomm_jax.media.pictures import PICTURE_SUFFIXES
+from fomm_jax.media.pictures import WRITABLE_SUFFIXES
 from fomm_jax.media.reading.video_reader import VIDEO_SUFFIXES
 from input_pipeline.clips.clip import Clip
 from input_pipeline.lists import Row, read_rows
@@ -27,7 +27,7 @@ from input_pipeline.videos import open_video
 _TIMES = ("start", "end")
 _SIDES = ("left", "top", "right", "bottom")
 _COLUMNS = ("video", *_TIMES, *_SIDES)
-_SUFFIXES = VIDEO_SUFFIXES + PICTURE_SUFFIXES
+_SUFFIXES = VIDEO_SUFFIXES + WRITABLE_SUFFIXES
 _NUMBER = re.compile(r"\d{1,9}(\.\d{0,9})?")
 
 

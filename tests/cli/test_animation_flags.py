@@ -66,3 +66,10 @@ def test_a_message_about_an_option_names_its_flag(message, shown):
     with pytest.raises(InputError) as error, naming_flags():
         raise InputError(message)
     assert str(error.value) == shown
+
+
+def test_a_file_that_is_named_as_a_flag_is_meant_itself(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "source").touch()
+    with pytest.raises(InputError, match=r"^source: cannot be read"), naming_flags():
+        raise InputError("source: cannot be read as a picture")

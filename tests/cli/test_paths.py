@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 import numpy as np
 import pytest
@@ -176,3 +177,28 @@ def test_addresses_and_nothing_are_named_with_the_flag(flag, path, message, caps
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"main.py: --{flag}")
     assert message in line
+
+
+def test_standard_streams_that_are_closed_matter_only_where_they_are_used(
+    inputs, tmp_path, monkeypatch, capsys
+):
+    output = f"--output={tmp_path}/film.mp4"
+    monkeypatch.setattr(sys, "stdin", None)
+    assert run_main(*inputs, output) == 0
+    assert_film(tmp_path / "film.mp4")
+    capsys.readouterr()
+    assert run_main(*inputs[:2], "--driving=-", "--pipe_size=16x16", output) == 2
+    assert capsys.readouterr().err == "main.py: --driving=-: standard input is closed\n"
+    monkeypatch.setattr(sys, "stdout", None)
+    assert run_main(*inputs, output) == 0
+    assert run_main(*inputs, "--output=-") == 2
+    line = "main.py: --output=-: standard output is closed"
+    assert capsys.readouterr().err.splitlines()[-1] == line
+
+
+def test_a_disk_that_is_full_ends_raw_frames_in_one_line(inputs, monkeypatch, capsys):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert run_main(*inputs, "--output=-") == 2
+    line = "main.py: standard output: cannot be written (No space left on device)"
+    assert capsys.readouterr().err.splitlines()[-1] == line

@@ -1,5 +1,6 @@
 """Damage in videos is reported, after all frames that come before it."""
 
+import itertools
 import re
 
 import av
@@ -8,6 +9,7 @@ import pytest
 from clips import NUM_FRAMES, noisy_frame, write_clip
 
 from fomm_jax.errors import InputError
+from fomm_jax.media.reading.frame_index import index_frames
 from fomm_jax.media.reading.probe import probe_video
 from fomm_jax.media.reading.video_reader import count_frames, iterate_frames, read_frames
 from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
@@ -136,3 +138,36 @@ def test_every_cut_gives_frames_or_a_message(tmp_path, name, share):
         except InputError as error:
             answer = name in str(error)
         assert 0 < answer <= 10
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", {"bf": "0", "g": "10", "sc_threshold": "0"}),
+        ("b.mp4", {"bf": "2", "g": "10", "sc_threshold": "0"}),
+        ("a.mkv", {"codec": "libx265", "g": "10", "x265-params": "log-level=none"}),
+    ],
+)
+@pytest.mark.parametrize("number", [0, 10, 20])
+def test_every_frame_that_another_one_stands_for_is_counted(tmp_path, name, options, number):
+    path = write_clip(tmp_path / name, **options)
+    index = index_frames(path)
+    start, end = packets_of(path)[number]
+    damage(path, [number], bytes(end - start))  # a key frame, which others depend on
+    frames, message = frames_before_error(path, index=index)
+    assert len(frames) == NUM_FRAMES
+    standing = [np.array_equal(*pair) for pair in itertools.pairwise(frames)]
+    counts = [int(count) for count in re.findall(r"frames(?: at the beginning)?: (\d+);", message)]
+    assert sum(counts) == sum(standing) > 0
+    assert ("at the beginning" in message) == (number == 0)
+
+
+@pytest.mark.parametrize("appended", [b"", b"\0\0", b"\n", b"\r\n"])
+def test_what_copying_appends_to_a_gif_is_no_damage(tmp_path, appended):
+    path = tmp_path / "a.gif"
+    with VideoWriter(path, FilmFormat(48, 64, fps=25)) as writer:
+        for i in range(3):
+            writer.write(noisy_frame(i))
+    path.write_bytes(path.read_bytes() + appended)
+    assert probe_video(path).fault is None
+    assert len(list(iterate_frames(path))) == 3

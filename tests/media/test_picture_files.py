@@ -4,11 +4,12 @@ import importlib.util
 import io
 import shutil
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, features
+from PIL import ExifTags, Image, ImageCms, features
 from PIL.PngImagePlugin import PngInfo
 
 from fomm_jax.errors import InputError
@@ -192,3 +193,51 @@ def test_files_that_were_right(shared):
     assert read_picture(passing / "E30_png_named.jpg").shape == (120, 160, 3)
     with pytest.raises(InputError, match=r"E17_html_error_page\.jpg: cannot be read"):
         read_picture(passing / "E17_html_error_page.jpg")
+
+
+@pytest.mark.parametrize(
+    ("brands", "kind"),
+    [
+        (b"crx ", "a camera's raw format"),
+        (b"avci", "HEIF"),
+        (b"mif2", "HEIF"),
+        (b"mif1\0\0\0\0mif1heic", "HEIC"),
+        (b"mif1\0\0\0\0mif1avif", "AVIF"),
+    ],
+)
+def test_brands_tell_the_kind(tmp_path, brands, kind):
+    length = (8 + len(brands)).to_bytes(4, "big")
+    (tmp_path / "a").write_bytes(length + b"ftyp" + brands)
+    assert picture_kind(tmp_path / "a") == kind
+
+
+@pytest.mark.parametrize(
+    "segment",
+    [
+        b"\xff\xe2\0\x0aMPF\0MM\0*",  # the list of pictures of a stereo camera, cut
+        b"\xff\xed\0\x16Photoshop 3.0\x008BI",  # cut within a block
+    ],
+)
+def test_a_jpeg_with_damaged_segments_keeps_its_profile_and_orientation(tmp_path, segment):
+    whole, path = tmp_path / "whole.jpg", tmp_path / "a.jpg"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(pattern()).save(whole, exif=exif, icc_profile=profile)
+    content = whole.read_bytes()
+    path.write_bytes(content[:2] + segment + content[2:])
+    np.testing.assert_array_equal(read_picture(path), read_picture(whole))
+
+
+def test_no_more_than_the_head_of_a_file_is_read_to_see_that_it_is_no_picture(tmp_path):
+    path = tmp_path / "film.mp4"
+    with path.open("wb") as file:
+        file.write(b"\0\0\0\x10ftypisom")
+        file.truncate(2**28)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"film\.mp4: cannot be read as a picture"):
+            read_picture(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()

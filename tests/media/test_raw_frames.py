@@ -78,3 +78,12 @@ def test_writing_to_a_pipe_without_a_reader_raises():
     with pytest.raises(BrokenPipeError), RawWriter(stream) as writer:
         writer.write(FRAMES[0])
     stream.close()  # raises if the pipe was not redirected
+
+
+def test_a_full_disk_is_reported():
+    with (
+        pytest.raises(InputError, match=r"^standard output: cannot be written \(No space left"),
+        open("/dev/full", "wb") as full,
+        RawWriter(full) as writer,
+    ):
+        writer.write(np.zeros((32, 48, 3), np.uint8))

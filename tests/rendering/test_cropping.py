@@ -12,6 +12,7 @@ from PIL import Image
 from fomm_jax.config.schema import AnimateConfig
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import read_picture
+from fomm_jax.media.reading.probe import probe_video
 from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from fomm_jax.rendering import cropping
@@ -84,10 +85,10 @@ def test_no_more_than_the_first_frame_is_read_where_no_face_is_looked_for():
     assert choose_framing("none", frames(), SIZE, "a").shown == (0, 0, 160, 100)
 
 
-def write_levels(path, count, codec="libx264"):
+def write_levels(path, count, codec="libx264", options=None):
     """Write a film of 25 frames a second whose levels tell the number of each frame."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25)
+        stream = container.add_stream(codec, rate=25, options=options)
         stream.height = stream.width = 64
         stream.pix_fmt = "yuv420p"
         for i in range(count):
@@ -99,7 +100,7 @@ def write_levels(path, count, codec="libx264"):
 
 def spread_numbers(path):
     """Return the numbers of the frames in a film of `write_levels`."""
-    return [frame.mean() / 2 for frame in spread_frames(path)]
+    return [frame.mean() / 2 for frame in spread_frames(path, probe_video(path))]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_frames_of_a_video_that_is_cut_come_from_what_is_whole(tmp_path):
             writer.write(np.full((16, 16, 3), 5 * i, np.uint8))
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    levels = [frame.mean() / 5 for frame in spread_frames(str(path))]
+    levels = [frame.mean() / 5 for frame in spread_frames(str(path), probe_video(path))]
     assert levels[0] == 0
     assert len(levels) == 8
     assert 20 < levels[-1] < 30
@@ -164,7 +165,7 @@ def test_only_a_model_of_faces_looks_for_them_unasked():
 def test_faces_are_found_wherever_and_whenever_they_appear(name, left, right, shared):
     pytest.importorskip("dlib", reason="dlib is not installed (fomm_jax[evaluation])")
     path = str(shared / "faults" / name)
-    box = choose_framing("face", spread_frames(path), SIZE, path).frame
+    box = choose_framing("face", spread_frames(path, probe_video(path)), SIZE, path).frame
     assert (box[0], box[2]) == pytest.approx((left, right), abs=10)
 
 
@@ -188,6 +189,20 @@ def test_the_box_follows_a_face_that_walks(name, codec, shared, tmp_path):
     (frame,) = itertools.islice(iterate_frames(shared / "data/faces/test/id19#clip0.mp4"), 1)
     face = np.array(Image.fromarray(frame).resize((120, 120)))
     path = write_walk(tmp_path / name, face, codec)
-    left, _, right, _ = choose_framing("face", spread_frames(path), SIZE, path).frame
+    left, _, right, _ = choose_framing(
+        "face", spread_frames(path, probe_video(path)), SIZE, path
+    ).frame
     assert left < 30
     assert right > 335
+
+
+def test_frames_after_a_damaged_one_are_looked_at(tmp_path):
+    path = write_levels(tmp_path / "a.mp4", 100, options={"g": "10", "bf": "0"})
+    with av.open(path) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][40]
+    content = bytearray((tmp_path / "a.mp4").read_bytes())
+    content[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+    (tmp_path / "a.mp4").write_bytes(content)
+    numbers = spread_numbers(path)
+    assert len(numbers) == 16
+    assert numbers[-1] == pytest.approx(99, abs=1)

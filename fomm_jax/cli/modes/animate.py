@@ -24,6 +24,7 @@ from fomm_jax.errors import InputError
 from fomm_jax.evaluation.animate_pairs import animate_pairs
 from fomm_jax.evaluation.films import FilmOutputs
 from fomm_jax.files import check_can_write
+from fomm_jax.media.raw_frames import RawFormat
 from fomm_jax.rendering.animate_files import animate_files
 from fomm_jax.rendering.job import AnimationJob, Pipes
 from fomm_jax.rendering.paths import PIPE
@@ -91,7 +92,18 @@ def _read_job() -> AnimationJob:
         output=OUTPUT.value,
         options=animation_flags.read_options(),
         marking=marking_flags.read_marking(model_path()),
-        pipes=Pipes(sys.stdin.buffer, sys.stdout.buffer, raw_format),
+        pipes=_open_pipes(raw_format, reads=PIPE in drivings, writes=OUTPUT.value == PIPE),
+    )
+
+
+def _open_pipes(raw_format: RawFormat | None, *, reads: bool, writes: bool) -> Pipes:
+    # Python has no stream where the caller has closed it, as `<&-` does.
+    if reads and sys.stdin is None:
+        raise InputError("--driving=-: standard input is closed")
+    if writes and sys.stdout is None:
+        raise InputError("--output=-: standard output is closed")
+    return Pipes(
+        sys.stdin.buffer if reads else None, sys.stdout.buffer if writes else None, raw_format
     )
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import pathlib
-import sys
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -174,7 +173,7 @@ def _make_handler(
             output=str(output),
             options=options,
             marking=marking,
-            pipes=Pipes(sys.stdin.buffer, sys.stdout.buffer),  # unused: uploads are files
+            pipes=Pipes(),  # uploads are files
         )
         try:
             _check_length(driving)

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -45,7 +45,10 @@ class DamageError(Exception):
 
 
 class LostFramesError(DamageError):
-    """Frames before the last one were damaged; the argument is their number."""
+    """Frames before the last one are lost.
+
+    The arguments are the number of those before the first frame, and of those after it.
+    """
 
 
 DAMAGE = (av.FFmpegError, DamageError)
@@ -121,8 +124,9 @@ def _lacks_trailer(path: str | os.PathLike) -> bool:
     """Tell whether the end of a GIF is missing. FFmpeg would fill up the last frame in silence."""
     with open(path, "rb") as file:
         file.seek(max(0, os.path.getsize(path) - 1024))
-        # Blocks end with 0 and the file with ";", which alone would be there by chance too often.
-        return not file.read().rstrip(b"\0").endswith(b"\0;")
+        # Copying may append zeros or ends of lines. Blocks end with 0 and the file with ";", which
+        # alone would be there by chance too often.
+        return not file.read().rstrip(b"\0\r\n\t ").endswith(b"\0;")
 
 
 def _end_of_matroska(path: str | os.PathLike) -> int:
@@ -181,8 +185,13 @@ def decode_past_damage(container: InputContainer, stream: VideoStream) -> Iterat
       LostFramesError: after the last frame, if frames before it are lost.
       Another one of `DAMAGE`: after the last frame, if damage follows.
     """
-    num_lost, num_pending = 0, 0
+    num_packets, num_frames, num_early = 0, 0, 0
+    num_damaged, num_pending = 0, 0
+    early: list[int | None] = []  # times of packets before the first frame comes
     for packet in container.demux(stream):
+        num_packets += bool(packet.size and not packet.is_discard)
+        if not num_frames and not packet.is_discard:
+            early.append(packet.pts)
         frames: list[VideoFrame] = []
         try:
             frames = [] if packet.is_corrupt else packet.decode()
@@ -193,13 +202,25 @@ def decode_past_damage(container: InputContainer, stream: VideoStream) -> Iterat
             if frame.is_corrupt:
                 num_pending += 1
                 continue
+            if not num_frames:
+                num_early = count_before(frame.pts, early)
+            num_frames += 1
             if packet.size:  # the last one, which is empty, only brings frames that were held back
-                num_lost, num_pending = num_lost + num_pending, 0
+                num_damaged, num_pending = num_damaged + num_pending, 0
             yield frame
     if num_pending:
         raise DamageError
-    if num_lost:
-        raise LostFramesError(num_lost)
+    if num_damaged:
+        # After damage, decoders pass over frames that depend on it, and do not say so.
+        num_lost = max(num_damaged, num_packets - num_frames)
+        raise LostFramesError(num_early, max(0, num_lost - num_early))
+
+
+def count_before(first: int | None, times: Iterable[int | None]) -> int:
+    """Count the times before that of the first frame: frames that could not be decoded."""
+    if first is None:
+        return 0
+    return sum(time is not None and time < first for time in times)
 
 
 def decode_times(

@@ -1,6 +1,7 @@
 """Where frames are in a video file: random access without decoding everything before."""
 
 import dataclasses
+import itertools
 import os
 from typing import NamedTuple
 
@@ -78,6 +79,9 @@ def index_packets(
     codec = stream.codec_context.codec.canonical_name  # decoders of AV1 have names of their own
     if codec not in codecs:
         return None
+    decoded = [info.decoded for info in infos if info.decoded is not None]
+    if any(later < earlier for earlier, later in itertools.pairwise(decoded)):
+        return None  # the clock starts again
     times = [info.shown for info in infos if not info.is_discarded]
     key_times = [info.shown for info in infos if info.is_key]
     if not times or not key_times or None in times or None in key_times:

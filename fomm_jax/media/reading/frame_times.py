@@ -54,6 +54,8 @@ def usual_rate(times: np.ndarray) -> Fraction:
     intervals = np.diff(times)
     if len(intervals) > 1:
         intervals = intervals[:-1]  # without the last frame, which often stands longer
+    if not intervals.any():
+        intervals = np.diff(times)[-1:]
     median = np.quantile(intervals[intervals > 0], 0.5, method="lower")  # one of the intervals
     usual = intervals[np.abs(intervals - median) <= 0.4 * median].mean()  # as times are rounded
     return max(Fraction(1 / usual).limit_denominator(1001), _SLOWEST_RATE)

@@ -8,6 +8,7 @@ are read from the packets; other videos are decoded, since only their decoders k
 
 import contextlib
 import dataclasses
+import itertools
 import os
 from fractions import Fraction
 
@@ -16,7 +17,14 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from fomm_jax.errors import InputError
-from fomm_jax.media.reading.decoding import DAMAGE, decode, is_cut, open_container, packets
+from fomm_jax.media.reading.continued_clock import ContinuedClock
+from fomm_jax.media.reading.decoding import (
+    DAMAGE,
+    count_before,
+    decode_past_damage,
+    is_cut,
+    open_container,
+)
 from fomm_jax.media.reading.frame_index import (
     FrameIndex,
     PacketInfo,
@@ -24,7 +32,7 @@ from fomm_jax.media.reading.frame_index import (
     list_packets,
 )
 from fomm_jax.media.reading.frame_times import constant_rate, usual_rate
-from fomm_jax.media.reading.video_reader import decode_video, iterate_frames
+from fomm_jax.media.reading.video_reader import DamagedFramesError, decode_video, iterate_frames
 
 _DEFAULT_RATE = Fraction(25)  # frames a second, as FFmpeg assumes where nothing else is known
 
@@ -39,7 +47,8 @@ class VideoInfo:
     fps: float  # frames a second; where it is not constant, by the usual distance of two frames
     times: np.ndarray | None  # (t + 1,), see `frame_times`; None: the rate is constant
     index: FrameIndex | None  # None if the packets do not tell exactly which frames there are
-    fault: str | None  # what is wrong with the file, if its frames end too early
+    num_left_out: int  # frames before the first one that can be decoded
+    fault: str | None  # what is wrong with the file; None if nothing was noticed
 
     @property
     def seconds(self) -> float:
@@ -53,6 +62,9 @@ class _Stamps:
 
     starts: np.ndarray  # (t,) int64, ascending
     last_duration: int  # of the last frame, as the file states it; 0 if it does not
+    num_left_out: int = 0  # see `VideoInfo`
+    fault: str | None = None
+    is_cut: bool = False  # the frames end before the film does
 
 
 def probe_video(path: str | os.PathLike) -> VideoInfo:
@@ -66,13 +78,13 @@ def probe_video(path: str | os.PathLike) -> VideoInfo:
     with contextlib.closing(iterate_frames(path)) as frames:
         height, width, _ = next(frames).shape
     with open_container(path) as (container, stream):
-        fault = f"{path}: is cut short" if is_cut(path, container, stream) else None
+        is_short = is_cut(path, container, stream)
         infos = list_packets(container, stream) or []
         index = index_packets(infos, container, stream)
-        stamps = _stamps_of_packets(infos, container, index)
+        stamps = _stamps_of_packets(infos, container, stream, index)
         if stamps is None:
-            stamps, fault = _stamps_by_decoding(path, infos, container, stream)
-        stated_end = 0 if fault else _stated_end(container, stream)
+            stamps = _stamps_by_decoding(path, infos, container, stream)
+        stated_end = 0 if is_short or stamps.is_cut else _stated_end(container, stream)
         end = stamps.starts[-1] + _last_duration(stamps, container, stream, stated_end)
         tick = float(_tick(stream))
         stated_rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
@@ -85,7 +97,8 @@ def probe_video(path: str | os.PathLike) -> VideoInfo:
         fps=float(rate or usual_rate(times)),
         times=times if rate is None else None,
         index=index,
-        fault=fault,
+        num_left_out=stamps.num_left_out,
+        fault=stamps.fault or (f"{path}: is cut short" if is_short else None),
     )
 
 
@@ -93,16 +106,20 @@ def first_frame_time(path: str | os.PathLike) -> Fraction:
     """Return when the first frame is shown, in seconds on the clock of the file's tracks.
 
     Raises:
-      InputError: the file is missing, is not a video, or its first frame cannot be decoded.
+      InputError: the file is missing, is not a video, or has no frame that can be decoded.
     """
     with open_container(path) as (container, stream):
+        index = index_packets(list_packets(container, stream) or [], container, stream)
+        if index is not None:
+            return int(index.times[0]) * _tick(stream)
+    with open_container(path) as (container, stream):
         if container.format.name == "avi":
-            stamps = (packet.dts for packet in packets(container, stream) if packet.size)
+            stamps = (packet.dts for packet in container.demux(stream) if packet.size)
         else:
-            stamps = (frame.pts for frame in decode(container, stream))
-        with contextlib.suppress(*DAMAGE):
-            return (next(stamps, None) or 0) * _tick(stream)
-    raise InputError(f"{path}: its first frame cannot be decoded")
+            stamps = (frame.pts for frame in decode_past_damage(container, stream))
+        with contextlib.suppress(StopIteration, *DAMAGE):
+            return (next(stamps) or 0) * _tick(stream)
+    raise InputError(f"{path}: has no frame that can be decoded")
 
 
 def _tick(stream: VideoStream) -> Fraction:
@@ -110,14 +127,18 @@ def _tick(stream: VideoStream) -> Fraction:
 
 
 def _stamps_of_packets(
-    infos: list[PacketInfo], container: InputContainer, index: FrameIndex | None
+    infos: list[PacketInfo],
+    container: InputContainer,
+    stream: VideoStream,
+    index: FrameIndex | None,
 ) -> _Stamps | None:
     """Return the times by the packets; None if these do not tell."""
     if index is None and not (infos and container.format.name == "gif"):
         return None
     shown = {info.shown or 0: info.duration for info in infos if not info.is_discarded}
-    starts = np.sort(np.array([*shown], dtype=np.int64))
-    return _Stamps(starts, shown[int(starts[-1])])
+    clock, usual = ContinuedClock(container, _tick(stream)), _stated_duration(stream)
+    starts = np.array([clock(time, usual) for time in sorted(shown)], dtype=np.int64)
+    return _Stamps(starts, shown[max(shown)])
 
 
 def _stamps_by_decoding(
@@ -125,26 +146,32 @@ def _stamps_by_decoding(
     infos: list[PacketInfo],
     container: InputContainer,
     stream: VideoStream,
-) -> tuple[_Stamps, str | None]:
+) -> _Stamps:
     """Return the times of decoded frames, and what is wrong with the file, if anything is."""
     # AVI stores no times: a frame is shown when the decoder has it, be it new or a repeated one.
     is_avi = container.format.name == "avi"
     starts: list[int] = []
-    duration, fault = 0, None
+    first, duration, fault, is_short = None, 0, None, False
+    clock, usual = ContinuedClock(container, _tick(stream)), _stated_duration(stream)
     try:
         for frame in decode_video(path):
             times = (frame.dts,) if is_avi else (frame.pts, frame.dts)
-            follows = starts[-1] + _stated_duration(stream) if starts else 0
-            starts.append(next((time for time in times if time is not None), follows))
+            time = next((time for time in times if time is not None), None)
+            first = frame.pts if not starts else first
+            follows = starts[-1] + usual if starts else 0
+            starts.append(follows if time is None else clock(time, usual))
             duration = frame.duration
     except InputError as error:
         if not starts:
             raise
-        fault = str(error)
+        fault, is_short = str(error), not isinstance(error, DamagedFramesError)
     if is_avi and infos:  # the delay of the decoder is none of the film
         delay = starts[0] - (infos[0].decoded or 0)
         starts = [start - delay for start in starts]
-    return _Stamps(np.maximum.accumulate(starts), duration), fault
+    # Only the part before the clock starts again has frames before the first.
+    early = itertools.takewhile(lambda info: not info.is_key, infos)
+    num_left_out = count_before(first, (info.shown for info in early if not info.is_discarded))
+    return _Stamps(np.maximum.accumulate(starts), duration, num_left_out, fault, is_short)
 
 
 def _last_duration(

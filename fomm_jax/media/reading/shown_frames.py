@@ -19,9 +19,9 @@ from av.video.stream import VideoStream
 from fomm_jax.media.colours import WHITE, hide_transparent
 from fomm_jax.media.framing import scale_into
 
-# Nobody sees pixels that are not square by less, as many programs write after rounding a size; more
-# than the second is no shape of pixels but damage.
-_SQUARE, _ODDEST = 0.01, 8
+# Pixels within 1 % of square count as square: programs that round a size write such values. A ratio
+# above 8 is damage.
+_SQUARE_WITHIN, _MAX_ASPECT = 0.01, 8
 
 _HDR = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)  # PQ and HLG
 _WIDE = (ColorPrimaries.BT2020, ColorPrimaries.SMPTE431, ColorPrimaries.SMPTE432)
@@ -85,7 +85,11 @@ def _pixel_aspect(stream: VideoStream) -> Fraction:
     aspect = stream.sample_aspect_ratio or Fraction(1)
     if stream.codec_context.name == "gif":  # browsers ignore what a GIF says of its pixels
         return Fraction(1)
-    if aspect <= 0 or not 1 / _ODDEST <= aspect <= _ODDEST or abs(aspect - 1) < _SQUARE:
+    if (
+        aspect <= 0
+        or not 1 / _MAX_ASPECT <= aspect <= _MAX_ASPECT
+        or abs(aspect - 1) < _SQUARE_WITHIN
+    ):
         return Fraction(1)
     return aspect
 

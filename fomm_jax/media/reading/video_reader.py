@@ -115,23 +115,49 @@ def decode_video(
 ) -> Iterator[VideoFrame]:
     """Yield the frames of `iterate_frames` as FFmpeg decodes them."""
     frames = _decode_from(path, first, index, past_damage)
-    return frames if index is None else _one_for_each(index.times[first:], frames)
+    fate = "they are left out"
+    if index is not None:
+        frames = _one_for_each(index.times[first:], frames)
+        fate = "the first intact one stands in place of each"
+    try:
+        yield from frames
+    except LostFramesError as error:
+        num_early, num_later = error.args
+        early = f"number of damaged frames at the beginning: {num_early}; {fate}"
+        later = f"number of damaged frames: {num_later}; the one before stands in place of each"
+        parts = [part for part, number in ((early, num_early), (later, num_later)) if number]
+        raise DamagedFramesError(f"{path}: {'; '.join(parts)}") from error
 
 
 def _one_for_each(times: np.ndarray, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
-    """Yield the frame that is shown at each of the times: the last one stands for a lost one."""
-    number = 0
+    """Yield the frame that is shown at each of the times: the last one stands for a lost one.
+
+    Raises:
+      LostFramesError: after the last frame, if any is lost. Decoders do not report each of them.
+      Another one of `DAMAGE`, or an InputError: as `frames` does.
+    """
+    number, num_early, num_later = 0, 0, 0
     shown: VideoFrame | None = None
-    for frame in frames:
-        while number < len(times) and frame.pts is not None and times[number] < frame.pts:
-            yield shown or frame
-            number += 1
-        shown = frame
-        if number < len(times) and times[number] == frame.pts:
-            yield frame
-            number += 1
+    is_repeated = False  # the frame has had a time of its own
+    with contextlib.suppress(LostFramesError):
+        for frame in frames:
+            while number < len(times) and frame.pts is not None and times[number] < frame.pts:
+                num_early += shown is None
+                num_later += is_repeated
+                yield shown or frame
+                is_repeated = shown is not None
+                number += 1
+            shown, is_repeated = frame, False
+            if number < len(times) and times[number] == frame.pts:
+                yield frame
+                is_repeated = True
+                number += 1
     if shown is not None:
-        yield from itertools.repeat(shown, len(times) - number)
+        num_missing = len(times) - number
+        yield from itertools.repeat(shown, num_missing)
+        num_later += max(0, num_missing - (not is_repeated))
+    if num_early + num_later:
+        raise LostFramesError(num_early, num_later)
 
 
 def _decode_from(
@@ -159,10 +185,7 @@ def _decode_from(
     if num_frames == 0:
         raise InputError(f"{path}: has no frame that can be decoded") from damage
     if isinstance(damage, LostFramesError) and not is_short:
-        raise DamagedFramesError(
-            f"{path}: number of damaged frames: {damage.args[0]}; the one before stands in place of"
-            " each"
-        ) from damage
+        raise damage
     if damage or is_short:
         fault = "cut short" if is_short else "damaged"
         raise InputError(f"{path}: is {fault} after frame {num_frames}") from damage

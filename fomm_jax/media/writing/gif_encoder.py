@@ -49,10 +49,14 @@ class GifEncoder:
       path: the file to write.
       film_format: the size of the frames, and when they are shown.
       marking: what the file tells about how it was made; None writes no marks.
+      name: the name that the file will have, for messages.
     """
 
-    def __init__(self, path: Path, film_format: FilmFormat, marking: Marking | None) -> None:
+    def __init__(
+        self, path: Path, film_format: FilmFormat, marking: Marking | None, name: str
+    ) -> None:
         self._path = path
+        self._name = name
         self._format = film_format
         self._marks = b"" if marking is None else gif_marks(marking)
         self._num_frames = 0
@@ -83,7 +87,8 @@ class GifEncoder:
                 self._file.write(b";")
         if self._num_left_out:
             logger.warning(
-                "a GIF shows at most %d frames a second: %d of %d frames are left out",
+                "%s: a GIF shows at most %d frames a second: %d of %d frames are left out",
+                self._name,
                 _TICKS // _MIN_DELAY,
                 self._num_left_out,
                 self._num_frames,

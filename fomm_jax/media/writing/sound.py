@@ -13,6 +13,7 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 
+from fomm_jax.media.reading.continued_clock import ContinuedClock
 from fomm_jax.media.reading.decoding import DAMAGE, open_container
 from fomm_jax.media.reading.probe import first_frame_time
 
@@ -160,9 +161,14 @@ def _can_copy(track: AudioStream, start: Fraction) -> bool:
 
 
 def _packets(container: InputContainer, track: AudioStream) -> Iterator[av.Packet]:
+    """Yield the packets that have a time, on a clock that does not start again."""
+    clock = ContinuedClock(container, track.time_base or Fraction(1))
+    duration = 0
     with contextlib.suppress(*DAMAGE):
         for packet in container.demux(track):
             if packet.size and packet.pts is not None and not packet.is_corrupt:
+                packet.pts = clock(packet.pts, duration)
+                duration = packet.duration or 0
                 yield packet
 
 

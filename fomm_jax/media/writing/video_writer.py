@@ -88,7 +88,9 @@ class VideoWriter:
             stack.push(functools.partial(self._sign, unfinished))
             self._encoder: GifEncoder | Mp4Encoder
             if self._suffix == ".gif":
-                self._encoder = GifEncoder(unfinished, self._film_format, self._marking)
+                self._encoder = GifEncoder(
+                    unfinished, self._film_format, self._marking, str(self._path)
+                )
             else:
                 self._encoder = Mp4Encoder(
                     unfinished, self._film_format, self._sound_from, self._marking

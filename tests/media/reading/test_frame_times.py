@@ -77,3 +77,7 @@ def test_a_steady_rate_shows_all_frames_if_it_can():
     times = np.cumsum([0] + [1 / 30] * 30 + [0.1] * 30 + [1 / 30] * 30)
     assert steady_rate(times) == 30
     np.testing.assert_array_equal(np.unique(steady_counts(times, Fraction(30))), [1, 3])
+
+
+def test_frames_of_one_instant_have_the_rate_of_the_last():
+    assert usual_rate(np.array([0, 0, 0, 0.5])) == 2

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from PIL import Image, features
+from PIL import ExifTags, Image, features
+from PIL.PngImagePlugin import PngInfo
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import read_picture, write_picture
 from fomm_jax.media.reading.picture_sequences import open_sequence
-from fomm_jax.media.reading.video_reader import iterate_frames
+from fomm_jax.media.reading.video_reader import DamagedFramesError, iterate_frames
 
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (90, 90, 90)]
 DURATIONS = [40, 200, 100, 3000]  # ms
@@ -120,13 +121,15 @@ def test_pictures_of_a_folder_are_scaled_to_the_first(tmp_path):
 
 
 def test_the_picture_before_a_damaged_one_stands(tmp_path, capsys):
-    for number in range(3):
+    for number in range(1, 4):
         write_picture(tmp_path / f"{number}.png", np.full((24, 32, 3), number, np.uint8))
-    (tmp_path / "1.png").write_bytes(b"no picture")
-    assert [frame.mean() for frame in open_sequence(tmp_path).frames()] == [0, 0, 2]
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"warning: {tmp_path / '1.png'}: cannot be read")
-    assert line.endswith("; the frame before it stands")
+    for name in ("0.png", "2.png"):
+        (tmp_path / name).write_bytes(b"no picture")
+    frames, levels = open_sequence(tmp_path).frames(), []
+    with pytest.raises(DamagedFramesError, match=r": number of damaged pictures: 2; .*0\.png"):
+        levels.extend(frame.mean() for frame in frames)
+    assert levels == [1, 1, 1, 3]
+    assert not capsys.readouterr().err
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path):
@@ -151,3 +154,31 @@ def test_faulty_files(shared):
     for name in ("E2_photo.avif", "E1_iphone_photo.heic", "E1_photo_alpha.heic", "source_200.png"):
         with pytest.raises(InputError, match=f"{name}: is a picture, expected a video"):
             next(read_as_video(media / name))
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.png"])  # Pillow crashes while it writes an AVIF
+def test_an_animation_is_turned_upright(tmp_path, name):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # the left side of the picture is at the top
+    frames = open_sequence(write_animation(tmp_path / name, exif=exif)).frames()
+    for number, frame in enumerate(frames):
+        assert frame.shape == (32, 24, 3)
+        np.testing.assert_allclose(frame[31, 0], (50 * number, 0, 0), atol=30)
+
+
+def test_an_animation_with_damaged_metadata_moves(tmp_path, capsys):
+    path = write_animation(tmp_path / "a.png", pnginfo=commented())
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"Comment\0note", b"Comment\0noto"))  # not its checksum
+    sequence = open_sequence(path)
+    assert len(sequence.times) == 5
+    np.testing.assert_array_equal([frame[0, 0] for frame in sequence.frames()], COLOURS)
+    assert capsys.readouterr().err == (
+        f"warning: {path}: is damaged, but not in its pixels; they are used\n"
+    )
+
+
+def commented():
+    chunks = PngInfo()
+    chunks.add_text("Comment", "note")
+    return chunks

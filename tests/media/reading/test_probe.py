@@ -138,3 +138,29 @@ def test_a_film_whose_times_were_already_right(shared, name, seconds):
     info = probe_video(path)
     assert info.seconds == pytest.approx(seconds)
     np.testing.assert_allclose(info.times[:-1], times_by_ffmpeg(path), atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mpg"])
+def test_a_joined_film_goes_on_where_its_clock_starts_again(tmp_path, suffix):
+    codec = "mpeg2video" if suffix == ".mpg" else "libx264"
+    path = write_clip(tmp_path / f"a{suffix}", codec)
+    whole = probe_video(path)
+    path.write_bytes(2 * path.read_bytes())
+    info = probe_video(path)
+    assert info.num_frames >= 2 * whole.num_frames - 2
+    assert info.seconds == pytest.approx(2 * whole.seconds, abs=0.1)
+    assert info.index is None
+
+
+def test_a_film_whose_first_frame_is_damaged_has_a_first_time(tmp_path):
+    path = write_timed_film(tmp_path / "a.mp4", np.arange(0, 801, 40), "mpeg4")
+    with av.open(str(path)) as container:
+        packet = next(packet for packet in container.demux(video=0) if packet.size)
+        start, size = packet.pos, packet.size
+    content = bytearray(path.read_bytes())
+    content[start : start + size] = bytes(size)
+    path.write_bytes(content)
+    assert first_frame_time(path) == Fraction(1, 25)
+    assert probe_video(path).fault.endswith(
+        ": number of damaged frames at the beginning: 1; they are left out"
+    )

@@ -196,3 +196,35 @@ def test_sound_that_was_right_stays_so(shared, tmp_path, name):
     expected = expected[(expected > -0.001) & (expected < info.seconds - 0.03)]
     heard = beeps(output)
     np.testing.assert_allclose(heard[heard < info.seconds - 0.03], expected, atol=0.009)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.ts", "aac"), ("a.mpg", "mp2"), ("a.ts", "mp2"), ("a.ts", "ac3")]
+)
+def test_sound_of_a_joined_film_stays_in_time(tmp_path, name, codec):
+    """Recordings are joined by writing one behind the other, so their clock starts again."""
+    path = tmp_path / name
+    write_film(path, codec, seconds=2)
+    path.write_bytes(3 * path.read_bytes())
+    info = probe_video(path)
+    assert info.num_frames == pytest.approx(150, abs=4)
+    output = with_sound_of(path, tmp_path / "out.mp4", info.num_frames, info.fps, info.times)
+    np.testing.assert_allclose(beeps(output), np.arange(12) / 2, atol=0.045)
+
+
+@pytest.mark.parametrize(("codec", "first"), [("mjpeg", 0), ("mpeg4", 0.04)])
+def test_sound_of_a_film_whose_first_frame_is_damaged(tmp_path, codec, first):
+    """With an index, the first whole frame stands in place of it; without, it is left out."""
+    path = write_timed_film(tmp_path / "a.mov", 40 * np.arange(51), codec, sound="aac")
+    with av.open(str(path)) as container:
+        packet = next(packet for packet in container.demux(video=0) if packet.size)
+        start, end = packet.pos, packet.pos + packet.size
+    content = bytearray(path.read_bytes())
+    content[start:end] = bytes(end - start)
+    path.write_bytes(content)
+    info = probe_video(path)
+    assert info.num_frames == 50 - (first > 0)
+    output = with_sound_of(path, tmp_path / "out.mp4", info.num_frames, info.fps, info.times)
+    expected = np.arange(4) / 2 - first
+    heard = beeps_by_ffmpeg(output)
+    np.testing.assert_allclose(heard[-3:], expected[-3:], atol=0.005)
