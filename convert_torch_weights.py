@@ -20,6 +20,12 @@ Show what a file holds, and which values of config.model fit it:
     python convert_torch_weights.py --inspect=vox-adv-cpk.pth.tar
 """
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # While the program loads, Ctrl-C ends it without a word. `ending_by_signals` changes that.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from collections.abc import Sequence
 
 from absl import app, flags

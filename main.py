@@ -12,6 +12,12 @@
 Flags such as --config.train.num_steps=10 override fields of the configuration.
 """
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # While the program loads, Ctrl-C ends it without a word. `ending_by_signals` changes that.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from absl import app, flags
 
 from fomm_jax import console

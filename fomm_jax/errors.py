@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import pathlib
+import signal
 import sys
 from collections.abc import Iterator
 from typing import NoReturn
@@ -42,10 +43,14 @@ def naming(name: str | os.PathLike[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def one_line_errors() -> Iterator[None]:
+def one_line_errors(hint: str = "") -> Iterator[None]:
     """Exit with one line on stderr and status 2 if the block raises an InputError.
 
     The same happens to an error of the operating system about a path, which the user has named.
+    Ctrl-C ends the program in one line with status 130.
+
+    Args:
+      hint: what a user can do after Ctrl-C, as the end of the line.
     """
     try:
         yield
@@ -55,9 +60,18 @@ def one_line_errors() -> Iterator[None]:
         if error.errno not in _PATH_ERRORS or error.filename is None:
             raise
         refuse(f"{os.fsdecode(error.filename)}: cannot be used ({error.strerror})")
+    except KeyboardInterrupt:
+        print(f"{_program()}: interrupted{hint and '; '}{hint}", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
 
 
 def refuse(message: str) -> NoReturn:
     """Exit with one line on stderr and status 2, which means that the input cannot be used."""
-    print(f"{pathlib.Path(sys.argv[0]).name}: {readable(message)}", file=sys.stderr)
+    print(f"{_program()}: {readable(message)}", file=sys.stderr)
     sys.exit(2)
+
+
+def _program() -> str:
+    """Return the name of the program that runs."""
+    path = pathlib.Path(sys.argv[0])
+    return path.parent.name if path.name == "__main__.py" else path.name

@@ -26,7 +26,7 @@ class SignalExit(SystemExit):
 
 @contextlib.contextmanager
 def ending_by_signals() -> Iterator[None]:
-    """Raise `SignalExit` in the block when SIGTERM or SIGHUP comes.
+    """Raise `SignalExit` in the block when SIGTERM or SIGHUP comes, `KeyboardInterrupt` at Ctrl-C.
 
     By itself Python would end at once, and leave temporary files and worker processes behind. A
     signal that was ignored before, as under nohup, stays ignored.
@@ -53,10 +53,15 @@ def ending_by_signals() -> Iterator[None]:
         for number in _SIGNALS
         if signal.getsignal(number) != signal.SIG_IGN
     }
+    is_loading = signal.getsignal(signal.SIGINT) == signal.SIG_DFL  # see main.py
+    if is_loading:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.unraisablehook = send_again
     try:
         yield
     finally:
         sys.unraisablehook = previous_hook
+        if is_loading:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
         for number, handler in previous_handlers.items():
             signal.signal(number, handler or signal.SIG_DFL)

@@ -37,6 +37,16 @@ def expand_home(path: str) -> str:
     return expanded
 
 
+def check_current_folder() -> None:
+    """Raise an `InputError` if the current folder was deleted, which libraries cannot stand."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise InputError(
+            "the current folder is not there any more; expected a start in one that exists"
+        ) from error
+
+
 def check_is_text(path: str | os.PathLike[str]) -> None:
     """Check a path that a library gets which takes names in UTF-8 alone, as Orbax does.
 

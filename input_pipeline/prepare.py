@@ -8,10 +8,15 @@ The same command continues an interrupted run. `manifest.json` in the new datase
 that it holds, and those that were left out with the reasons.
 """
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # While the program loads, Ctrl-C ends it without a word. `ending_by_signals` changes that.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import functools
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +25,7 @@ from absl import logging as absl_logging
 from fomm_jax import console
 from fomm_jax.errors import InputError, naming, one_line_errors
 from fomm_jax.signals import ending_by_signals
-from fomm_jax.user_paths import check_is_text, expand_home, parse_path
+from fomm_jax.user_paths import check_current_folder, check_is_text, expand_home, parse_path
 from input_pipeline.clips.clip import FITS, Selection
 from input_pipeline.datasets.preparation import DATASETS, prepare_dataset
 from input_pipeline.datasets.video_folder import VideoFolder
@@ -152,6 +157,7 @@ def run(options: argparse.Namespace) -> None:
     Raises:
       InputError: an option or the raw files cannot be used, or the output cannot be written.
     """
+    check_current_folder()
     check_numbers(options)
     source, output = parse_folders(options)
     encoding = Encoding(
@@ -178,12 +184,8 @@ def main() -> None:
     options = parse_options()
     console.show_messages()
     absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns about every config it did not know
-    try:
-        with ending_by_signals(), one_line_errors():
-            run(options)
-    except KeyboardInterrupt:
-        print("prepare: interrupted; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
+    with ending_by_signals(), one_line_errors("the same command goes on from here"):
+        run(options)
 
 
 if __name__ == "__main__":

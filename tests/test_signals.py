@@ -2,11 +2,14 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from fomm_jax.errors import one_line_errors
 from fomm_jax.files import replacing
 from fomm_jax.signals import SignalExit, ending_by_signals
 
@@ -78,3 +81,63 @@ def test_a_signal_that_nohup_ignores_stays_ignored():
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+PROGRAMS = {
+    "main": ["main.py", "--mode=verify", "--input=none.mp4"],
+    "convert": ["convert_torch_weights.py", "--inspect=none.pth"],
+    "prepare": [
+        "-m",
+        "input_pipeline.prepare",
+        "--dataset=video_folder",
+        "--input=.",
+        "--output=.",
+    ],
+    "figures": ["-m", "input_pipeline.figures", "--output=out"],
+}
+# Stands for a module that takes long to load, and tells when it begins to.
+SLOW = """
+import sys, time
+def wait(event, arguments, names=("absl", "argparse")):
+    if event == "import" and arguments[0] in names:
+        print("loading", flush=True)
+        time.sleep(30)
+if sys.argv[0] not in ("-", "-c"):
+    sys.addaudithook(wait)
+"""
+
+
+@pytest.mark.parametrize("arguments", PROGRAMS.values(), ids=PROGRAMS)
+def test_ctrl_c_ends_a_program_without_a_word_while_it_loads(arguments, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(SLOW)
+    with subprocess.Popen(
+        [sys.executable, *arguments],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        cwd=Path(__file__).parents[1],
+    ) as program:
+        program.stdout.readline()
+        program.send_signal(signal.SIGINT)
+        assert program.communicate(timeout=20) == (b"", b"")
+    assert program.returncode == -signal.SIGINT  # for which a shell reports 130
+
+
+def test_ctrl_c_is_an_exception_in_the_block_again():
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit, match=r"^130$"), ending_by_signals(), one_line_errors():
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_is_answered_in_one_line(monkeypatch, capsys):
+    for name, shown in (("/a/main.py", "main.py"), ("/a/figures/__main__.py", "figures")):
+        monkeypatch.setattr(sys, "argv", [name])
+        for hint, end in (("", ""), ("try again", "; try again")):
+            with pytest.raises(SystemExit, match=r"^130$"), one_line_errors(hint):
+                raise KeyboardInterrupt
+            assert capsys.readouterr().err == f"{shown}: interrupted{end}\n"

@@ -1,7 +1,6 @@
 """Parse the flags of this project's programs, and refuse bad ones in one line."""
 
 import argparse
-import os
 import re
 import traceback
 from typing import Any
@@ -11,7 +10,7 @@ from absl import flags, logging
 from fomm_jax import console
 from fomm_jax.config.parsing import check_field
 from fomm_jax.errors import InputError, naming, refuse
-from fomm_jax.user_paths import parse_path
+from fomm_jax.user_paths import check_current_folder, parse_path
 
 EXPECTED_CONFIG = "expected one that returns a ConfigDict, as in configs/tiny.py"
 
@@ -29,7 +28,7 @@ def parse_flags(arguments: list[str]) -> list[str]:
     logging.set_verbosity(logging.FATAL)
     config_file = ""
     try:
-        _check_current_folder()
+        check_current_folder()
         arguments = [_read_config_path(argument) for argument in arguments]
         config_file = _find_config_file(arguments)
         _check_config_arguments(config_file, arguments)
@@ -53,16 +52,6 @@ def parse_flags(arguments: list[str]) -> list[str]:
     if len(rest) > 1:
         refuse(f"{rest[1]!r} is not understood; see --help")
     return rest
-
-
-def _check_current_folder() -> None:
-    """Raise an `InputError` if the current folder was deleted, which libraries cannot stand."""
-    try:
-        os.getcwd()
-    except OSError as error:
-        raise InputError(
-            "the current folder is not there any more; expected a start in one that exists"
-        ) from error
 
 
 def _read_config_path(argument: str) -> str:

@@ -17,13 +17,9 @@ from fomm_jax.training.signals import HOW_TO_GO_ON
 def main(_: list[str]) -> None:
     """Run the mode, and end in one line on bad input or Ctrl-C."""
     console.show_messages()
-    try:
-        with ending_by_signals(), one_line_errors():
-            _run_mode()
-    except KeyboardInterrupt:
-        hint = f"; {HOW_TO_GO_ON}" if MODE.value == "train" else ""
-        print(f"main.py: interrupted{hint}", file=sys.stderr)
-        sys.exit(130)
+    hint = HOW_TO_GO_ON if MODE.value == "train" else ""
+    with ending_by_signals(), one_line_errors(hint):
+        _run_mode()
 
 
 def _run_mode() -> None:

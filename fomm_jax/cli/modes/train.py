@@ -29,7 +29,7 @@ from fomm_jax.weights.find_checkpoint import (
     check_is_state,
     list_checkpoints,
 )
-from fomm_jax.weights.vgg import VggWeights, load_vgg
+from fomm_jax.weights.vgg import VggArrays, load_vgg
 from input_pipeline.data_checks import check_training_data
 from input_pipeline.splits import VideoLocation
 
@@ -50,7 +50,7 @@ def run() -> None:
         _train(config, workdir, videos, vgg, signals)
 
 
-def _check(config: Config, workdir: pathlib.Path) -> tuple[Sequence[VideoLocation], VggWeights]:
+def _check(config: Config, workdir: pathlib.Path) -> tuple[Sequence[VideoLocation], VggArrays]:
     """Check what can be known before JAX is loaded and anything is written.
 
     Returns:
@@ -100,7 +100,7 @@ def _train(
     config: Config,
     workdir: pathlib.Path,
     videos: Sequence[VideoLocation],
-    vgg: VggWeights,
+    vgg: VggArrays,
     signals: EndingSignals,
 ) -> None:
     """Load JAX, train, and tell how it ended."""
