@@ -9,6 +9,7 @@ from clips import NUM_FRAMES, mean_difference, shown_by_ffmpeg, write_clip
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.reading.decoding import open_container
+from fomm_jax.media.reading.probe import probe_video
 from fomm_jax.media.reading.video_reader import count_frames, iterate_frames
 
 CONTAINERS = {
@@ -102,6 +103,30 @@ def test_bytes_after_the_end_of_a_webm_are_no_cut(tmp_path):
     path = write_webm(tmp_path / "a.webm", is_live=False)
     path.write_bytes(path.read_bytes() + b"further bytes \xff\x1a\x45" * 9)
     assert count_frames(path) == NUM_FRAMES
+
+
+CUTS = {
+    "a.ts": {"format": "mpegts"},
+    "a.mts": {"codec": "mpeg2video", "format": "mpegts"},
+    "b.ts": {"codec": "libx265", "format": "mpegts", "x265-params": "log-level=none"},
+    "a.ogv": {"codec": "libvpx", "format": "ogv"},
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_a_recording_that_is_cut_within_a_packet_is_noticed(tmp_path, name):
+    path = write_clip(tmp_path / name, g="10", **CUTS[name])
+    content = path.read_bytes()
+    if name == "a.mts":  # as on Blu-ray discs: a time before each packet
+        content = b"".join(bytes(4) + content[i : i + 188] for i in range(0, len(content), 188))
+        path.write_bytes(content)
+    assert probe_video(path).fault is None
+    for cut in range(len(content) // 2, len(content), len(content) // 16):
+        path.write_bytes(content[: cut // (188 * 48) * (188 * 48) + 5])  # 48 x 188 is 47 x 192
+        frames = []
+        with pytest.raises(InputError, match=r": is (damaged|cut short) after frame") as caught:
+            frames.extend(iterate_frames(path))
+        assert str(caught.value).endswith(f" {len(frames)}")
 
 
 def test_faulty_files(shared):

@@ -1,19 +1,21 @@
-"""Video containers: how they are opened, how packets and frames come out, and signs of damage."""
+"""Video containers: how they are opened, and how packets and frames come out of them."""
 
 import contextlib
 import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import av
 from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from fomm_jax.errors import InputError
 from fomm_jax.files import check_is_file
 from fomm_jax.media.picture_files import PICTURE_BRANDS, picture_kind
+from fomm_jax.media.reading.cut_files import is_cut
 from fomm_jax.media.reading.tracks import choose_film
 
 # The suffixes by which the videos in a folder are told from other files. A file that somebody names
@@ -32,7 +34,8 @@ _CONTAINERS = (
 )
 _INPUT_OPTIONS = {"format_whitelist": ",".join(_CONTAINERS), "protocol_whitelist": "file"}
 
-_MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
+# By codec, the decoder that reads transparency. FFmpeg's own ones of these codecs leave it out.
+_READS_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 # Titles and the like are not always UTF-8. PyAV 19 has no such argument and always reads them so.
 _TITLES: dict[str, Any] = (
@@ -110,50 +113,16 @@ def _is_picture(container: InputContainer) -> bool:
     return brand in PICTURE_BRANDS
 
 
-def is_cut(path: str | os.PathLike, container: InputContainer, stream: VideoStream) -> bool:
-    """Tell whether packets are missing at the end, even if the cut lies between two packets."""
-    if container.format.name == "gif":
-        return _lacks_trailer(path)
-    size = os.path.getsize(path)
-    if "matroska" in container.format.name and _end_of_matroska(path) > size:
-        return True
-    return any(entry.pos + entry.size > size for entry in stream.index_entries)
-
-
-def _lacks_trailer(path: str | os.PathLike) -> bool:
-    """Tell whether the end of a GIF is missing. FFmpeg would fill up the last frame in silence."""
-    with open(path, "rb") as file:
-        file.seek(max(0, os.path.getsize(path) - 1024))
-        # Copying may append zeros or ends of lines. Blocks end with 0 and the file with ";", which
-        # alone would be there by chance too often.
-        return not file.read().rstrip(b"\0\r\n\t ").endswith(b"\0;")
-
-
-def _end_of_matroska(path: str | os.PathLike) -> int:
-    """Return where the last element of a Matroska or WebM file ends, by the size that it states.
-
-    The layout is that of RFC 8794. A segment and clusters of unknown size come from recordings that
-    were written as they came; their parts follow them.
-    """
-    end = 0
-    with open(path, "rb") as file:
-        while name := _read_variable(file):
-            size = _read_variable(file)
-            if not size:  # cut within the head of an element
-                return file.tell() + 1
-            largest = (1 << 7 * len(size)) - 1
-            length = int.from_bytes(size, "big") & largest
-            if length < largest:
-                end = file.seek(length, os.SEEK_CUR)
-                if name == _MATROSKA_SEGMENT:  # which holds everything else
-                    break
-    return end
-
-
-def _read_variable(file: BinaryIO) -> bytes:
-    """Read a number of one to eight bytes whose first byte tells how many; empty if none comes."""
-    first = file.read(1)
-    return first + file.read(8 - first[0].bit_length()) if first.strip(b"\0") else b""
+def _open_decoder(stream: VideoStream) -> VideoCodecContext:
+    """Return the decoder of a track, and one that reads transparency if the track has any."""
+    name = _READS_ALPHA.get(stream.codec_context.name, "")
+    if stream.metadata.get("alpha_mode") != "1" or name not in av.codecs_available:
+        return stream.codec_context
+    # A new one each time, since jumping in the file prepares the track's own decoder alone.
+    decoder = av.CodecContext.create(name, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.thread_count = 1
+    return decoder
 
 
 def packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
@@ -174,8 +143,9 @@ def decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFram
     Raises:
       One of `DAMAGE`: FFmpeg notices damage.
     """
+    decoder = _open_decoder(stream)
     for packet in packets(container, stream):
-        yield from _check_intact(packet.decode())
+        yield from _check_intact(decoder.decode(packet))
 
 
 def decode_past_damage(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
@@ -185,6 +155,7 @@ def decode_past_damage(container: InputContainer, stream: VideoStream) -> Iterat
       LostFramesError: after the last frame, if frames before it are lost.
       Another one of `DAMAGE`: after the last frame, if damage follows.
     """
+    decoder = _open_decoder(stream)
     num_packets, num_frames, num_early = 0, 0, 0
     num_damaged, num_pending = 0, 0
     early: list[int | None] = []  # times of packets before the first frame comes
@@ -194,7 +165,7 @@ def decode_past_damage(container: InputContainer, stream: VideoStream) -> Iterat
             early.append(packet.pts)
         frames: list[VideoFrame] = []
         try:
-            frames = [] if packet.is_corrupt else packet.decode()
+            frames = [] if packet.is_corrupt else decoder.decode(packet)
         except av.FFmpegError:
             num_pending += 1
         num_pending += packet.is_corrupt
@@ -233,18 +204,19 @@ def decode_times(
     """
     # Frames that are marked as unreferenced can be skipped in H.264 alone. In HEVC, frames of a
     # higher temporal layer may refer to them.
-    can_skip = stream.codec_context.name == "h264"
+    decoder = _open_decoder(stream)
+    can_skip = decoder.name == "h264"
     missing = set(times)
     for packet in packets(container, stream):
         if can_skip:
-            stream.codec_context.skip_frame = "DEFAULT" if packet.pts in times else "NONREF"
-        yield from _check_intact(packet.decode())
+            decoder.skip_frame = "DEFAULT" if packet.pts in times else "NONREF"
+        yield from _check_intact(decoder.decode(packet))
         if packet.pts is not None:
             missing.discard(packet.pts)
         if not missing:
             break
     # A decoder holds a frame back until later packets show that no other frame comes before it.
-    yield from _check_intact(stream.decode(None))
+    yield from _check_intact(decoder.decode(None))
 
 
 def _check_intact(frames: list[VideoFrame]) -> Iterator[VideoFrame]:
