@@ -48,6 +48,7 @@ class VideoInfo:
     times: np.ndarray | None  # (t + 1,), see `frame_times`; None: the rate is constant
     index: FrameIndex | None  # None if the packets do not tell exactly which frames there are
     num_left_out: int  # frames before the first one that can be decoded
+    clock_offsets: tuple[Fraction, ...]  # of a file of joined parts, see `ContinuedClock`
     fault: str | None  # what is wrong with the file; None if nothing was noticed
 
     @property
@@ -63,6 +64,7 @@ class _Stamps:
     starts: np.ndarray  # (t,) int64, ascending
     last_duration: int  # of the last frame, as the file states it; 0 if it does not
     num_left_out: int = 0  # see `VideoInfo`
+    clock_offsets: tuple[Fraction, ...] = ()
     fault: str | None = None
     is_cut: bool = False  # the frames end before the film does
 
@@ -98,6 +100,7 @@ def probe_video(path: str | os.PathLike) -> VideoInfo:
         times=times if rate is None else None,
         index=index,
         num_left_out=stamps.num_left_out,
+        clock_offsets=stamps.clock_offsets,
         fault=stamps.fault or (f"{path}: is cut short" if is_short else None),
     )
 
@@ -138,7 +141,7 @@ def _stamps_of_packets(
     shown = {info.shown or 0: info.duration for info in infos if not info.is_discarded}
     clock, usual = ContinuedClock(container, _tick(stream)), _stated_duration(stream)
     starts = np.array([clock(time, usual) for time in sorted(shown)], dtype=np.int64)
-    return _Stamps(starts, shown[max(shown)])
+    return _Stamps(starts, shown[max(shown)], clock_offsets=tuple(clock.offsets))
 
 
 def _stamps_by_decoding(
@@ -171,7 +174,14 @@ def _stamps_by_decoding(
     # Only the part before the clock starts again has frames before the first.
     early = itertools.takewhile(lambda info: not info.is_key, infos)
     num_left_out = count_before(first, (info.shown for info in early if not info.is_discarded))
-    return _Stamps(np.maximum.accumulate(starts), duration, num_left_out, fault, is_short)
+    return _Stamps(
+        np.maximum.accumulate(starts),
+        duration,
+        num_left_out,
+        clock_offsets=tuple(clock.offsets),
+        fault=fault,
+        is_cut=is_short,
+    )
 
 
 def _last_duration(

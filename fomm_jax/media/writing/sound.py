@@ -2,9 +2,10 @@
 
 import contextlib
 import enum
+import functools
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 import av
@@ -15,7 +16,7 @@ from av.container import InputContainer, OutputContainer
 
 from fomm_jax.media.reading.continued_clock import ContinuedClock
 from fomm_jax.media.reading.decoding import DAMAGE, open_container
-from fomm_jax.media.reading.probe import first_frame_time
+from fomm_jax.media.reading.probe import first_frame_time, probe_video
 
 # Codecs that are copied bit for bit: MP4 holds them, and today's players and browsers know them.
 _COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "opus", "flac")
@@ -63,11 +64,16 @@ class SoundCopy:
     """
 
     def __init__(
-        self, container: InputContainer, start: Fraction, track: AudioStream, to: OutputContainer
+        self,
+        container: InputContainer,
+        track: AudioStream,
+        to: OutputContainer,
+        start: Fraction,
+        clock_offsets: Callable[[], Sequence[Fraction]],
     ) -> None:
         """Add a stream to the output; use `copy_sound` in place of this."""
         self._output = to
-        packets = _packets(container, track)
+        packets = _packets(container, track, clock_offsets)
         if _can_copy(track, start):
             self._stream = to.add_stream_from_template(track)
         else:
@@ -110,10 +116,15 @@ def copy_sound(path: str | os.PathLike, output: OutputContainer) -> Iterator[Sou
         yield None
         return
     start = first_frame_time(path)
+
+    @functools.cache
+    def clock_offsets() -> Sequence[Fraction]:
+        return probe_video(path).clock_offsets
+
     with open_container(path) as (container, _):
         track = container.streams[number]
         assert isinstance(track, AudioStream)
-        yield SoundCopy(container, start, track, output)
+        yield SoundCopy(container, track, output, start, clock_offsets)
 
 
 def _choose_track(path: str | os.PathLike) -> tuple[int | None, SoundState]:
@@ -160,9 +171,19 @@ def _can_copy(track: AudioStream, start: Fraction) -> bool:
     return codec in (_CUT if is_cut else _COPIED)
 
 
-def _packets(container: InputContainer, track: AudioStream) -> Iterator[av.Packet]:
-    """Yield the packets that have a time, on a clock that does not start again."""
-    clock = ContinuedClock(container, track.time_base or Fraction(1))
+def _packets(
+    container: InputContainer,
+    track: AudioStream,
+    clock_offsets: Callable[[], Sequence[Fraction]] = tuple,
+) -> Iterator[av.Packet]:
+    """Yield the packets that have a time, on a clock that does not start again.
+
+    Args:
+      container: the file.
+      track: its sound.
+      clock_offsets: returns those of the frames, see `ContinuedClock`.
+    """
+    clock = ContinuedClock(container, track.time_base or Fraction(1), clock_offsets)
     duration = 0
     with contextlib.suppress(*DAMAGE):
         for packet in container.demux(track):
