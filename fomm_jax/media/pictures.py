@@ -88,7 +88,8 @@ def read_picture(path: str | os.PathLike[str], background: Colour | None = WHITE
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
-    reason = str(error).replace(f" {str(path)!r}", "")
+    # Some libraries end their messages with a line break.
+    reason = " ".join(str(error).replace(f" {str(path)!r}", "").split())
     return InputError(
         f"{path}: cannot be read as a picture, expected PNG, JPEG, WebP, GIF, BMP or AVIF: {reason}"
     )

@@ -164,6 +164,17 @@ def test_heic_is_read_with_its_extra_and_else_called_what_it_is(shared, monkeypa
                 read_picture(path)
 
 
+def test_a_cut_heic_is_refused_in_one_line(shared, tmp_path):
+    pytest.importorskip("pillow_heif")
+    content = (shared / "faults" / "media" / "E1_iphone_photo.heic").read_bytes()
+    path = tmp_path / "a.heic"
+    for share in (0.2, 0.5, 0.9):
+        path.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(InputError, match=r"a\.heic: cannot be read as a picture, .*") as caught:
+            read_picture(path)
+        assert "\n" not in str(caught.value)
+
+
 def test_faulty_files(shared, capsys):
     media = shared / "faults" / "media"
     for path in sorted(media.glob("E4_*")):

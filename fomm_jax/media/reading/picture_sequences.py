@@ -41,9 +41,6 @@ FOLDER_FPS = 25  # frames a second of a folder, as FFmpeg assumes
 _FRAME_SUFFIXES = (*WRITABLE_SUFFIXES, ".gif", ".avif", ".heic", ".heif")
 
 
-_PILLOW_ERRORS = (OSError, SyntaxError, ValueError)  # where the header cannot be read
-
-
 @dataclasses.dataclass(frozen=True, eq=False)  # arrays have no equality of their own
 class PictureSequence:
     """Pictures that follow one another, as a video does."""
@@ -75,7 +72,7 @@ def open_sequence(path: str | os.PathLike[str]) -> PictureSequence | None:
     content = None
     try:
         is_still, is_gif = _inspect(path)
-    except _PILLOW_ERRORS as error:
+    except Exception as error:  # depending on the damage, Pillow raises anything
         if kind in ("WEBP", "AVIF"):  # nothing else reads them
             raise InputError(f"{path}: is damaged") from error
         if kind != "PNG":
@@ -83,7 +80,7 @@ def open_sequence(path: str | os.PathLike[str]) -> PictureSequence | None:
         is_still, is_gif = True, False
     if is_still and kind == "PNG" and (repaired := repair(path)) is not None:
         # Damaged metadata may stop Pillow before it sees that the picture moves.
-        with contextlib.suppress(*_PILLOW_ERRORS):
+        with contextlib.suppress(Exception):
             is_still, _ = _inspect(io.BytesIO(repaired))
             content = repaired
     if is_still:

@@ -85,6 +85,19 @@ def test_a_cut_animation_ends_with_a_message(tmp_path, name):
     assert len(frames) < 6
 
 
+@pytest.mark.parametrize("name", ["a.webp", "a.png", "a.gif"])
+def test_every_cut_of_an_animation_gives_frames_or_a_message(tmp_path, name):
+    path = write_animation(tmp_path / name)
+    content, messages = path.read_bytes(), []
+    for end in range(len(content)):
+        path.write_bytes(content[:end])
+        try:
+            assert 0 < len(list(read_as_video(path))) <= 4
+        except InputError as error:
+            messages.append(str(error))
+    assert all(message.startswith(f"{path}: ") for message in messages)
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.bmp", "a.gif", "a.avif"])
 def test_still_pictures_are_no_videos(tmp_path, name):
     if name == "a.avif" and not features.check("avif"):
