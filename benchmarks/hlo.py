@@ -14,6 +14,12 @@ INSTRUCTION = re.compile(r"\s+(?:ROOT )?%([\w.-]+) = (\(.*?\)|\S+) ([a-z][\w-]*)
 CYCLES = re.compile(r'"estimated_cycles":"(\d+)"')
 SOURCE = re.compile(r'op_name="([^"]*)"')
 CHANNEL = re.compile(r"channel_id=(\d+)")
+PARTITIONS = re.compile(r"num_partitions=(\d+)")
+# The groups of devices in which a collective runs, in the three ways in which XLA writes them:
+# {{0,1},{2,3}}, [2,2]<=[4], and mesh['a'=2,'b'=2] {'b'}.
+LISTED_GROUPS = re.compile(r"replica_groups=\{\{([\d,]+)\}")
+SHAPED_GROUPS = re.compile(r"replica_groups=\[\d+,(\d+)\]")
+MESH_GROUPS = re.compile(r"replica_groups=mesh\[([^\]]*)\] \{([^}]*)\}")
 ARRAY = re.compile(r"\b[a-z]+(\d+)?\w*\[([\d,]*)\](?:\{([^}]*)\})?")  # bits, lengths, layout
 
 # Instructions, and targets of custom calls, that only name data and do not move it.
@@ -28,6 +34,7 @@ class Collective(NamedTuple):
     kind: str  # one of KINDS
     size: int  # bytes of the array that one chip reduces, gathers, scatters or sends
     overlapped: bool  # whether the chip does other work at the same time
+    group: int | None = None  # the chips that take part together; None is all of them
 
 
 class Cost(NamedTuple):
@@ -58,6 +65,8 @@ def find_collectives(text: str) -> list[Collective]:
       text: the result of `as_text` of a compiled program.
     """
     instructions = list(_instructions(text))
+    partitions = PARTITIONS.search(text)
+    everybody = int(partitions[1]) if partitions else None
     shapes = {instruction.name: instruction.shape for instruction in instructions}
     ends = {
         instruction.operands[0]: instruction.shape
@@ -77,8 +86,26 @@ def find_collectives(text: str) -> list[Collective]:
         result = ends.get(instruction.name, instruction.shape)
         operands = sum(size_of(shapes[name]) for name in instruction.operands)
         overlapped = started or key in collectives
-        collectives[key] = Collective(kind, max(size_of(result), operands), overlapped)
+        group = _group_size(instruction.attributes)
+        collectives[key] = Collective(
+            kind,
+            max(size_of(result), operands),
+            overlapped,
+            None if group == everybody else group,
+        )
     return list(collectives.values())
+
+
+def _group_size(attributes: str) -> int | None:
+    """Return the number of devices in each group of a collective; None if it names no groups."""
+    if listed := LISTED_GROUPS.search(attributes):
+        return len(listed[1].split(","))
+    if shaped := SHAPED_GROUPS.search(attributes):
+        return int(shaped[1])
+    if mesh := MESH_GROUPS.search(attributes):
+        axes = dict(re.findall(r"('\w+')=(\d+)", mesh[1]))
+        return math.prod(int(axes[name]) for name in re.findall(r"'\w+'", mesh[2]))
+    return None
 
 
 def hbm_bytes(text: str) -> int:

@@ -18,6 +18,7 @@ same communication. The estimate assumes that
   2 (n - 1) / n times the array (Patarasuk and Yuan, 2009) over all of its links, and waits
   2 Σ (side - 1) times for a hop. All other collectives take half of that. On slices smaller than
   the pod, whose sides are not closed to rings, an all-reduce may take twice as long;
+- the chips of a group, as in an all-reduce of `train.batch_norm_devices`, lie in a row;
 - overlapped communication costs nothing, and the input is always ready.
 
 The sources of the chips' numbers are docs.cloud.google.com/tpu/docs/v5e, …/v5p and …/v6e: the
@@ -95,7 +96,9 @@ def estimate(
 
 
 def collective_seconds(chip: Chip, collective: Collective, sides: tuple[int, ...]) -> float:
-    """Return the seconds that a collective of all chips of a torus takes."""
+    """Return the seconds that a collective of all chips of a torus, or of groups in rows, takes."""
+    if collective.group is not None:
+        sides = (collective.group,)
     chips = math.prod(sides)
     passes = 2 if collective.kind == "all-reduce" else 1
     sent = collective.size * (chips - 1) / chips

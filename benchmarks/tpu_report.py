@@ -52,21 +52,22 @@ def count_program(compiled: Any, chip: Chip, sides: tuple[int, ...]) -> dict[str
 def tally(collectives: Sequence[Collective]) -> list[dict[str, Any]]:
     """Count the collectives of each kind, and their bytes; the kind with most bytes comes first.
 
-    Collectives that overlap with other work are counted separately.
+    Collectives that overlap with other work, or run in groups of chips, are counted separately.
     """
     sizes = defaultdict(list)
-    for kind, size, overlapped in collectives:
-        sizes[kind, overlapped].append(size)
+    for kind, size, overlapped, group in collectives:
+        sizes[kind, overlapped, group].append(size)
     return sorted(
         (
             {
                 "kind": kind,
                 "overlapped": overlapped,
+                "group": group,
                 "count": len(bytes_of_kind),
                 "bytes": sum(bytes_of_kind),
                 "largest_bytes": max(bytes_of_kind),
             }
-            for (kind, overlapped), bytes_of_kind in sizes.items()
+            for (kind, overlapped, group), bytes_of_kind in sizes.items()
         ),
         key=lambda row: -row["bytes"],
     )
@@ -87,7 +88,9 @@ def print_table(program: str, batch: int, counted: dict[str, Any], chip: Chip) -
         f" {counted['flops_per_hbm_byte']:.0f} FLOPs each;"
         f" {counted['bytes_accessed'] / 1e9:.2f} GB as XLA counts all accesses",
         **{
-            row["kind"] + (", overlapped" if row["overlapped"] else ""): f"{row['count']} of"
+            row["kind"]
+            + (", overlapped" if row["overlapped"] else "")
+            + (f", in groups of {row['group']}" if row["group"] else ""): f"{row['count']} of"
             f" {row['bytes'] / 1e6:.1f} MB, the largest {row['largest_bytes'] / 1e6:.1f} MB"
             for row in counted["collectives"]
         },

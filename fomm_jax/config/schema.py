@@ -180,6 +180,9 @@ class TrainConfig:
 
     batch_size: PositiveInt = 40  # pairs in a step, over all devices and hosts
     fsdp: PositiveInt = 1  # devices that share a copy of the parameters; divides all devices evenly
+    # Devices that share the statistics of batch normalisation; divides all devices evenly. None is
+    # all devices.
+    batch_norm_devices: PositiveInt | None = None
     accumulate: PositiveInt = 1  # equal parts of a batch that are computed one after another
     remat: bool = False  # to save memory, gradients recompute everything but the convolutions
     num_epochs: PositiveInt = 100

@@ -18,6 +18,7 @@ def build_model(
     config: Config,
     convolutions: Convolutions = ANY_DEVICE,
     *,
+    batch_norm_groups: int = 1,
     with_discriminator: bool = True,
     rngs: nnx.Rngs,
 ) -> MotionModel:
@@ -26,12 +27,14 @@ def build_model(
     Args:
       config: the configuration of the run.
       convolutions: the forms of convolution that suit the devices.
+      batch_norm_groups: the number of equal parts of a batch that are normalised apart.
       with_discriminator: False for an animation, which needs none.
       rngs: the source of random parameters.
     """
     return model_class(config)(
         config,
         convolutions,
+        batch_norm_groups=batch_norm_groups,
         with_discriminator=with_discriminator,
         rngs=rngs,
     )
@@ -41,11 +44,16 @@ def abstract_model(
     config: Config,
     convolutions: Convolutions = ANY_DEVICE,
     *,
+    batch_norm_groups: int = 1,
     with_discriminator: bool = True,
 ) -> MotionModel:
     """Build the model with shapes and dtypes in place of values."""
     return nnx.eval_shape(
         lambda: build_model(
-            config, convolutions, with_discriminator=with_discriminator, rngs=nnx.Rngs(0)
+            config,
+            convolutions,
+            batch_norm_groups=batch_norm_groups,
+            with_discriminator=with_discriminator,
+            rngs=nnx.Rngs(0),
         )
     )

@@ -9,7 +9,8 @@ from jaxtyping import Array, Float
 
 from fomm_jax.config.constants import DISCRIMINATOR_KERNEL
 from fomm_jax.config.schema import ModelConfig
-from fomm_jax.models.layers import Numerics, SpectralNorm, convolution, instance_norm
+from fomm_jax.models.layers import Numerics, convolution
+from fomm_jax.models.normalization import SpectralNorm, instance_norm
 from fomm_jax.ops import geometry
 
 LEAKY_SLOPE = 0.2  # negative slope of the leaky rectifier, as in pix2pix

@@ -1,5 +1,6 @@
 """The first-order motion model (Siarohin et al., NeurIPS 2019)."""
 
+import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from fomm_jax.models.generator import Generator
 from fomm_jax.models.keypoint_detector import KeypointDetector
 from fomm_jax.models.keypoints import Keypoints
 from fomm_jax.models.layers import Numerics
-from fomm_jax.models.motion_model import ModelLosses, MotionModel, ParameterGroup
+from fomm_jax.models.motion_model import MotionModel, ParameterGroup
 from fomm_jax.ops import geometry
 from fomm_jax.ops.convolution import Convolutions
 from fomm_jax.ops.thin_plate import ThinPlateTransform, sample_transform
@@ -34,14 +35,19 @@ class FirstOrderModel(MotionModel):
         config: Config,
         convolutions: Convolutions,
         *,
+        batch_norm_groups: int,
         with_discriminator: bool,
         rngs: nnx.Rngs,
     ):
         """Build keypoint detector, generator and discriminator."""
         model, compat = config.model, config.compat
-        full_precision = Numerics(convolutions)
+        full_precision = Numerics(convolutions, batch_norm_groups=batch_norm_groups)
         in_bfloat16 = model.compute_dtype == "bfloat16"
-        numerics = Numerics(convolutions, jnp.bfloat16) if in_bfloat16 else full_precision
+        numerics = (
+            dataclasses.replace(full_precision, dtype=jnp.bfloat16)
+            if in_bfloat16
+            else full_precision
+        )
         self.align_corners = compat.align_corners
         # The keypoint detector stays in float32: it is small, and in bfloat16 its gradients would
         # be off by a sixth (docs/reproduction.md).
@@ -51,8 +57,8 @@ class FirstOrderModel(MotionModel):
         if with_discriminator:
             self.discriminator = MultiScaleDiscriminator(model, numerics, rngs=rngs)
 
-    def detect(self, frames: Float[Array, "b h w c"], *, train: bool) -> Keypoints:
-        """Detect the keypoints of frames."""
+    def detect(self, frames: Float[Array, "b *passes h w c"], *, train: bool) -> Keypoints:
+        """Detect the keypoints of frames, in one pass or several."""
         return self.kp_detector(frames, train=train)
 
     def flow(
@@ -100,26 +106,33 @@ class FirstOrderModel(MotionModel):
             points_tps=transform.points_tps,
         )
 
-    def losses(
+    def perturb_driving(
         self,
         driving: Float[Array, "b h w c"],
-        driving_motion: Keypoints,
         perturbation: ThinPlateTransform,
         weights: LossWeightsConfig,
-    ) -> ModelLosses:
-        """Compute the equivariance losses of values and jacobians (eqs. 11 and 13)."""
+    ) -> Float[Array, "b h w c"] | None:
+        """Transform the driving frames for the equivariance losses."""
         if not (weights.equivariance_value or weights.equivariance_jacobian):
-            return ModelLosses({})
-        transformed = perturbation.warp_frame(driving, align_corners=self.align_corners)
-        keypoints = self.detect(transformed, train=True)
+            return None
+        return perturbation.warp_frame(driving, align_corners=self.align_corners)
+
+    def losses(
+        self,
+        driving_motion: Keypoints,
+        perturbed_motion: Keypoints,
+        perturbation: ThinPlateTransform,
+        weights: LossWeightsConfig,
+    ) -> dict[str, Float[Array, ""]]:
+        """Compute the equivariance losses of values and jacobians (eqs. 11 and 13)."""
         terms = {}
         if weights.equivariance_value:
-            loss = value_equivariance(driving_motion, keypoints, perturbation)
+            loss = value_equivariance(driving_motion, perturbed_motion, perturbation)
             terms["equivariance_value"] = weights.equivariance_value * loss
         if weights.equivariance_jacobian:
-            loss = jacobian_equivariance(driving_motion, keypoints, perturbation)
+            loss = jacobian_equivariance(driving_motion, perturbed_motion, perturbation)
             terms["equivariance_jacobian"] = weights.equivariance_jacobian * loss
-        return ModelLosses(terms, transformed, keypoints)
+        return terms
 
     @classmethod
     def parameter_groups(cls, config: TrainConfig) -> dict[str, ParameterGroup]:

@@ -52,25 +52,36 @@ class KeypointDetector(nnx.Module):
             )
 
     @jax.named_scope("kp_detector")
-    def __call__(self, frame: Float[Array, "b h w c"], *, train: bool) -> Keypoints:
-        """Find the keypoints of frames in [0, 1]."""
-        small = geometry.antialias_downsample(frame, self.scale_factor)
-        features = self.predictor(small, train=train)
+    def __call__(self, frames: Float[Array, "b *passes h w c"], *, train: bool) -> Keypoints:
+        """Find the keypoints of frames in [0, 1]; those of (b, passes, …) are (b, passes, …), too.
+
+        In training, each pass is normalised by its own statistics.
+        """
+        leading = frames.shape[:-3]
+        small = geometry.antialias_downsample(_merged(frames), self.scale_factor)
+        features = self.predictor(small.reshape(*leading, *small.shape[1:]), train=train)
+        features = _merged(features)
         logits = self._crop(self.kp(features))
         heatmap = jax.nn.softmax(logits / self.temperature, axis=(1, 2))
         batch, height, width, num_kp = heatmap.shape
         grid = geometry.coordinate_grid(height, width, heatmap.dtype)
         value = jnp.sum(heatmap[..., None] * grid[None, :, :, None], axis=(1, 2))
+        value = value.reshape(*leading, num_kp, 2)
         if self.jacobian is None:
             return Keypoints(value)
         jacobian_map = self._crop(self.jacobian(features)).reshape(batch, height, width, -1, 4)
         jacobian = jnp.sum(heatmap[..., None] * jacobian_map, axis=(1, 2))
-        return Keypoints(value, jacobian.reshape(batch, num_kp, 2, 2))
+        return Keypoints(value, jacobian.reshape(*leading, num_kp, 2, 2))
 
     def _crop(self, maps: jax.Array) -> jax.Array:
         """Cut the border off maps (b, h, w, c)."""
         _, height, width, _ = maps.shape
         return maps[:, self.border : height - self.border, self.border : width - self.border]
+
+
+def _merged(pictures: jax.Array) -> jax.Array:
+    """Merge the passes of pictures (b, *passes, h, w, c) with the batch."""
+    return pictures.reshape(-1, *pictures.shape[-3:])
 
 
 def _identity_matrices(

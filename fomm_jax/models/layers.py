@@ -1,7 +1,8 @@
 """The blocks that the networks are made of, and the hourglass.
 
-Every module works on pictures (b, h, w, c). Its argument `train` chooses between the statistics of
-the batch, which also update the running ones, and the running statistics.
+Every module works on pictures (b, h, w, c), or on those of several passes, (b, passes, h, w, c).
+Its argument `train` chooses between the statistics of the batch, which also update the running
+ones, and the running statistics.
 """
 
 import dataclasses
@@ -15,19 +16,18 @@ from flax.typing import Initializer
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from fomm_jax.models.normalization import BatchNorm
 from fomm_jax.ops import geometry
 from fomm_jax.ops.convolution import ANY_DEVICE, Convolutions, Convolve
-
-NORM_EPSILON = 1e-5  # torch's default for batch and instance normalisation
-STATISTICS_MOMENTUM = 0.1  # torch's default: the share of the new batch in the running statistics
 
 
 @dataclasses.dataclass(frozen=True)
 class Numerics:
-    """How the convolutions of a network are computed."""
+    """How a network computes."""
 
     convolutions: Convolutions = ANY_DEVICE
-    dtype: DTypeLike | None = None  # None: the dtype of inputs and parameters
+    dtype: DTypeLike | None = None  # of convolutions; None: that of inputs and parameters
+    batch_norm_groups: int = 1  # equal parts of a batch that are normalised apart from one another
 
     @property
     def for_heads(self) -> "Numerics":
@@ -96,106 +96,18 @@ def convolution(
     )
 
 
-def _channels(vector: jax.Array) -> jax.Array:
-    """Reshape (c,) to (1, 1, 1, c), which meets a picture without implicit rank promotion."""
-    return vector[None, None, None]
-
-
-class BatchNorm(nnx.Module):
-    """Batch normalisation as in torch: the running variance follows the unbiased batch variance.
-
-    Under `jax.jit` over a mesh the batch is the global one, so the statistics are synchronised.
-    """
-
-    def __init__(self, features: int):
-        self.scale = nnx.Param(jnp.ones(features))
-        self.bias = nnx.Param(jnp.zeros(features))
-        self.mean = nnx.BatchStat(jnp.zeros(features))
-        self.var = nnx.BatchStat(jnp.ones(features))
-        # Nothing here reads the counter. Torch counts too, and its checkpoints carry the count.
-        self.num_batches_tracked = nnx.BatchStat(jnp.zeros((), jnp.int32))
-
-    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w c"]:
-        """Normalise over all axes but the last. Statistics are float32 at least."""
-        dtype, x = x.dtype, geometry.at_full_precision(x)
-        mean, var = self.mean[...], self.var[...]
-        if train:
-            count = x.size // x.shape[-1]
-            batch_mean = x.mean(axis=(0, 1, 2))
-            batch_var = jnp.mean((x - _channels(batch_mean)) ** 2, axis=(0, 1, 2))
-            unbiased = batch_var * (count / (count - 1))
-            step = STATISTICS_MOMENTUM
-            # Assigning to `mean[...]` would look for shardings, which takes tracers long to refuse.
-            self.mean.set_value(mean + step * jax.lax.stop_gradient(batch_mean - mean))
-            self.var.set_value(var + step * jax.lax.stop_gradient(unbiased - var))
-            self.num_batches_tracked.set_value(self.num_batches_tracked[...] + 1)
-            mean, var = batch_mean, batch_var
-        factor = self.scale[...] * jax.lax.rsqrt(var + NORM_EPSILON)
-        return ((x - _channels(mean)) * _channels(factor) + _channels(self.bias[...])).astype(dtype)
-
-
-def instance_norm(features: int) -> nnx.InstanceNorm:
-    """Make an instance normalisation with scale and bias, and torch's constants.
-
-    Flax's fast variance, E[x²] - E[x]², loses digits that the parity with the original needs.
-    """
-    # Scale and bias are constants at first; a generator of its own leaves the others' order alone.
-    return nnx.InstanceNorm(
-        features, epsilon=NORM_EPSILON, use_fast_variance=False, rngs=nnx.Rngs(0)
-    )
-
-
-class SingularVector(nnx.Variable):
-    """A running estimate of a weight's leading singular vector."""
-
-
-class SpectralNorm(nnx.Module):
-    """Divides a convolution's kernel by its largest singular value (Miyato et al., ICLR 2018).
-
-    The kernel counts as a matrix of (out, in · height · width). Each call in training takes one
-    step of the power iteration, as torch's `spectral_norm` does.
-    """
-
-    def __init__(self, conv: nnx.Conv, *, rngs: nnx.Rngs):
-        height, width, in_features, out_features = conv.kernel.shape
-        self.conv = conv
-        self.left = SingularVector(_normalize(rngs.params.normal((out_features,))))
-        self.right = SingularVector(_normalize(rngs.params.normal((in_features * height * width,))))
-
-    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b _ _ d"]:
-        """Convolve with the normalised kernel."""
-        kernel = self.conv.kernel[...]
-        matrix = jnp.transpose(kernel, (3, 2, 0, 1)).reshape(kernel.shape[3], -1)
-        left, right = self.left[...], self.right[...]
-        if train:
-            constant = jax.lax.stop_gradient(matrix)
-            right = _normalize(jnp.matmul(left, constant, precision="highest"))
-            left = _normalize(jnp.matmul(constant, right, precision="highest"))
-            self.left.set_value(left)
-            self.right.set_value(right)
-        response = jnp.matmul(matrix, right, precision="highest")
-        largest = jnp.matmul(left, response, precision="highest")
-        # The convolution is linear, so its output can be divided in place of its kernel.
-        assert self.conv.bias is not None, "`convolution` gives every convolution a bias"
-        bias = _channels(self.conv.bias[...])
-        return (geometry.at_full_precision(self.conv(x)) - bias) / largest + bias
-
-
-def _normalize(vector: jax.Array) -> jax.Array:
-    """Scale to unit length, with torch's guard against the zero vector."""
-    return vector / jnp.maximum(jnp.linalg.norm(vector), 1e-12)
-
-
 class ResBlock(nnx.Module):
     """Two normalised convolutions beside the identity; it keeps size and channels."""
 
     def __init__(self, features: int, numerics: Numerics, *, rngs: nnx.Rngs):
-        self.norm1 = BatchNorm(features)
+        self.norm1 = BatchNorm(features, numerics.batch_norm_groups)
         self.conv1 = convolution(features, features, 3, 1, numerics, rngs=rngs)
-        self.norm2 = BatchNorm(features)
+        self.norm2 = BatchNorm(features, numerics.batch_norm_groups)
         self.conv2 = convolution(features, features, 3, 1, numerics, rngs=rngs)
 
-    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w c"]:
+    def __call__(
+        self, x: Float[Array, "b *passes h w c"], *, train: bool
+    ) -> Float[Array, "b *passes h w c"]:
         """Add the convolved and normalised pictures to the pictures."""
         out = self.conv1(jax.nn.relu(self.norm1(x, train=train)))
         return x + self.conv2(jax.nn.relu(self.norm2(out, train=train)))
@@ -223,9 +135,11 @@ class ConvBlock(nnx.Module):
             doubled=doubled,
             rngs=rngs,
         )
-        self.norm = BatchNorm(out_features)
+        self.norm = BatchNorm(out_features, numerics.batch_norm_groups)
 
-    def __call__(self, x: Float[Array, "b _ _ c"], *, train: bool) -> Float[Array, "b _ _ d"]:
+    def __call__(
+        self, x: Float[Array, "b *passes _ _ c"], *, train: bool
+    ) -> Float[Array, "b *passes _ _ d"]:
         """Convolve, normalise and rectify."""
         return jax.nn.relu(self.norm(self.conv(x), train=train))
 
@@ -236,7 +150,9 @@ class DownBlock(ConvBlock):
     def __init__(self, in_features: int, out_features: int, numerics: Numerics, *, rngs: nnx.Rngs):
         super().__init__(in_features, out_features, numerics, rngs=rngs)
 
-    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h//2 w//2 d"]:
+    def __call__(
+        self, x: Float[Array, "b *passes h w c"], *, train: bool
+    ) -> Float[Array, "b *passes h//2 w//2 d"]:
         """Convolve, normalise, rectify and average over 2×2 pixels."""
         return geometry.average_pool(super().__call__(x, train=train))
 
@@ -284,7 +200,9 @@ class Hourglass(nnx.Module):
         )
         self.out_features = block_expansion + in_features
 
-    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w d"]:
+    def __call__(
+        self, x: Float[Array, "b *passes h w c"], *, train: bool
+    ) -> Float[Array, "b *passes h w d"]:
         """Compute the features of pictures whose height and width divide by 2^num_blocks."""
         skips = [x]
         for block in self.down_blocks:

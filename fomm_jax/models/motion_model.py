@@ -38,15 +38,6 @@ class ParameterGroup:
     max_gradient_norm: float = 0.0  # longer gradients are shortened to it; 0 leaves them alone
 
 
-@dataclasses.dataclass(frozen=True)
-class ModelLosses:
-    """A model's own terms of the objective, and what they looked at."""
-
-    terms: dict[str, Float[Array, ""]]  # weighted
-    transformed: Float[Array, "b h w c"] | None = None  # the perturbed driving frames
-    transformed_motion: Motion | None = None  # the motion that was detected in them
-
-
 class MotionModel(nnx.Module, abc.ABC):
     """The networks of a motion model.
 
@@ -65,6 +56,7 @@ class MotionModel(nnx.Module, abc.ABC):
         config: Config,
         convolutions: Convolutions,
         *,
+        batch_norm_groups: int,
         with_discriminator: bool,
         rngs: nnx.Rngs,
     ):
@@ -73,13 +65,19 @@ class MotionModel(nnx.Module, abc.ABC):
         Args:
           config: the configuration of the run.
           convolutions: the forms of convolution that suit the devices.
+          batch_norm_groups: the number of equal parts of a batch that are normalised apart.
           with_discriminator: False for an animation, which needs none.
           rngs: the source of random parameters.
         """
 
     @abc.abstractmethod
-    def detect(self, frames: Float[Array, "b h w c"], *, train: bool) -> Motion:
-        """Detect the motion in frames."""
+    def detect(self, frames: Float[Array, "b *passes h w c"], *, train: bool) -> Motion:
+        """Detect the motion in frames.
+
+        Frames (b, passes, h, w, c) are treated as in so many calls, one after another: with
+        `train`, each pass has statistics of its own, and updates the running ones. The arrays of
+        their motion begin with (b, passes) as well.
+        """
 
     @abc.abstractmethod
     def flow(
@@ -133,17 +131,29 @@ class MotionModel(nnx.Module, abc.ABC):
     def sample_perturbation(
         cls, key: Array, batch: int, dtype: jnp.dtype, config: TrainConfig
     ) -> Perturbation:
-        """Draw the random input of `losses`."""
+        """Draw the random input of `perturb_driving` and `losses`."""
+
+    @abc.abstractmethod
+    def perturb_driving(
+        self,
+        driving: Float[Array, "b h w c"],
+        perturbation: Perturbation,
+        weights: LossWeightsConfig,
+    ) -> Float[Array, "b h w c"] | None:
+        """Return the frames whose motion `losses` compares with that of the driving frames.
+
+        None if no loss of the model has a weight; `losses` is not called then.
+        """
 
     @abc.abstractmethod
     def losses(
         self,
-        driving: Float[Array, "b h w c"],
         driving_motion: Motion,
+        perturbed_motion: Motion,
         perturbation: Perturbation,
         weights: LossWeightsConfig,
-    ) -> ModelLosses:
-        """Compute the model's terms beyond the perceptual and adversarial ones, in training."""
+    ) -> dict[str, Float[Array, ""]]:
+        """Compute the model's weighted terms beyond the perceptual and adversarial ones."""
 
     @classmethod
     @abc.abstractmethod

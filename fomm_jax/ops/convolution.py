@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
-from fomm_jax.ops import cpu_convolution
+from fomm_jax.ops import cpu_convolution, tpu_convolution
 from fomm_jax.ops.cpu_convolution import Padding, patch_product, xla_convolution
 from fomm_jax.ops.geometry import upsample_nearest
 
@@ -80,8 +80,27 @@ def convolve_doubled_on_cpu(
     return convolve_on_cpu(upsample_nearest(x), kernel, padding)
 
 
+def convolve_on_tpu(
+    x: Float[Array, "b h w c"], kernel: Float[Array, "kh kw c d"], padding: Padding
+) -> Float[Array, "b _ _ d"]:
+    """Convolve by the form that takes the fewest cycles on TPU (docs/performance.md)."""
+    columns = tpu_convolution.columns_to_fold(x, kernel, padding)
+    if columns == 1:
+        return convolve(x, kernel, padding)
+    return checkpoint_name(tpu_convolution.convolve_folded(x, kernel, padding, columns), CONVOLVED)
+
+
+def convolve_doubled_on_tpu(
+    x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c d"], padding: Padding
+) -> Float[Array, "b 2*h 2*w d"]:
+    """Convolve doubled pictures by the form that takes the fewest cycles on TPU."""
+    del padding  # it is one row or column on each side
+    return checkpoint_name(tpu_convolution.convolve_doubled(x, kernel), CONVOLVED)
+
+
 ANY_DEVICE = Convolutions(convolve, convolve_doubled)
 ONE_CPU = Convolutions(convolve_on_cpu, convolve_doubled_on_cpu)
+TPU = Convolutions(convolve_on_tpu, convolve_doubled_on_tpu)
 
 
 def choose_convolutions(devices: Iterable[jax.Device]) -> Convolutions:
@@ -91,4 +110,6 @@ def choose_convolutions(devices: Iterable[jax.Device]) -> Convolutions:
     a large product and a collective that another device has reached would wait for one another.
     """
     platforms = [device.platform for device in devices]
+    if "tpu" in platforms:
+        return TPU
     return ONE_CPU if platforms == ["cpu"] else ANY_DEVICE

@@ -143,12 +143,12 @@ def upsample_nearest(pictures: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2
     return repeated.reshape(batch, 2 * height, 2 * width, channels)
 
 
-def average_pool(pictures: Float[Array, "b h w c"]) -> Float[Array, "b h//2 w//2 c"]:
+def average_pool(pictures: Float[Array, "*b h w c"]) -> Float[Array, "*b h//2 w//2 c"]:
     """Average blocks of 2×2 pixels. An odd last row or column is left out."""
-    batch, height, width, channels = pictures.shape
+    *batch, height, width, channels = pictures.shape
     height, width = height // 2, width // 2
-    blocks = pictures[:, : 2 * height, : 2 * width]
-    return blocks.reshape(batch, height, 2, width, 2, channels).mean(axis=(2, 4))
+    blocks = pictures[..., : 2 * height, : 2 * width, :]
+    return blocks.reshape(*batch, height, 2, width, 2, channels).mean(axis=(-4, -2))
 
 
 @functools.cache

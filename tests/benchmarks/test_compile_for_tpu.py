@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*load_module:DeprecationWarning
 
 # Shortened from the text of a small program that libtpu 0.0.42 compiled.
 PROGRAM = """\
-HloModule jit_step, is_scheduled=true
+HloModule jit_step, is_scheduled=true, num_partitions=8
 
 %add.6 (x.1: f32[], y.1: f32[]) -> f32[] {
   %x.1 = f32[]{:T(128)} parameter(0)
@@ -71,13 +71,31 @@ def test_collectives_of_a_program():
     assert find_collectives(PROGRAM) == [
         # Two pieces of one collective, which counts with its result and not with its operand.
         Collective("all-gather", 2 * 2048 * 2048, overlapped=True),
-        Collective("reduce-scatter", 2 * 2112 * 2048, overlapped=False),
+        Collective("reduce-scatter", 2 * 2112 * 2048, overlapped=False, group=4),
         Collective("all-reduce", 4 * (8 + 3 * 3 * 64), overlapped=False),
         Collective("collective-permute", 4 * 8, overlapped=True),
         Collective("collective-permute", 4 * 8, overlapped=True),
         Collective("all-gather", 4 * 64, overlapped=True),
         Collective("reduce-scatter", 4 * 64, overlapped=False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("groups", "size"),
+    [
+        ("{{0,1},{2,3},{4,5},{6,7}}", 2),
+        ("[2,4]<=[8]", 4),
+        ("[2,4]<=[4,2]T(1,0)", 4),
+        ("mesh['axis_0'=2,'axis_1'=4,'axis_2'=1] {'axis_1'}, to_apply=%add.6", 4),
+        ("mesh['axis_0'=2,'axis_1'=4] {'axis_0','axis_1'}", None),
+    ],
+)
+def test_groups_of_a_collective(groups, size):
+    text = (
+        "HloModule jit_step, num_partitions=8\n\nENTRY %main () -> f32[8] {\n"
+        f"  ROOT %sum = f32[8]{{0}} all-reduce(), channel_id=1, replica_groups={groups}\n}}\n"
+    )
+    assert find_collectives(text) == [Collective("all-reduce", 32, overlapped=False, group=size)]
 
 
 def test_costliest_instructions_of_a_program():
@@ -119,6 +137,9 @@ def test_ring_formula():
     assert collective_seconds(chip, reduced, (16, 16)) == pytest.approx(2.390625e-3 + 60e-6)
     # 2 · 7/8 · 240 MB, and 2 · (1 + 3) hops.
     assert collective_seconds(chip, reduced, (2, 4)) == pytest.approx(2.1e-3 + 8e-6)
+    # In rows of 4 chips: 2 · 3/4 · 240 MB, and 2 · 3 hops.
+    in_groups = reduced._replace(group=4)
+    assert collective_seconds(chip, in_groups, (16, 16)) == pytest.approx(1.8e-3 + 6e-6)
     all_gather = reduced._replace(kind="all-gather")
     assert collective_seconds(chip, all_gather, (2, 4)) == pytest.approx(1.05e-3 + 4e-6)
 

@@ -7,17 +7,15 @@ import pytest
 from flax import nnx
 
 from fomm_jax.models.layers import (
-    BatchNorm,
     ConvBlock,
     DownBlock,
     Hourglass,
     Numerics,
     ResBlock,
-    SpectralNorm,
     UpBlock,
     convolution,
-    instance_norm,
 )
+from fomm_jax.models.normalization import BatchNorm, SpectralNorm, instance_norm
 
 RANDOM = np.random.default_rng(0)
 NUMERICS = Numerics()
@@ -56,6 +54,38 @@ def test_batch_norm_in_evaluation_uses_and_keeps_the_running_statistics():
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(norm.mean[...], [1, -2])
     np.testing.assert_array_equal(norm.var[...], [4, 0.25])
+
+
+def test_passes_are_normalised_as_in_calls_one_after_another():
+    x = pictures(2, 3, 4, 5, 6)  # three passes
+    together, in_turn = BatchNorm(6), BatchNorm(6)
+    actual = together(jnp.asarray(x), train=True)
+    for index in range(3):
+        expected = in_turn(jnp.asarray(x[:, index]), train=True)
+        np.testing.assert_allclose(actual[:, index], expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(together.mean[...], in_turn.mean[...], rtol=1e-5)
+    np.testing.assert_allclose(together.var[...], in_turn.var[...], rtol=1e-5)
+    assert together.num_batches_tracked[...] == in_turn.num_batches_tracked[...] == 3
+
+
+def test_groups_are_normalised_apart_and_move_the_statistics_by_their_mean():
+    x = pictures(4, 3, 5, 2)
+    in_groups, alone = BatchNorm(2, groups=2), [BatchNorm(2), BatchNorm(2)]
+    actual = in_groups(jnp.asarray(x), train=True)
+    halves = [alone[0](jnp.asarray(x[:2]), train=True), alone[1](jnp.asarray(x[2:]), train=True)]
+    np.testing.assert_allclose(actual, np.concatenate(halves), rtol=0, atol=1e-5)
+    for name in ("mean", "var"):
+        mean = (getattr(alone[0], name)[...] + getattr(alone[1], name)[...]) / 2
+        np.testing.assert_allclose(getattr(in_groups, name)[...], mean, rtol=1e-5)
+
+
+def test_variance_is_exact_far_from_the_running_mean():
+    """The first step's pictures may be many deviations from the running mean of zero."""
+    x = RANDOM.normal(20, 1, (4, 16, 16, 3))
+    norm = BatchNorm(3)
+    norm(jnp.asarray(x, jnp.float32), train=True)
+    expected = 0.9 + 0.1 * x.reshape(-1, 3).var(0, ddof=1)
+    np.testing.assert_allclose(norm.var[...], expected, rtol=1e-4)
 
 
 def test_batch_norm_passes_no_gradient_to_its_statistics():

@@ -22,6 +22,11 @@ CASES = {
     "unequal sides": ((5, 6), (3, 2), ((2, 0), (0, 1)), 3, 2),
     "wide padding": ((4, 4), (3, 3), ((3, 4), (2, 5)), 2, 3),
     "wide padding, more channels in": ((4, 4), (3, 3), ((3, 4), (2, 5)), 3, 2),
+    "few channels in": ((5, 8), (7, 7), ((3, 3), (3, 3)), 3, 6),
+    "few channels out": ((5, 16), (7, 7), ((3, 3), (3, 3)), 6, 3),
+    "few channels, unequal sides": ((4, 8), (3, 4), ((2, 0), (1, 6)), 3, 4),
+    "few channels, odd width": ((4, 7), (3, 3), ((1, 1), (1, 1)), 3, 4),
+    "few channels, padding wider than a group": ((4, 8), (3, 3), ((1, 1), (9, 1)), 3, 4),
     "pointwise": ((3, 4), (1, 1), ((0, 0), (0, 0)), 3, 2),
 }
 
@@ -31,6 +36,7 @@ FORMS = {
     "a CPU": convolution.ONE_CPU,
     "a CPU, many channels": convolution.ONE_CPU,
     "a CPU, large kernels": convolution.ONE_CPU,
+    "TPU": convolution.TPU,
 }
 
 
@@ -119,7 +125,7 @@ def test_gradient_in_bfloat16_sums_in_float32(convolutions):
 
 
 @pytest.mark.parametrize("form", ["plain", "doubled"])
-def test_forms_for_any_device_are_xlas_own_convolution(convolutions, form):
+def test_forms_for_accelerators_are_xlas_own_convolution(convolutions, form):
     """They and their gradients are the convolution and its transposes, with no product or loop."""
 
     def loss(x, kernel):
@@ -129,13 +135,17 @@ def test_forms_for_any_device_are_xlas_own_convolution(convolutions, form):
     text = gradients.lower(jnp.ones((1, 8, 8, 3)), jnp.ones((3, 3, 3, 4))).as_text()
     if convolutions is convolution.ONE_CPU:
         assert "stablehlo.dot_general" in text
+    elif convolutions is convolution.TPU:
+        assert "stablehlo.dot_general" not in text
+        assert text.count("stablehlo.convolution") == (6 if form == "doubled" else 3)
     else:
         assert "stablehlo.dot_general" not in text
         assert text.count("stablehlo.convolution") == 3
 
 
 def test_forms_are_chosen_by_the_devices():
-    cpu, gpu = (types.SimpleNamespace(platform=platform) for platform in ("cpu", "gpu"))
+    cpu, gpu, tpu = (types.SimpleNamespace(platform=name) for name in ("cpu", "gpu", "tpu"))
     assert convolution.choose_convolutions([cpu]) is convolution.ONE_CPU
+    assert convolution.choose_convolutions([tpu, tpu]) is convolution.TPU
     for devices in ([gpu], [gpu, gpu], [cpu, cpu], jax.devices()):
         assert convolution.choose_convolutions(devices) is convolution.ANY_DEVICE

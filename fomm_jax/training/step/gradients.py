@@ -41,7 +41,9 @@ TakeGradients = Callable[
 ]
 
 
-def make_gradients(config: Config, convolutions: Convolutions) -> TakeGradients:
+def make_gradients(
+    config: Config, convolutions: Convolutions, batch_norm_groups: int = 1
+) -> TakeGradients:
     """Make the function that takes the gradients of all networks at fixed parameters.
 
     The discriminator's objective sees the frame that was generated for the generator's, detached.
@@ -49,8 +51,10 @@ def make_gradients(config: Config, convolutions: Convolutions) -> TakeGradients:
     Args:
       config: the configuration of the run.
       convolutions: the forms of convolution that suit the devices.
+      batch_norm_groups: the number of equal parts of a batch that are normalised apart.
     """
-    definition = nnx.graphdef(abstract_model(config, convolutions))
+    abstract = abstract_model(config, convolutions, batch_norm_groups=batch_norm_groups)
+    definition = nnx.graphdef(abstract)
     # None keeps the dtype of the pictures: the parity checks run in float64.
     dtype = jnp.bfloat16 if config.model.compute_dtype == "bfloat16" else None
     vgg_numerics = Numerics(convolutions, dtype)

@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fomm_jax.config.schema import Config
@@ -56,8 +57,16 @@ def generator_losses(
       inputs: the inputs of the step.
     """
     weights = config.train.loss_weights
-    source_motion = model.detect(inputs.source, train=True)
-    driving_motion = model.detect(inputs.driving, train=True)
+    transformed = model.perturb_driving(inputs.driving, inputs.perturbation, weights)
+    frames = [inputs.source, inputs.driving] + ([] if transformed is None else [transformed])
+    # One call for all frames: its products are larger, and so are its messages between devices.
+    together = model.detect(jnp.stack(frames, axis=1), train=True)
+    motions = [
+        jax.tree.map(lambda leaf, index=index: leaf[:, index], together)
+        for index in range(len(frames))
+    ]
+    source_motion, driving_motion = motions[:2]
+    transformed_motion = None if transformed is None else motions[2]
     generated = model.generate(inputs.source, source_motion, driving_motion, train=True)
     driving_points = model.points(driving_motion)
 
@@ -73,19 +82,18 @@ def generator_losses(
         )
     if weights.generator_gan:
         terms |= _adversarial_losses(config, model, generated, inputs.driving, driving_points)
-    model_losses = model.losses(inputs.driving, driving_motion, inputs.perturbation, weights)
+    if transformed_motion is not None:
+        terms |= model.losses(driving_motion, transformed_motion, inputs.perturbation, weights)
     outputs = StepOutputs(
         source=inputs.source,
         driving=inputs.driving,
         source_points=model.points(source_motion),
         driving_points=driving_points,
         generated=generated,
-        transformed=model_losses.transformed,
-        transformed_points=None
-        if model_losses.transformed_motion is None
-        else model.points(model_losses.transformed_motion),
+        transformed=transformed,
+        transformed_points=None if transformed is None else model.points(transformed_motion),
     )
-    return terms | model_losses.terms, outputs
+    return terms, outputs
 
 
 def _adversarial_losses(

@@ -93,6 +93,25 @@ def check_batch_size(batch_size: int, mesh: Mesh, accumulate: int = 1) -> None:
         )
 
 
+def batch_norm_groups(devices: int | None, mesh: Mesh) -> int:
+    """Return the number of groups of devices that normalise their parts of a batch apart.
+
+    Args:
+      devices: the number of devices in a group; None is all of them.
+      mesh: the mesh of the devices.
+
+    Raises:
+      InputError: the devices do not divide into such groups.
+    """
+    devices = devices or mesh.size
+    if mesh.size % devices:
+        raise InputError(
+            f"config.train.batch_norm_devices is {devices}, expected a divisor of the {mesh.size}"
+            " devices"
+        )
+    return mesh.size // devices
+
+
 def to_global(batch: Batch, mesh: Mesh) -> Batch:
     """Make one global batch of the parts (b / processes, h, w, c) that the processes have."""
 

@@ -28,7 +28,7 @@ Update = Callable[[TrainState, StepInputs, VggWeights], Result]
 
 
 def make_train_step(
-    config: Config, optimizers: Optimizers, convolutions: Convolutions
+    config: Config, optimizers: Optimizers, convolutions: Convolutions, batch_norm_groups: int = 1
 ) -> TrainStep:
     """Make the step from pairs in uint8.
 
@@ -38,8 +38,9 @@ def make_train_step(
       config: the configuration of the run.
       optimizers: one for each network.
       convolutions: the forms of convolution that suit the devices.
+      batch_norm_groups: the number of equal parts of a batch that are normalised apart.
     """
-    update = make_update(config, optimizers, convolutions)
+    update = make_update(config, optimizers, convolutions, batch_norm_groups)
 
     def train_step(state: TrainState, batch: Batch, key: jax.Array, vgg: VggWeights) -> Result:
         inputs = prepare_inputs(config, jax.random.fold_in(key, state.step), batch)
@@ -48,9 +49,12 @@ def make_train_step(
     return train_step
 
 
-def make_update(config: Config, optimizers: Optimizers, convolutions: Convolutions) -> Update:
+def make_update(
+    config: Config, optimizers: Optimizers, convolutions: Convolutions, batch_norm_groups: int = 1
+) -> Update:
     """Make the deterministic part of the step: take the gradients, and apply them."""
-    take_gradients = accumulate(make_gradients(config, convolutions), config.train.accumulate)
+    of_part = make_gradients(config, convolutions, batch_norm_groups)
+    take_gradients = accumulate(of_part, config.train.accumulate)
 
     def update(state: TrainState, inputs: StepInputs, vgg: VggWeights) -> Result:
         gradients, statistics, outputs = take_gradients(state.params, state.statistics, inputs, vgg)

@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import reference
+from flax import nnx
 from narrow_vgg import narrow_vgg
 
 from fomm_jax.errors import InputError
+from fomm_jax.models.normalization import BatchNorm
 from fomm_jax.ops.convolution import ANY_DEVICE
 from fomm_jax.parity.trainer import Trainer
 from fomm_jax.training.step import sharding
@@ -98,6 +100,34 @@ def test_pictures_are_the_same(steps):
     (_, _, alone), (_, _, spread) = steps
     for expected, actual in zip(jax.tree.leaves(alone), jax.tree.leaves(spread), strict=True):
         np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-9)
+
+
+def test_groups_of_devices_normalise_their_parts_of_a_batch(x64):
+    mesh = sharding.make_mesh()
+    groups = sharding.batch_norm_groups(4, mesh)
+    assert groups == 2
+    assert sharding.batch_norm_groups(None, mesh) == sharding.batch_norm_groups(8, mesh) == 1
+    definition, state = nnx.split(BatchNorm(3, groups))
+
+    @jax.jit
+    def normalise(state, x):
+        norm = nnx.merge(definition, state)
+        return norm(x, train=True), nnx.state(norm)
+
+    x = np.random.default_rng(0).normal(2, 3, (PAIRS, 4, 4, 3))
+    placed = jax.device_put(x, sharding.split_by_batch(mesh))
+    actual, after = normalise(state, placed)
+    for low, high in ((0, 4), (4, 8)):
+        half = x[low:high]
+        normal = (half - half.mean((0, 1, 2))) / np.sqrt(half.var((0, 1, 2)) + 1e-5)
+        np.testing.assert_allclose(actual[low:high], normal, rtol=0, atol=1e-12)
+    means = [half.mean((0, 1, 2)) for half in (x[:4], x[4:])]
+    np.testing.assert_allclose(after["mean"].get_value(), 0.1 * np.mean(means, axis=0), atol=1e-12)
+
+
+def test_groups_that_do_not_divide_the_devices_are_refused():
+    with pytest.raises(InputError, match=r"config\.train\.batch_norm_devices is 3, expected a div"):
+        sharding.batch_norm_groups(3, sharding.make_mesh())
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():
