@@ -2,8 +2,8 @@
 
 Data flow: frames → motion (`Animator.detect`) → motion transferred to the source → pictures
 (`Animator.animate_keypoints`). Every step is lazy and works on batches of one size, so that one
-compilation serves videos of any length. Memory does not grow with the length, except with
-`best_frame`. Sources may share a video's motion, and videos may share an encoded source.
+compilation serves any length; the first frame is a batch of its own. Memory does not grow with the
+length, except with `best_frame`. Sources may share a motion, and videos a source.
 """
 
 import itertools
@@ -15,9 +15,9 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from fomm_jax.animation.batching import batches_of, checked_frames, fill_batch
+from fomm_jax.animation.batching import checked_frames, fill_batch, filled_batches
 from fomm_jax.animation.best_frame import FaceWatcher, choose_frame
-from fomm_jax.animation.compiled_model import CompiledModel, EncodedSource
+from fomm_jax.animation.compiled_model import CompiledModel, EncodedSource, programs_of
 from fomm_jax.animation.export import make_animation, write_onnx, write_stablehlo
 from fomm_jax.animation.frame_motion import FrameMotion, join_frames, split_frames
 from fomm_jax.animation.motion import Motion
@@ -53,8 +53,8 @@ class Animator:
         Args:
           model: the trained model; it needs no discriminator.
           config: the configuration of the model.
-          batch_size: frames animated together; default: `config.animate.batch_size`. Larger batches
-            are faster on an accelerator; with 1, each result comes as soon as its frame has come.
+          batch_size: frames animated together, after the first; default:
+            `config.animate.batch_size`. Larger ones are faster; with 1, no frame waits for others.
         """
         self.config = config
         self.batch_size = config.animate.batch_size if batch_size is None else batch_size
@@ -82,6 +82,7 @@ class Animator:
           InputError: the checkpoint is missing, damaged or does not fit, or `config` is needed.
         """
         config = config or load_config(path)
+        programs_of(config, choose_convolutions(jax.devices())).compile_ahead(1)
         return cls(load_pretrained(path, config), config, batch_size=batch_size)
 
     @classmethod
@@ -184,8 +185,8 @@ class Animator:
         Raises:
           InputError: a frame is not (h, w, 3) uint8 of a usable size.
         """
-        for batch in batches_of(checked_frames(frames, self.config), self.batch_size):
-            motion = self._model.detect(np.stack(fill_batch(batch, self.batch_size)))
+        for batch, filled in filled_batches(checked_frames(frames, self.config), self.batch_size):
+            motion = self._model.detect(np.stack(filled))
             yield from split_frames(motion, len(batch))
 
     def encode(self, source: np.ndarray) -> EncodedSource:
@@ -233,7 +234,7 @@ class Animator:
         painted = self._paint_batches(source, self.detect(frames), None, normalization)
         for batch, predictions, pictures in painted:
             driving = list(itertools.islice(frames_again, len(batch)))
-            filled = np.stack(fill_batch(driving, self.batch_size))
+            filled = np.stack(fill_batch(driving, len(pictures)))
             if filled.shape != predictions.shape:
                 sizes = f"{filled.shape[1:3]}, the source has size {predictions.shape[1:3]}"
                 raise InputError(f"frames have size {sizes}; expected the same size")
@@ -246,7 +247,7 @@ class Animator:
         """Write weights and configuration to one .npz file, for `from_checkpoint`.
 
         Raises:
-          InputError: the file cannot be written, or its name does not end in .npz.
+          InputError: the file cannot be written, or is not named .npz.
         """
         save_weights(path, self._model.portable(), self.config)
 
@@ -265,7 +266,7 @@ class Animator:
 
         Args:
           path: the file; ONNX if its name ends in .onnx, else a `jax.export` artefact (StableHLO).
-          size: height and width; those of the training frames by default.
+          size: height and width; default: those of the training frames.
           normalization: the mode of motion transfer, in which `adapt_movement_scale` must be False.
 
         Raises:

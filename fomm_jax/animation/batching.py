@@ -13,11 +13,17 @@ from fomm_jax.errors import InputError
 T = TypeVar("T")
 
 
-def batches_of(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Yield the items in lists of `size`; the last list may be shorter."""
+def filled_batches(items: Iterable[T], size: int) -> Iterator[tuple[list[T], list[T]]]:
+    """Yield the items in batches, each followed by the same, filled up to its size.
+
+    The first item is a batch of its own, so that its result is there soon. All others have `size`.
+    """
     items = iter(items)
-    while batch := list(itertools.islice(items, size)):
-        yield batch
+    for each in itertools.chain([1], itertools.repeat(size)):
+        batch = list(itertools.islice(items, each))
+        if not batch:
+            return
+        yield batch, fill_batch(batch, each)
 
 
 def fill_batch(batch: Sequence[T], size: int) -> list[T]:

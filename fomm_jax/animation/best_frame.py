@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial import ConvexHull, QhullError
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.faces import DlibFaceEvaluator
@@ -19,6 +18,8 @@ from fomm_jax.media.faces import DlibFaceEvaluator
 
 def shape_of(points: Float[np.ndarray, "k 2"]) -> Float[np.ndarray, "k 2"] | None:
     """Compute the shape S(P) of points, in float64; None if they have no area."""
+    from scipy.spatial import ConvexHull, QhullError  # slow to import, and seldom needed
+
     try:
         area = ConvexHull(points).volume
     except (QhullError, ValueError):  # on a line, fewer than three, or not finite

@@ -3,22 +3,21 @@
 import dataclasses
 import functools
 import hashlib
-import threading
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import jax
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Shaped, UInt8
 
+from fomm_jax.animation.compiled_once import Background, CompiledOnce
 from fomm_jax.animation.pixels import to_bytes, to_float
 from fomm_jax.config.schema import Config, NormalizationConfig
 from fomm_jax.models.build import abstract_model
 from fomm_jax.models.motion_model import Motion, MotionModel
 from fomm_jax.ops.convolution import ANY_DEVICE, Convolutions
 
-R = TypeVar("R")
+_background = Background()
 
 
 @jax.tree_util.register_dataclass
@@ -36,6 +35,73 @@ class EncodedSource:
         return np.rint(255 * np.asarray(self.frame[0])).astype(np.uint8)
 
 
+class Programs:
+    """The parts of a model that an animation runs, each compiled once for each size of picture."""
+
+    def __init__(self, config: Config, convolutions: Convolutions):
+        abstract = abstract_model(config, convolutions, with_discriminator=False)
+        definition, self._state = nnx.split(abstract)
+
+        @CompiledOnce
+        def detect(state: nnx.State, frames: Array) -> Motion:
+            return nnx.merge(definition, state).detect(to_float(frames), train=False)
+
+        @CompiledOnce
+        def encode(state: nnx.State, source: Array, motion: Motion) -> EncodedSource:
+            model: MotionModel = nnx.merge(definition, state)
+            frame = to_float(source)
+            features = model.encode(frame, train=False)
+            return EncodedSource(frame, motion, model.points(motion), features)
+
+        @CompiledOnce
+        def paint(state: nnx.State, source: EncodedSource, motion: Motion) -> tuple[Array, Array]:
+            model: MotionModel = nnx.merge(definition, state)
+            prediction = paint_frames(model, source, motion)
+            return prediction, to_bytes(prediction)
+
+        self.detect, self.encode, self.paint = detect, encode, paint
+        self.transfer = jax.jit(abstract.transfer, static_argnames="config")
+        self.points = abstract.points
+        self._frame_shape = config.dataset.frame_shape
+        self._begun: set[int] = set()
+
+    def compile_ahead(self, count: int) -> None:
+        """Begin to compile for batches of frames of the training's size, in a thread.
+
+        Args:
+          count: frames of a batch.
+        """
+        if count not in self._begun:
+            self._begun.add(count)
+            _background.add(lambda: self._compile(count))
+
+    def _compile(self, count: int) -> None:
+        state, frame, frames = self._state, self._frames(1), self._frames(count)
+        self.detect.compile(state, frames)
+        motion = self.detect.trace(state, frame)
+        self.encode.compile(state, frame, motion)
+        source = self.encode.trace(state, frame, motion)
+        self.paint.compile(state, source, self.detect.trace(state, frames))
+
+    def motion_structure(self) -> Motion:
+        """Return the motion of one frame as shapes and dtypes, of batch 1."""
+        return self.detect.trace(self._state, self._frames(1))
+
+    def _frames(self, count: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((count, *self._frame_shape), np.uint8)
+
+
+@functools.lru_cache(maxsize=4)
+def programs_of(config: Config, convolutions: Convolutions) -> Programs:
+    """Return the programs of a configuration, which its models share.
+
+    Args:
+      config: the configuration.
+      convolutions: the forms of convolution that suit the devices.
+    """
+    return Programs(config, convolutions)
+
+
 class CompiledModel:
     """A trained model without its discriminator, ready for several threads."""
 
@@ -48,41 +114,20 @@ class CompiledModel:
           convolutions: the forms of convolution that suit the devices.
         """
         self._config = config
-        self._state = nnx.State(
-            {name: branch for name, branch in nnx.state(model).items() if name != "discriminator"}
-        )
+        self._state = nnx.state(model, lambda path, _: path[0] != "discriminator")
         self._detector = model.DETECTOR
-        abstract = abstract_model(config, convolutions, with_discriminator=False)
-        definition = nnx.graphdef(abstract)
-
-        @_CompiledOnce
-        def detect(state: nnx.State, frames: Array) -> Motion:
-            return nnx.merge(definition, state).detect(to_float(frames), train=False)
-
-        @_CompiledOnce
-        def encode(state: nnx.State, source: Array, motion: Motion) -> EncodedSource:
-            model: MotionModel = nnx.merge(definition, state)
-            frame = to_float(source)
-            features = model.encode(frame, train=False)
-            return EncodedSource(frame, motion, model.points(motion), features)
-
-        @_CompiledOnce
-        def paint(state: nnx.State, source: EncodedSource, motion: Motion) -> tuple[Array, Array]:
-            model: MotionModel = nnx.merge(definition, state)
-            prediction = paint_frames(model, source, motion)
-            return prediction, to_bytes(prediction)
-
-        self._detect, self._encode, self._paint = detect, encode, paint
-        self._transfer = jax.jit(abstract.transfer, static_argnames="config")
-        self.points = abstract.points
+        self._programs = programs_of(config, convolutions)
+        self.points = self._programs.points
 
     def detect(self, frames: Shaped[np.ndarray, "b h w c"]) -> Motion:
         """Detect the motion in frames, uint8 or float in [0, 1]."""
-        return self._detect(self._state, frames)
+        if frames.shape[1:] == self._config.dataset.frame_shape:
+            self._programs.compile_ahead(len(frames))  # the source, too, is likely of this size
+        return self._programs.detect(self._state, frames)
 
     def encode(self, source: Shaped[np.ndarray, "1 h w c"], motion: Motion) -> EncodedSource:
         """Encode a source, uint8 or float in [0, 1], whose motion was detected before."""
-        return self._encode(self._state, source, motion)
+        return self._programs.encode(self._state, source, motion)
 
     def transfer(
         self,
@@ -93,13 +138,13 @@ class CompiledModel:
         config: NormalizationConfig,
     ) -> Motion:
         """Transfer driving motion to a source, as `MotionModel.transfer` does."""
-        return self._transfer(source.motion, driving, initial, scale, config=config)
+        return self._programs.transfer(source.motion, driving, initial, scale, config=config)
 
     def paint(
         self, source: EncodedSource, motion: Motion
     ) -> tuple[Float[Array, "b h w c"], UInt8[Array, "b h w c"]]:
         """Paint the source in the given motion, as [0, 1] and as uint8."""
-        return self._paint(self._state, source, motion)
+        return self._programs.paint(self._state, source, motion)
 
     def portable(self) -> MotionModel:
         """Return the model itself, for use inside one traced function for any device."""
@@ -108,11 +153,10 @@ class CompiledModel:
         )
         return nnx.merge(definition, self._state)
 
-    @functools.cached_property
+    @property
     def motion_structure(self) -> Motion:
         """The motion of one frame as shapes and dtypes, of batch 1."""
-        frames = jax.ShapeDtypeStruct((1, *self._config.dataset.frame_shape), np.uint8)
-        return jax.eval_shape(self._detect.function, self._state, frames)
+        return self._programs.motion_structure()
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -131,27 +175,3 @@ def paint_frames(
     """Paint the source in the given motion, in [0, 1]."""
     dense_motion = model.flow(source.frame, source.motion, motion, train=False)
     return model.decode(source.features, dense_motion, train=False)
-
-
-class _CompiledOnce(Generic[R]):
-    """A jitted function for several threads.
-
-    Threads that meet a new shape at the same time would each compile it. Here the first one does,
-    and the others wait for it. Calls with known shapes wait for nobody.
-    """
-
-    def __init__(self, function: Callable[..., R]):
-        self.function = function
-        self._jitted = jax.jit(function)
-        self._lock = threading.Lock()
-        self._known: set[Any] = set()
-
-    def __call__(self, *arguments: Any) -> R:
-        leaves, structure = jax.tree.flatten(arguments)
-        shapes = structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
-        if shapes in self._known:
-            return self._jitted(*arguments)
-        with self._lock:
-            result = self._jitted(*arguments)
-            self._known.add(shapes)
-            return result

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from fomm_jax.models.motion_model import Motion
@@ -24,7 +23,7 @@ def split_frames(motion: Motion, count: int) -> list[FrameMotion]:
 
 def join_frames(frames: Sequence[FrameMotion]) -> Motion:
     """Join the motion of frames into that of a batch, on the device."""
-    return jax.tree.map(lambda *arrays: jnp.asarray(np.stack(arrays)), *frames)
+    return jax.tree.map(lambda *arrays: jax.device_put(np.stack(arrays)), *frames)
 
 
 def named_arrays(motion: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from scipy.spatial import ConvexHull, QhullError
 
 from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import InputError
@@ -22,6 +21,8 @@ def movement_scale(source: np.ndarray, initial: np.ndarray, config: Normalizatio
     """
     if not config.adapt_movement_scale:
         return 1.0
+    from scipy.spatial import ConvexHull, QhullError  # slow to import, and seldom needed
+
     try:
         source_area, initial_area = (ConvexHull(points).volume for points in (source, initial))
     except QhullError as error:

@@ -1,15 +1,13 @@
 """Run the mode of --mode."""
 
 import importlib
-import os
-import pathlib
 import sys
 
 from fomm_jax import console
 from fomm_jax.cli import animation_flags, marking_flags
+from fomm_jax.cli.compilation_cache import use_compilation_cache
 from fomm_jax.cli.flags import COMPILATION_CACHE, DISTRIBUTED, INPUT, MODE, MODES, names_files
-from fomm_jax.errors import InputError, naming, one_line_errors
-from fomm_jax.files import writing
+from fomm_jax.errors import InputError, one_line_errors
 from fomm_jax.signals import ending_by_signals
 from fomm_jax.training.signals import HOW_TO_GO_ON
 
@@ -26,8 +24,7 @@ def _run_mode() -> None:
     if MODE.value is None:
         raise InputError(f"--mode: expected one of {', '.join(MODES)}")
     _check_unused_flags(MODE.value)
-    if COMPILATION_CACHE.value:
-        _use_compilation_cache(pathlib.Path(COMPILATION_CACHE.value))
+    use_compilation_cache(COMPILATION_CACHE.value)
     # The mode is imported here because the loader's worker processes import main.py, and with it
     # this file: networks, plots and event files would take 200 MB in each of them for nothing.
     importlib.import_module(f"fomm_jax.cli.modes.{MODE.value}").run()
@@ -43,13 +40,3 @@ def _check_unused_flags(mode: str) -> None:
         marking_flags.check_unused()
     if INPUT.value is not None and mode != "verify":
         raise InputError("--input: expected with --mode=verify")
-
-
-def _use_compilation_cache(folder: pathlib.Path) -> None:
-    """Make JAX store compiled programs in a folder and load them from there."""
-    with naming("--compilation_cache"), writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    if "jax" in sys.modules:
-        sys.modules["jax"].config.update("jax_compilation_cache_dir", str(folder))
-    else:  # to load it here would make bad input wait for its message
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from absl import flags
 from ml_collections import config_flags
 
-from fomm_jax.cli.path_flags import PATH, PATH_SERIALIZER
+from fomm_jax.cli.path_flags import PATH, PATH_OR_NOTHING, PATH_SERIALIZER
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
@@ -85,11 +85,12 @@ PORT = flags.DEFINE_integer(
     " from 7860 on.",
 )
 COMPILATION_CACHE = flags.DEFINE(
-    PATH,
+    PATH_OR_NOTHING,
     "compilation_cache",
     None,
-    "Folder where compiled programs are stored and later runs find them. Default: the value of"
-    " JAX_COMPILATION_CACHE_DIR; without it, programs are not stored.",
+    "Folder where compiled programs are kept for later runs. --compilation_cache= keeps none."
+    " Default: the value of JAX_COMPILATION_CACHE_DIR, or else a folder fomm_jax among those where"
+    " your system keeps caches, such as ~/.cache.",
 )
 DISTRIBUTED = flags.DEFINE_boolean(
     "distributed",

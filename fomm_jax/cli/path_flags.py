@@ -27,5 +27,18 @@ class PathParser(flags.ArgumentParser[str]):
         return "path"
 
 
+class PathOrNothingParser(PathParser):
+    """Reads a path, or nothing, by which a user turns off what has a path by default."""
+
+    def parse(self, argument: str) -> str:
+        """Return the path, or "" for nothing.
+
+        Raises:
+          ValueError: as in `PathParser`.
+        """
+        return super().parse(argument) if argument else ""
+
+
 PATH = PathParser()
+PATH_OR_NOTHING = PathOrNothingParser()
 PATH_SERIALIZER: flags.ArgumentSerializer[str] = flags.ArgumentSerializer()

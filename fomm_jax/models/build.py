@@ -1,5 +1,6 @@
 """The motion model that a configuration asks for. A new model is one line in `model_class`."""
 
+import jax
 from flax import nnx
 
 from fomm_jax.config.schema import Config
@@ -40,6 +41,26 @@ def build_model(
     )
 
 
+class _Counter(nnx.RngStream):
+    """A stream of random keys that counts without looking for shardings.
+
+    Flax's own stream looks for them at every draw, which tracers take long to refuse.
+    """
+
+    def __call__(self) -> jax.Array:
+        """Return the next key, which is the one that `nnx.RngStream` would return."""
+        key = jax.random.fold_in(self.key[...], self.count[...])
+        self.count.set_value(self.count[...] + 1)
+        return key
+
+
+def random_source(key: jax.Array | int) -> nnx.Rngs:
+    """Make a source of random parameters from a key or a seed."""
+    rngs = nnx.Rngs(key)
+    rngs.default = _Counter(key, tag="default")  # type: ignore[attr-defined]
+    return rngs
+
+
 def abstract_model(
     config: Config,
     convolutions: Convolutions = ANY_DEVICE,
@@ -54,6 +75,6 @@ def abstract_model(
             convolutions,
             batch_norm_groups=batch_norm_groups,
             with_discriminator=with_discriminator,
-            rngs=nnx.Rngs(0),
+            rngs=random_source(0),
         )
     )

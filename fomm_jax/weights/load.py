@@ -16,7 +16,6 @@ from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.weights import npz
 from fomm_jax.weights.find_checkpoint import check_is_state, find_checkpoint
 from fomm_jax.weights.finite import check_finite_tree
-from fomm_jax.weights.restore import restore_config, restore_networks, restore_state
 from fomm_jax.weights.torch.from_original import load_networks, load_train_state, read_original
 from fomm_jax.weights.train_state import (
     Optimizers,
@@ -45,8 +44,10 @@ def load_pretrained(path: str | os.PathLike[str], config: Config) -> MotionModel
         original = read_original(path)
         with naming(path):
             return load_networks(config, original)
+    from fomm_jax.weights import restore  # it loads Orbax, which takes long
+
     checkpoint = find_checkpoint(path)
-    model = restore_networks(checkpoint, abstract_model(config))
+    model = restore.restore_networks(checkpoint, abstract_model(config))
     with naming(checkpoint):
         check_finite_tree(nnx.state(model))
     return model
@@ -65,7 +66,9 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     if npz.is_weights_file(path):
         config = npz.read_config(path)
     elif not pathlib.Path(path).is_file():
-        config = restore_config(find_checkpoint(path))
+        from fomm_jax.weights import restore  # it loads Orbax, which takes long
+
+        config = restore.restore_config(find_checkpoint(path))
     if config is None:
         raise InputError(
             f"{path}: carries no configuration; expected the model's configuration too, such as"
@@ -96,8 +99,10 @@ def load_state(
     """
     check_is_state(path)
     if not pathlib.Path(path).is_file():
+        from fomm_jax.weights import restore  # it loads Orbax, which takes long
+
         checkpoint = find_checkpoint(path)
-        state = restore_state(checkpoint, abstract, data)
+        state = restore.restore_state(checkpoint, abstract, data)
         with naming(checkpoint):
             check_finite_tree(state_parts(state))
         return state

@@ -7,7 +7,7 @@ need Orbax.
 
 import os
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from flax import nnx
 
@@ -85,7 +85,7 @@ def load_weights(path: str | os.PathLike[str], config: Config) -> MotionModel:
         arrays = {name: _to_float32(name, array) for name, array in arrays.items()}
         check_finite(arrays)
     for key, variable in variables.items():
-        variables[key] = variable.replace(jnp.asarray(arrays[names[key]]))
+        variables[key] = variable.replace(jax.device_put(arrays[names[key]]))
     return nnx.merge(definition, nnx.from_flat_state(variables.items()))
 
 

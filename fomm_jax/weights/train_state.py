@@ -11,7 +11,7 @@ from flax import nnx
 from jaxtyping import Array, Int
 
 from fomm_jax.config.schema import Config
-from fomm_jax.models.build import build_model, model_class
+from fomm_jax.models.build import build_model, model_class, random_source
 from fomm_jax.models.motion_model import MotionModel, ParameterGroup
 
 ADAM_BETAS = (0.5, 0.999)
@@ -78,7 +78,7 @@ def merge_model(definition: nnx.GraphDef, params: Branches, statistics: Branches
 
 def initial_state(config: Config, optimizers: Optimizers, key: jax.Array) -> TrainState:
     """Draw random networks and make fresh optimisers; a pure function of the key."""
-    params, statistics = split_model(build_model(config, rngs=nnx.Rngs(key)))
+    params, statistics = split_model(build_model(config, rngs=random_source(key)))
     state = TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,

@@ -15,7 +15,7 @@ from flax import nnx
 
 import fomm_jax
 from fomm_jax.animation.animator import Animator
-from fomm_jax.animation.compiled_model import CompiledModel
+from fomm_jax.animation.compiled_model import CompiledModel, programs_of
 from fomm_jax.animation.motion import Motion
 from fomm_jax.animation.smoothing import OneEuro, smooth_motion
 from fomm_jax.config.schema import NormalizationConfig
@@ -128,10 +128,12 @@ def test_a_video_without_end_is_animated_batch_by_batch(animator, source, frames
     outputs = animator.animate(source, endless())
     assert not taken  # nothing is done before the first frame is asked for
     next(outputs)
-    assert len(taken) == 3
+    assert len(taken) == 1  # the first frame waits for no other
+    next(outputs)
+    assert len(taken) == 4
     for _ in range(3):
         next(outputs)
-    assert len(taken) == 6
+    assert len(taken) == 7
 
 
 def test_sources_share_the_keypoints_and_videos_the_source(animator, source, frames):
@@ -173,6 +175,7 @@ def test_a_size_is_compiled_once_however_many_threads_begin(model, source, frame
     count(KeypointDetector, "__call__")
     count(Generator, "encode")
     count(Generator, "decode")
+    programs_of.cache_clear()
     animator = Animator(model, RECORDING.config, batch_size=2)
 
     def work(number):  # videos of three lengths, motion of two kinds
@@ -181,14 +184,15 @@ def test_a_size_is_compiled_once_however_many_threads_begin(model, source, frame
 
     with ThreadPoolExecutor(6) as pool:
         actual = list(pool.map(work, range(6)))
-    one_each = [("__call__", 2), ("decode", 1), ("encode", 1)]
+    # The first frame is a batch of its own. The decoder gets the features of the one source.
+    one_each = [("__call__", 1), ("__call__", 2), ("decode", 1), ("decode", 1), ("encode", 1)]
     assert sorted(traced) == one_each
     for number, pictures in enumerate(actual):
         np.testing.assert_array_equal(pictures, work(number))
     assert sorted(traced) == one_each
     wide = np.zeros((32, 64, 3), np.uint8)
     assert next(animator.animate(wide, frames)).shape == wide.shape
-    assert len(traced) == 6  # its encoder, its decoder, and the detector of its keypoints
+    assert len(traced) == 8  # its encoder, its decoder, and the detector of its keypoints
 
 
 def test_the_package_gives_the_animator_without_loading_jax_for_other_modules():

@@ -160,5 +160,5 @@ def test_weight_files_that_cannot_be_used_are_refused(folder, tmp_path):
 
     assert message(change=rename_field).startswith("config.modle: no such field")
     path.unlink()
-    with pytest.raises(InputError, match=r"weights\.npz: cannot be read \(No such file"):
+    with pytest.raises(InputError, match=r"weights\.npz: there is no such file"):
         Animator.from_checkpoint(path)

@@ -21,14 +21,11 @@ from fomm_jax.cli.flags import (
 )
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
-from fomm_jax.evaluation.animate_pairs import animate_pairs
-from fomm_jax.evaluation.films import FilmOutputs
 from fomm_jax.files import check_can_write
 from fomm_jax.media.raw_frames import RawFormat
 from fomm_jax.rendering.animate_files import animate_files
 from fomm_jax.rendering.job import AnimationJob, Pipes
 from fomm_jax.rendering.paths import PIPE
-from input_pipeline.evaluation_videos import open_test_pairs
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +39,11 @@ def run() -> None:
 
 
 def _animate_pairs() -> None:
+    # These take a second, which the animation of files does without.
+    from fomm_jax.evaluation.animate_pairs import animate_pairs
+    from fomm_jax.evaluation.films import FilmOutputs
+    from input_pipeline.evaluation_videos import open_test_pairs
+
     config, workdir = read_config_and_workdir()
     marking = marking_flags.read_marking(model_path())
     settings, folder = config.animate, workdir / "animation"

@@ -86,31 +86,26 @@ def load_networks(config: Config, checkpoint: Mapping[str, Any]) -> MotionModel:
     Args:
       config: the architecture.
       checkpoint: the state dicts of `kp_detector`, `generator` and `discriminator` as numpy arrays.
-        Without the last one the model gets a random discriminator.
+        Without the last one the model has no discriminator.
 
     Raises:
       InputError: the checkpoint's keys or shapes are not those of the architecture, or tensors hold
         values that are not finite; the message names them.
     """
     states = read_states(checkpoint)
-    model = abstract_model(config)
+    model = abstract_model(config, with_discriminator="discriminator" in states)
     expected = _torch_shapes(model, config)
     check_architecture(config, states, expected)
     _check_shapes(states, expected)
     definition, tree = nnx.split(model)
     flat: dict[Any, Any] = dict(nnx.to_flat_state(tree))
-    if "discriminator" not in states:
-        discriminator = MultiScaleDiscriminator(config.model, Numerics(), rngs=nnx.Rngs(0))
-        variables = nnx.to_flat_state(nnx.state(discriminator))
-        flat |= {("discriminator", *path): variable for path, variable in variables}
     arrays = {}
     for path, network, key in variable_keys(tree, config):
-        if network in states:
-            tensor = _tensor(states[network], key)
-            # Floats keep the checkpoint's precision; counters get our type.
-            dtype = flat[path].get_value().dtype if tensor.dtype.kind == "i" else tensor.dtype
-            arrays[f"{network}.{key}"] = array = _to_numpy(tensor, dtype)
-            flat[path] = flat[path].replace(jnp.asarray(array))
+        tensor = _tensor(states[network], key)
+        # Floats keep the checkpoint's precision; counters get our type.
+        dtype = flat[path].get_value().dtype if tensor.dtype.kind == "i" else tensor.dtype
+        arrays[f"{network}.{key}"] = array = _to_numpy(tensor, dtype)
+        flat[path] = flat[path].replace(jax.device_put(array))
     check_finite(arrays)
     return nnx.merge(definition, nnx.from_flat_state(flat.items()))
 
@@ -121,13 +116,16 @@ def load_train_state(
     """Make a state of training from a checkpoint of the original.
 
     The step is the number of steps that Adam has counted. An optimiser is fresh if the checkpoint
-    lacks it or if it has never stepped.
+    lacks it or if it has never stepped. The discriminator is random if the checkpoint lacks it.
 
     Raises:
       InputError: the networks do not fit, as in `load_networks`, or an optimiser's state does not
         fit its network.
     """
-    params, statistics = split_model(load_networks(config, checkpoint))
+    model = load_networks(config, checkpoint)
+    if model.discriminator is None:
+        model.discriminator = MultiScaleDiscriminator(config.model, Numerics(), rngs=nnx.Rngs(0))
+    params, statistics = split_model(model)
     states = {name: optimizers[name].init(params[name]) for name in optimizers}
     steps = 0
     for network, name in OPTIMIZER_KEYS.items():
@@ -184,7 +182,7 @@ def _load_adam(
                     f"{name} of {key} has shape {array.shape}, the config asks for {shape}"
                 )
             check_finite({f"{name} of {key}": array})
-            variables[path[1:]] = flat[path].replace(jnp.asarray(array))
+            variables[path[1:]] = flat[path].replace(jax.device_put(array))
     steps = {int(entry["step"]) for entry in adam["state"].values()}
     if len(steps) != 1:
         raise InputError("its parameters have taken unequal numbers of steps")
@@ -247,7 +245,9 @@ def _to_numpy(tensor: np.ndarray, dtype: Any) -> np.ndarray:
     A value that is too large for the type becomes infinite.
     """
     with np.errstate(over="ignore"):
-        return from_torch_layout(tensor).astype(jax.dtypes.canonicalize_dtype(dtype))
+        array = from_torch_layout(tensor)
+        # JAX brings the axes into their order, which NumPy takes longer for.
+        return array.astype(jax.dtypes.canonicalize_dtype(dtype), copy=False)
 
 
 def _tensor(state: TorchState, key: str) -> np.ndarray:
