@@ -2,8 +2,8 @@
 
 Data flow: frames → motion (`Animator.detect`) → motion transferred to the source → pictures
 (`Animator.animate_keypoints`). Every step is lazy and works on batches of one size, so that one
-compilation serves any length; the first frame is a batch of its own. Memory does not grow with the
-length, except with `best_frame`. Sources may share a motion, and videos a source.
+compilation serves any length; the first frame is a batch of its own. Memory does not grow with it,
+except with `best_frame`. Sources may share a motion, and videos a source.
 """
 
 import itertools
@@ -53,8 +53,7 @@ class Animator:
         Args:
           model: the trained model; it needs no discriminator.
           config: the configuration of the model.
-          batch_size: frames animated together, after the first; default:
-            `config.animate.batch_size`. Larger ones are faster; with 1, no frame waits for others.
+          batch_size: frames animated together, after the first; default: that of `config.animate`.
         """
         self.config = config
         self.batch_size = config.animate.batch_size if batch_size is None else batch_size

@@ -1,7 +1,6 @@
 """Run the mode of --mode."""
 
 import importlib
-import sys
 
 from fomm_jax import console
 from fomm_jax.cli import animation_flags, marking_flags

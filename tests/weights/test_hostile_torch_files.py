@@ -190,7 +190,7 @@ def test_a_damaged_file_is_read_or_refused(tmp_path, source):
 
 def test_files_that_torch_did_not_write_are_refused(tmp_path):
     assert_refused(tmp_path / "missing.pth", "no such file")
-    assert_refused(tmp_path, "directory")
+    assert_refused(tmp_path, "folder")
     path = tmp_path / "file.pth"
     path.write_text("<html>404</html>")
     assert_refused(path, "torch.save")
