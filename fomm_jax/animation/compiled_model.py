@@ -66,22 +66,21 @@ class Programs:
         self._begun: set[int] = set()
 
     def compile_ahead(self, count: int) -> None:
-        """Begin to compile for batches of frames of the training's size, in a thread.
+        """Begin to compile `paint`, which takes longest, in a thread.
+
+        It is compiled for pictures of the training's size; the others meanwhile by their first use.
 
         Args:
           count: frames of a batch.
         """
         if count not in self._begun:
             self._begun.add(count)
-            _background.add(lambda: self._compile(count))
+            _background.add(lambda: self._compile_paint(count))
 
-    def _compile(self, count: int) -> None:
-        state, frame, frames = self._state, self._frames(1), self._frames(count)
-        self.detect.compile(state, frames)
-        motion = self.detect.trace(state, frame)
-        self.encode.compile(state, frame, motion)
-        source = self.encode.trace(state, frame, motion)
-        self.paint.compile(state, source, self.detect.trace(state, frames))
+    def _compile_paint(self, count: int) -> None:
+        source = self.encode.trace(self._state, self._frames(1), self.motion_structure())
+        motion = self.detect.trace(self._state, self._frames(count))
+        self.paint.compile(self._state, source, motion)
 
     def motion_structure(self) -> Motion:
         """Return the motion of one frame as shapes and dtypes, of batch 1."""

@@ -94,18 +94,19 @@ class _Program:
 
     def __init__(self, jitted: Any, arguments: tuple[Any, ...]):
         self._jitted, self._arguments = jitted, arguments
-        self._lock = threading.RLock()
+        # Others may need the shapes of the result while the program is being compiled.
+        self._tracing, self._compiling = threading.Lock(), threading.Lock()
         self._traced: Any = None
         self._executable: Any = None
 
     def trace(self) -> Any:
-        with self._lock:
+        with self._tracing:
             if self._traced is None:
                 self._traced = self._jitted.trace(*self._arguments)
             return self._traced
 
     def compile(self) -> None:
-        with self._lock:
+        with self._compiling:
             if self._executable is None:
                 self._executable = self.trace().lower().compile()
 

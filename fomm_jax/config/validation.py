@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from fomm_jax.config.constants import DISCRIMINATOR_KERNEL, HEAD_KERNEL, PERCEPTUAL_TAPS
 from fomm_jax.config.fields import Constraint
-from fomm_jax.config.schema import AugmentationConfig, Config
+from fomm_jax.config.schema import AugmentationConfig, Config, VisualizeConfig
 from fomm_jax.errors import InputError
 
 COLOUR = "since every frame is read as red, green and blue"
@@ -222,6 +222,8 @@ def _course(config: Config) -> Iterator[str]:
 
 
 def _outputs(config: Config) -> Iterator[str]:
+    if config.visualize.colormap == VisualizeConfig.colormap:
+        return
     import matplotlib  # slow to import, and only this check needs it
 
     if config.visualize.colormap not in matplotlib.colormaps:

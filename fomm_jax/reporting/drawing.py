@@ -7,9 +7,7 @@ side, which makes them uint8. Points are (x, y) on [-1, 1].
 import dataclasses
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
-from matplotlib.colors import Colormap
 from skimage.draw import disk
 
 from fomm_jax.config.schema import VisualizeConfig
@@ -32,8 +30,9 @@ def keypoint_colours(num_kp: int, colormap: str) -> np.ndarray:
     Returns:
       (k, 3) float in [0, 1]: keypoint i has the colour at i / k of Matplotlib's `colormap`.
     """
-    colours: Colormap = matplotlib.colormaps[colormap]
-    return colours(np.arange(num_kp) / num_kp)[:, :3]
+    import matplotlib  # slow to import, and only pictures with keypoints need it
+
+    return matplotlib.colormaps[colormap](np.arange(num_kp) / num_kp)[:, :3]
 
 
 def draw_keypoints(

@@ -1,4 +1,4 @@
-"""Functions that are compiled once, by the first who needs them or ahead in a thread."""
+"""Functions that are compiled once, by the first who needs them or ahead in threads."""
 
 import threading
 
