@@ -5,10 +5,8 @@ import pathlib
 import subprocess
 import sys
 
-import jax
 import pytest
 
-from fomm_jax.cli import compilation_cache
 from fomm_jax.cli.compilation_cache import default_folder, use_compilation_cache
 from fomm_jax.cli.path_flags import PATH_OR_NOTHING
 from fomm_jax.errors import InputError
@@ -20,12 +18,12 @@ use_compilation_cache({folder!r})
 assert "jax" not in sys.modules
 import jax
 print(jax.config.jax_compilation_cache_dir)
-print(jax.config.jax_persistent_cache_min_compile_time_secs)
+jax.jit(lambda x: x * 3 + 1)(2.0)  # a program that JAX itself would find too small to keep
 """
 
 
 def folder_in_use(folder, **environment):
-    """Return the folder that JAX uses in a new process, and the least time that it keeps."""
+    """Return the folder that JAX uses in a new process, which compiles a program."""
     variables = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_COMP", "JAX_PERS"))}
     result = subprocess.run(
         [sys.executable, "-c", PRINT_FOLDER.format(folder=folder)],
@@ -34,16 +32,14 @@ def folder_in_use(folder, **environment):
         text=True,
         check=True,
     )
-    folder, seconds = result.stdout.split("\n")[:2]
-    assert float(seconds) == 0
-    return folder
+    return result.stdout.strip()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="XDG_CACHE_HOME is of Linux")
 def test_programs_are_kept_in_the_users_cache_by_default(tmp_path):
     folder = pathlib.Path(folder_in_use(None, XDG_CACHE_HOME=str(tmp_path)))
     assert folder.parent == tmp_path / "fomm_jax" / "programs"
-    assert folder.is_dir()
+    assert list(folder.glob("jit_*"))
     assert folder_in_use(None, JAX_COMPILATION_CACHE_DIR=str(tmp_path / "own")) == str(
         tmp_path / "own"
     )
@@ -59,18 +55,6 @@ def test_a_folder_that_is_given_must_be_usable(tmp_path):
     assert PATH_OR_NOTHING.parse("") == ""
     with pytest.raises(ValueError, match="address"):
         PATH_OR_NOTHING.parse("gs://bucket/programs")
-
-
-def test_a_program_that_was_kept_is_not_compiled_again(tmp_path, monkeypatch):
-    names = ["jax_compilation_cache_dir", *compilation_cache._SETTINGS]
-    before = {name: getattr(jax.config, name) for name in names}
-    try:
-        use_compilation_cache(str(tmp_path))
-        jax.jit(lambda x: x * 3 + 1)(2.0)
-        assert list(tmp_path.glob("jit_*"))
-    finally:
-        for name, value in before.items():
-            jax.config.update(name, value)
 
 
 def test_machines_with_other_cpus_have_other_folders(monkeypatch):
