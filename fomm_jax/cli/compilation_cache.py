@@ -38,8 +38,9 @@ def use_compilation_cache(folder: str | None) -> None:
     elif folder:
         with naming("--compilation_cache"):
             folder = _make(pathlib.Path(folder))
-    settings = {"jax_compilation_cache_dir": folder} if folder is not None else {}
-    settings |= _SETTINGS
+    settings: dict[str, str | float] = {**_SETTINGS}
+    if folder is not None:
+        settings["jax_compilation_cache_dir"] = folder
     for name, value in settings.items():
         if "jax" in sys.modules:
             sys.modules["jax"].config.update(name, value)
