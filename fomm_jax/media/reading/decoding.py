@@ -42,6 +42,8 @@ _TITLES: dict[str, Any] = (
     {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
 )
 
+_OGG_HEADERS = (b"OVP80", b"\x80theora", b"\x81theora", b"\x82theora")  # of VP8 and Theora
+
 
 class DamageError(Exception):
     """FFmpeg marked a packet or frame as damaged, which it does without raising an error."""
@@ -131,10 +133,18 @@ def packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packe
     Raises:
       One of `DAMAGE`: FFmpeg notices damage.
     """
-    for packet in container.demux(stream):
+    for packet in _demux(container, stream):
         if packet.is_corrupt:
             raise DamageError
         yield packet
+
+
+def _demux(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
+    """Yield the packets of a stream, without the headers at the joints of Ogg files."""
+    is_ogg = container.format.name == "ogg"
+    for packet in container.demux(stream):
+        if not (is_ogg and bytes(memoryview(packet)[:7]).startswith(_OGG_HEADERS)):
+            yield packet
 
 
 def decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
@@ -159,7 +169,7 @@ def decode_past_damage(container: InputContainer, stream: VideoStream) -> Iterat
     num_packets, num_frames, num_early = 0, 0, 0
     num_damaged, num_pending = 0, 0
     early: list[int | None] = []  # times of packets before the first frame comes
-    for packet in container.demux(stream):
+    for packet in _demux(container, stream):
         num_packets += bool(packet.size and not packet.is_discard)
         if not num_frames and not packet.is_discard:
             early.append(packet.pts)

@@ -224,20 +224,32 @@ def _close_gaps(early: list[av.Packet], duration: int) -> None:
 def _encode(
     packets: Iterator[av.Packet], track: AudioStream, stream: AudioStream
 ) -> Iterator[av.Packet]:
-    resampler = AudioResampler("fltp", stream.layout, stream.rate, stream.frame_size or None)
-
-    def frames() -> Iterator[AudioFrame]:
-        follows = 0  # in samples
-        for packet in packets:
-            with contextlib.suppress(*DAMAGE):
-                for frame in track.decode(packet):
-                    follows = _count_in_samples(frame, follows) + frame.samples
-                    yield from resampler.resample(frame)
-        yield from resampler.resample(None)
-
-    for frame in frames():
+    for frame in _resample(_decode(packets, track), stream):
         yield from stream.encode(frame)
     yield from stream.encode(None)
+
+
+def _decode(packets: Iterator[av.Packet], track: AudioStream) -> Iterator[AudioFrame]:
+    for packet in packets:
+        with contextlib.suppress(*DAMAGE):
+            yield from track.decode(packet)
+
+
+def _resample(frames: Iterator[AudioFrame], stream: AudioStream) -> Iterator[AudioFrame]:
+    """Convert frames to what the encoder of a stream takes.
+
+    Broadcasts change from stereo to 5.1 and back. Each time, another resampler is needed.
+    """
+    kinds = itertools.groupby(
+        frames, lambda frame: (frame.format.name, frame.layout.name, frame.sample_rate)
+    )
+    for _, group in kinds:
+        resampler = AudioResampler("fltp", stream.layout, stream.rate, stream.frame_size or None)
+        follows = 0  # in samples
+        for frame in group:
+            follows = _count_in_samples(frame, follows) + frame.samples
+            yield from resampler.resample(frame)
+        yield from resampler.resample(None)
 
 
 def _count_in_samples(frame: AudioFrame, follows: int) -> int:

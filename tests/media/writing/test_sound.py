@@ -217,6 +217,19 @@ def test_sound_of_a_joined_film_stays_in_time(tmp_path, name, codec):
     np.testing.assert_allclose(beeps(output), expected, atol=0.005)
 
 
+@pytest.mark.parametrize("rates", [(44100, 48000), (48000, 32000, 44100)])
+def test_sound_whose_kind_changes_within_the_film(tmp_path, rates):
+    path = tmp_path / "a.ts"
+    parts = [
+        write_timed_film(path, 40 * np.arange(51), sound="mp2", sound_rate=rate).read_bytes()
+        for rate in rates
+    ]
+    path.write_bytes(b"".join(parts))
+    info = probe_video(path)
+    output = with_sound_of(path, tmp_path / "out.mp4", info.num_frames, info.fps, info.times)
+    np.testing.assert_allclose(beeps(output), np.arange(4 * len(rates)) / 2, atol=0.03)
+
+
 @pytest.mark.parametrize(("codec", "first"), [("mjpeg", 0), ("mpeg4", 0.04)])
 def test_sound_of_a_film_whose_first_frame_is_damaged(tmp_path, codec, first):
     """With an index, the first whole frame stands in place of it; without, it is left out."""
