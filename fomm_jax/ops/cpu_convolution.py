@@ -74,6 +74,7 @@ def _convolve_doubled_forward(
     return convolve_doubled(x, kernel), (x, kernel)
 
 
+@jax.jit
 def _convolve_doubled_backward(
     inputs: tuple[jax.Array, jax.Array], gradient: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
@@ -112,6 +113,7 @@ def _convolve_forward(
     return convolve(x, kernel, padding), (x, kernel)
 
 
+@functools.partial(jax.jit, static_argnums=0)  # so that equal convolutions are traced once
 def _convolve_backward(
     padding: Padding, inputs: tuple[jax.Array, jax.Array], gradient: jax.Array
 ) -> tuple[jax.Array, jax.Array]:

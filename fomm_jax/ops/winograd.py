@@ -35,6 +35,7 @@ class _Transforms:
     result: Callable[[Sequence[jax.Array]], Parts]  # of the products: two pixels of the result
 
 
+@jax.jit  # so that equal convolutions are traced once
 def convolve(
     x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c d"]
 ) -> Float[Array, "b h w d"]:
@@ -42,6 +43,7 @@ def convolve(
     return _convolve(x, kernel, _Transforms(_picture_parts, _kernel_parts, _pixel_pairs))
 
 
+@jax.jit
 def convolve_doubled(
     x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c d"]
 ) -> Float[Array, "b 2*h 2*w d"]:
