@@ -40,6 +40,7 @@ SHAPES = (
     Shape(256, 64, 3, taps=7, dtype=jnp.float32),
     Shape(256, 3, 64, taps=7),
     Shape(256, 3, 64),
+    Shape(256, 64, 64),
     Shape(128, 128, 64, doubled=True),
     Shape(64, 256, 128, doubled=True),
     Shape(32, 256, 64, doubled=True),

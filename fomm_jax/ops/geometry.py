@@ -145,10 +145,13 @@ def upsample_nearest(pictures: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2
 
 def average_pool(pictures: Float[Array, "*b h w c"]) -> Float[Array, "*b h//2 w//2 c"]:
     """Average blocks of 2×2 pixels. An odd last row or column is left out."""
-    *batch, height, width, channels = pictures.shape
-    height, width = height // 2, width // 2
-    blocks = pictures[..., : 2 * height, : 2 * width, :]
-    return blocks.reshape(*batch, height, 2, width, 2, channels).mean(axis=(-4, -2))
+    height, width = pictures.shape[-3] // 2 * 2, pictures.shape[-2] // 2 * 2
+    blocks = at_full_precision(pictures[..., :height, :width, :])
+    # Adding slices is faster than a reduction, four times on TPU (docs/performance.md).
+    first, second, third, fourth = (
+        blocks[..., row::2, column::2, :] for row in range(2) for column in range(2)
+    )
+    return ((first + second + third + fourth) / 4).astype(pictures.dtype)
 
 
 @functools.cache

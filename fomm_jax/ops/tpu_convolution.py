@@ -16,14 +16,21 @@ from fomm_jax.ops.geometry import at_full_precision
 # Columns are folded if the pictures, or the results, have at most so many channels.
 FEW_CHANNELS = 4
 COLUMNS_OF_PICTURES, COLUMNS_OF_RESULTS = 4, 8  # how many become channels in each case
+# Two columns are folded if both have at most so many channels, half of a matrix unit's.
+HALF_OF_THE_CHANNELS = 64
 
 
 def columns_to_fold(x: jax.Array, kernel: jax.Array, padding: Padding) -> int:
     """Return how many neighbouring columns to fold into channels; 1 leaves them as they are."""
     height, taps, channels, features = kernel.shape
-    if height * taps == 1 or min(channels, features) > FEW_CHANNELS:
+    if height * taps == 1:
         return 1
-    columns = COLUMNS_OF_RESULTS if features <= channels else COLUMNS_OF_PICTURES
+    if min(channels, features) <= FEW_CHANNELS:
+        columns = COLUMNS_OF_RESULTS if features <= channels else COLUMNS_OF_PICTURES
+    elif max(channels, features) <= HALF_OF_THE_CHANNELS:
+        columns = 2
+    else:
+        return 1
     result_width = x.shape[2] + sum(padding[1]) - taps + 1
     divides = x.shape[2] % columns == result_width % columns == 0
     return columns if divides else 1

@@ -25,6 +25,7 @@ CASES = {
     "few channels in": ((5, 8), (7, 7), ((3, 3), (3, 3)), 3, 6),
     "few channels out": ((5, 16), (7, 7), ((3, 3), (3, 3)), 6, 3),
     "few channels, unequal sides": ((4, 8), (3, 4), ((2, 0), (1, 6)), 3, 4),
+    "half of the channels": ((5, 4), (3, 3), ((1, 1), (1, 1)), 5, 6),
     "few channels, odd width": ((4, 7), (3, 3), ((1, 1), (1, 1)), 3, 4),
     "few channels, padding wider than a group": ((4, 8), (3, 3), ((1, 1), (9, 1)), 3, 4),
     "pointwise": ((3, 4), (1, 1), ((0, 0), (0, 0)), 3, 2),
