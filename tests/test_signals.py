@@ -107,15 +107,22 @@ if sys.argv[0] not in ("-", "-c"):
 """
 
 
+# Programs that run in the background ignore Ctrl-C, and so do those that they start.
+HEAR_CTRL_C = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
 @pytest.mark.parametrize("arguments", PROGRAMS.values(), ids=PROGRAMS)
 def test_ctrl_c_ends_a_program_without_a_word_while_it_loads(arguments, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(SLOW)
     with subprocess.Popen(
-        [sys.executable, *arguments],
+        [sys.executable, "-c", HEAR_CTRL_C, *arguments],
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         cwd=Path(__file__).parents[1],
     ) as program:
         program.stdout.readline()

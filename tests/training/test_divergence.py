@@ -24,8 +24,8 @@ pytestmark = [
 def diverging(monkeypatch):
     """Training in which a black batch gives gradients, and parameters, that are not numbers."""
 
-    def make(config, optimizers, convolutions):
-        step = make_train_step(config, optimizers, convolutions)
+    def make(*arguments):
+        step = make_train_step(*arguments)
 
         def spoiled(state, batch, key, vgg):
             state, scalars, outputs = step(state, batch, key, vgg)
