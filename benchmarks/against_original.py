@@ -24,16 +24,15 @@ import json
 import logging
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.command_line import check_counts, config_from_file
 from benchmarks.one_side import Figures, Side
+from benchmarks.processes import run_module
 from fomm_jax import console
-from fomm_jax.errors import InputError, one_line_errors
+from fomm_jax.errors import InputError, naming, one_line_errors
 
 logger = logging.getLogger(__name__)
 
@@ -131,16 +130,13 @@ def run(side: Side, environment: Mapping[str, str]) -> Figures:
     """Measure a side in a process of its own.
 
     Raises:
-      InputError: the process fails. The message is the last line that it wrote.
+      InputError: the process fails. The message is one line.
     """
     name = NAMES[side.who, side.bfloat16]
     logger.info("%s, %d %s: %s", side.task, side.batch, UNITS[side.task], name)
-    command = [sys.executable, "-m", "benchmarks.one_side", json.dumps(dataclasses.asdict(side))]
-    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if process.returncode:
-        lines = process.stderr.strip().splitlines() or ["the process failed without a message"]
-        raise InputError(f"{name}: {lines[-1]}")
-    return Figures(**json.loads(process.stdout.splitlines()[-1]))
+    with naming(name):
+        argument = dataclasses.asdict(side)
+        return Figures(**run_module("benchmarks.one_side", argument, environment))
 
 
 def compare(options: argparse.Namespace) -> list[Comparison]:

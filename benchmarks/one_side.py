@@ -1,4 +1,4 @@
-"""Measure one side of `benchmarks.against_original`, in a process of its own.
+"""Measure this project or the original, in a process of its own.
 
     python -m benchmarks.one_side JSON
 
@@ -32,6 +32,10 @@ class Side:
     batch: int  # pairs or frames in a step
     steps: int  # number of timed steps
     threads: int  # number of processor threads
+    # Whether products of float32 may round to TF32 on a GPU; None leaves the library's choice.
+    tf32: bool | None = None
+    # Whether to count our FLOPs and to measure the rate of matrix products, on an accelerator.
+    count_flops: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +74,9 @@ def measure_ours(side: Side, config: Config) -> Figures:
             f"JAX has {jax.device_count()} devices and the original uses one; expected one device,"
             " as with CUDA_VISIBLE_DEVICES=0"
         )
+    if side.tf32 is not None:
+        precision = "tensorfloat32" if side.tf32 else "float32"
+        jax.config.update("jax_default_matmul_precision", precision)
     if side.task == "training":
         step = train_step.our_step(config, train_step.random_pairs(config, side.batch))
     else:
@@ -77,7 +84,7 @@ def measure_ours(side: Side, config: Config) -> Figures:
     first, seconds = _first_and_rest(side, step)
     memory = peak_memory()
     flops = rate = None
-    if device.platform != "cpu":
+    if device.platform != "cpu" and side.count_flops:
         if side.task == "training":
             lowered = lower_train(config, [device], side.batch)
         else:
@@ -119,6 +126,9 @@ def measure_original(side: Side, config: Config) -> Figures:
 
     torch.set_num_threads(side.threads)
     on_gpu = torch.cuda.is_available()
+    if side.tf32 is not None:
+        torch.backends.cuda.matmul.allow_tf32 = side.tf32
+        torch.backends.cudnn.allow_tf32 = side.tf32
     networks = Original(
         Path(side.original), config, device="cuda" if on_gpu else "cpu", compiled=side.bfloat16
     )
