@@ -42,28 +42,27 @@ class BatchNorm(nnx.Module):
         Pictures (b, passes, h, w, c) are normalised as in so many calls, one after another: each
         pass by its own statistics, and the running statistics move with each of them.
         """
-        # (groups, pairs of a group, passes, h, w, c), about the running mean: sums of these and of
-        # their squares make one reduction, and keep the digits that the variance needs.
-        centred = geometry.at_full_precision(x) - _channels(self.mean[...], x.ndim)
-        centred = centred.reshape(
+        # (groups, pairs of a group, passes, h, w, c)
+        pictures = geometry.at_full_precision(x).reshape(
             self.groups if train else 1, -1, math.prod(x.shape[1:-3]), *x.shape[-3:]
         )
         if train:
-            mean = centred.mean(axis=(1, 3, 4), keepdims=True)
-            var = (centred**2).mean(axis=(1, 3, 4), keepdims=True) - mean**2
-            var = jnp.maximum(var, 0)  # rounding may leave a constant channel below zero
-            self._track(mean, var, centred.size // var.size)
+            mean = pictures.mean(axis=(1, 3, 4), keepdims=True)
+            # The mean of squares less the square of the mean would be one reduction less, but in
+            # float32 the predictions of one recorded training would leave their tolerance.
+            var = ((pictures - mean) ** 2).mean(axis=(1, 3, 4), keepdims=True)
+            self._track(mean, var, pictures.size // var.size)
         else:
-            mean, var = jnp.zeros((1,) * 6, centred.dtype), _channels(self.var[...], 6)
+            mean, var = _channels(self.mean[...], 6), _channels(self.var[...], 6)
         factor = _channels(self.scale[...], 6) * jax.lax.rsqrt(var + NORM_EPSILON)
-        offset = _channels(self.bias[...], 6) - mean * factor
-        return (centred * factor + offset).reshape(x.shape).astype(x.dtype)
+        normalised = (pictures - mean) * factor + _channels(self.bias[...], 6)
+        return normalised.reshape(x.shape).astype(x.dtype)
 
     def _track(self, mean: jax.Array, var: jax.Array, count: int) -> None:
         """Move the running statistics with each pass, by the mean of all groups.
 
         Args:
-          mean: means about the running mean, (groups, 1, passes, 1, 1, c).
+          mean: means, (groups, 1, passes, 1, 1, c).
           var: biased variances of the same shape.
           count: the number of pixels in each mean.
         """
@@ -71,7 +70,7 @@ class BatchNorm(nnx.Module):
         unbiased = var * (count / (count - 1))
         means, variances = (
             jax.lax.stop_gradient(array).mean(axis=0).reshape(-1, array.shape[-1])
-            for array in (mean + _channels(running_mean, 6), unbiased)
+            for array in (mean, unbiased)
         )
         for batch_mean, batch_var in zip(means, variances, strict=True):
             running_mean += STATISTICS_MOMENTUM * (batch_mean - running_mean)
