@@ -232,7 +232,7 @@ def test_sound_whose_kind_changes_within_the_film(tmp_path, rates):
 
 @pytest.mark.parametrize(("codec", "first"), [("mjpeg", 0), ("mpeg4", 0.04)])
 def test_sound_of_a_film_whose_first_frame_is_damaged(tmp_path, codec, first):
-    """With an index, the first whole frame stands in place of it; without, it is left out."""
+    """The first whole frame stands in for it if the film has an index; else it is left out."""
     path = write_timed_film(tmp_path / "a.mov", 40 * np.arange(51), codec, sound="aac")
     with av.open(str(path)) as container:
         packet = next(packet for packet in container.demux(video=0) if packet.size)
