@@ -17,6 +17,7 @@ import dataclasses
 from typing import Annotated
 
 from fomm_jax.config.fields import (
+    LARGEST_INT,
     Constraint,
     Milestone,
     NonNegativeFloat,
@@ -183,6 +184,10 @@ class TrainConfig:
     # Devices that share the statistics of batch normalisation; divides all devices evenly. None is
     # all devices.
     batch_norm_devices: PositiveInt | None = None
+    # With several hosts: seconds until one that is not heard of ends the run on all others, and
+    # seconds that each waits for all others at the start.
+    host_timeout: Annotated[int, at_least(5), at_most(LARGEST_INT)] = 60
+    join_timeout: PositiveInt = 300
     accumulate: PositiveInt = 1  # equal parts of a batch that are computed one after another
     remat: bool = False  # to save memory, gradients recompute everything but the convolutions
     num_epochs: PositiveInt = 100

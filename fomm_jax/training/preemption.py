@@ -1,6 +1,5 @@
 """Runs that a signal ends before their last step."""
 
-import os
 import signal
 
 import jax
@@ -21,13 +20,13 @@ class TerminatedError(Exception):
 def signal_to_end(signals: EndingSignals, step: int) -> signal.Signals | None:
     """Return the signal that asks the run to end after a step; None if it goes on.
 
-    All processes of a run call this after each step. JAX's own handler lets them agree on the step
-    after which they end. It hears of SIGTERM alone, so another signal becomes SIGTERM for it.
+    All processes of a run call this after each step. JAX's own handler of SIGTERM lets them agree
+    on the step after which they end.
     """
     if jax.process_count() == 1:
         return signals.received
     if signals.received is not None:
-        os.kill(os.getpid(), signal.SIGTERM)  # JAX overlooks all but the first
+        signals.tell_library()  # JAX overlooks all but the first call
     if multihost_utils.reached_preemption_sync_point(step):
         return signals.received or signal.SIGTERM
     return None

@@ -10,6 +10,7 @@ exception that `fomm_jax.signals` raises in its main thread.
 """
 
 import contextlib
+import ctypes
 import logging
 import os
 import signal
@@ -50,10 +51,12 @@ class EndingSignals:
 
     Attributes:
       received: the first signal that came while work was protected; None before.
+      tell_library: calls the handler that a library had before `take_back`.
     """
 
     def __init__(self, end: Callable[[signal.Signals], None] = lambda number: None) -> None:
         self.received: signal.Signals | None = None
+        self.tell_library: Callable[[], None] = lambda: None
         self._end = end
         self._has_work: Callable[[], bool] = lambda: False
         self._clean_ups: list[Callable[[], None]] = []
@@ -68,7 +71,7 @@ class EndingSignals:
             for number in WORDS
             if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)
         }
-        self.take_back()
+        self._listen_to_all()
         self._previous_pipe = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
         self._thread = threading.Thread(target=self._listen, args=(read_end,), daemon=True)
         self._thread.start()
@@ -88,7 +91,16 @@ class EndingSignals:
         self._thread.join()
 
     def take_back(self) -> None:
-        """Hear of signals again for which a library has set a handler of its own since."""
+        """Hear of SIGTERM again after a library has set a handler of its own, in C."""
+        libc = ctypes.CDLL(None)
+        libc.signal.restype = ctypes.c_void_p
+        address = libc.signal(signal.SIGTERM, None)
+        self._listen_to_all()
+        if (address or 0) > 1:  # 0 and 1 stand for no handler
+            handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(address)
+            self.tell_library = lambda: handler(signal.SIGTERM)
+
+    def _listen_to_all(self) -> None:
         for number in self._previous:
             signal.signal(number, _leave_to_thread)
 
@@ -133,10 +145,14 @@ class EndingSignals:
         elif number == signal.SIGINT and time.monotonic() - self._received_at > SECONDS_BETWEEN:
             self._end_now(number)
 
+    def clean_up(self) -> None:
+        """Do what is left to do before the program ends, wherever the main thread may be."""
+        for clean_up in reversed(self._clean_ups):  # the last one first, as blocks end
+            clean_up()
+
     def _end_now(self, number: signal.Signals) -> None:
         try:
-            for clean_up in reversed(self._clean_ups):  # the last one first, as blocks end
-                clean_up()
+            self.clean_up()
         finally:
             self._end(number)
 

@@ -107,12 +107,22 @@ def test_ignored_signals_stay_ignored(begin):
 
 def test_a_signal_is_taken_back_from_a_library():
     """JAX's handler of SIGTERM is one of C's, of which Python does not know."""
-    ended = threading.Event()
+    ended, heard = threading.Event(), []
+    handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(heard.append)
     with EndingSignals(lambda number: ended.set()) as signals:
-        ctypes.CDLL(None).signal(signal.SIGTERM, ctypes.c_void_p(1))  # ignores it
+        ctypes.CDLL(None).signal(signal.SIGTERM, handler)
         signals.take_back()
         os.kill(os.getpid(), signal.SIGTERM)
         assert ended.wait(5)
+        assert not heard
+        signals.tell_library()
+        assert heard == [signal.SIGTERM]
+
+
+def test_a_library_without_a_handler_is_told_nothing():
+    with EndingSignals() as signals:
+        signals.take_back()
+        signals.tell_library()
 
 
 def test_an_error_does_not_end_the_listening():
@@ -170,11 +180,11 @@ def test_a_terminal_that_stands_still_holds_no_end_up(stopped_terminal, monkeypa
 def test_all_of_several_processes_learn_of_any_signal(monkeypatch):
     sent = []
     monkeypatch.setattr(preemption.jax, "process_count", lambda: 2)
-    monkeypatch.setattr(preemption.os, "kill", lambda process, number: sent.append(number))
     monkeypatch.setattr(
         preemption.multihost_utils, "reached_preemption_sync_point", lambda step: step == 3
     )
     signals = EndingSignals()
+    signals.tell_library = lambda: sent.append(signal.SIGTERM)
     assert preemption.signal_to_end(signals, 2) is None
     assert preemption.signal_to_end(signals, 3) == signal.SIGTERM  # another process had it
     assert not sent

@@ -18,8 +18,9 @@ from fomm_jax.cli.flags import (
     PROCESS_ID,
     read_config_and_workdir,
 )
-from fomm_jax.config.schema import Config
+from fomm_jax.config.schema import Config, TrainConfig
 from fomm_jax.errors import InputError, naming
+from fomm_jax.training.lost_hosts import HostWatch
 from fomm_jax.training.open_files import allow_open_files
 from fomm_jax.training.signals import HOW_TO_GO_ON, SECONDS_TO_TELL, WORDS, EndingSignals
 from fomm_jax.training.workdir_lock import check_can_run_in, check_can_write_in
@@ -39,13 +40,14 @@ logger = logging.getLogger(__name__)
 def run() -> None:
     """Train in --workdir, starting from --checkpoint if the workdir has no checkpoint of its own.
 
-    The program ends with status 1 if training diverges, and with 128 plus the number of the signal
-    if one ends it before its last step.
+    The program ends with status 1 if training diverges, with 128 plus the number of the signal if
+    one ends it before its last step, and with status 75 if another host of the run is gone.
     """
-    with EndingSignals(_end_at_once) as signals:
+    with EndingSignals(_end_at_once) as signals, contextlib.ExitStack() as stack:
         config, workdir = read_config_and_workdir()
         if DISTRIBUTED.value:
-            _join_processes(signals)
+            watch = _join_processes(config.train, signals)
+            stack.enter_context(watch.finding_out(config.train.host_timeout))
         videos, vgg = _check(config, workdir)
         _train(config, workdir, videos, vgg, signals)
 
@@ -145,19 +147,37 @@ def _end_at_once(number: signal.Signals) -> None:
     os._exit(128 + number)
 
 
-def _join_processes(signals: EndingSignals) -> None:
-    """Connect to the other processes of the run."""
+def _join_processes(settings: TrainConfig, signals: EndingSignals) -> HostWatch:
+    """Connect to the other processes of the run, and watch them from then on."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # JAX's own pages when a host is gone
     import jax
 
+    def end(reason: str) -> None:
+        try:
+            signals.clean_up()
+        finally:
+            print(f"main.py: {reason}; {HOW_TO_GO_ON}", file=sys.stderr)
+            os._exit(os.EX_TEMPFAIL)
+
+    watch = HostWatch(end)
+    watch.start()
     try:
-        jax.distributed.initialize(COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
+        jax.distributed.initialize(
+            COORDINATOR.value,
+            NUM_PROCESSES.value,
+            PROCESS_ID.value,
+            initialization_timeout=settings.join_timeout,
+            heartbeat_timeout_seconds=settings.host_timeout,
+            shutdown_timeout_seconds=settings.host_timeout,
+        )
+        signals.take_back()  # JAX would hear of SIGTERM, even where there is nothing to save yet
+        watch.learn_names()
     except (RuntimeError, ValueError) as error:
         raise InputError(
             "--distributed: the processes do not find each other; expected Cloud TPU, Slurm,"
             " Kubernetes, or --coordinator=HOST:PORT, --num_processes and --process_id"
             f" ({' '.join(str(error).split())})"
         ) from error
-    if jax.process_count() == 1:
-        signals.take_back()  # JAX hears of SIGTERM to tell other processes, and there are none
     if jax.process_index() > 0:  # the first process tells what all of them would
         logging.getLogger("fomm_jax").setLevel(logging.ERROR)
+    return watch
