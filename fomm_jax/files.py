@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 import numpy as np
 
 from fomm_jax.errors import InputError
+from fomm_jax.signals import removed_at_the_end
 
 # Besides OSError, NumPy raises one of these on a damaged .npz file, depending on the damage.
 _NPZ_DAMAGE = (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
@@ -109,8 +110,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
             target = _find_target(path)
             target.parent.mkdir(parents=True, exist_ok=True)
             unfinished = target.with_name(f".{os.getpid()}.{secrets.token_hex(4)}.unfinished")
-            yield unfinished
-            unfinished.replace(target)
+            with removed_at_the_end(unfinished):
+                yield unfinished
+                unfinished.replace(target)
     finally:
         if unfinished is not None:
             with contextlib.suppress(OSError):

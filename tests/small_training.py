@@ -12,6 +12,7 @@ from fomm_jax.training.loop import train
 from fomm_jax.training.step import sharding
 from fomm_jax.training.step.program import Program
 from fomm_jax.types import Batch
+from fomm_jax.weights.restore import restore_state
 from fomm_jax.weights.train_state import TrainState
 
 
@@ -35,12 +36,24 @@ class CountedBatches:
         self.number = state["next_batch"]
 
 
+def initialise(key):
+    """Return the first state: three zeros in place of each tree of networks."""
+    zeros = {"net": {"sum": jnp.zeros(3)}}
+    return TrainState(jnp.zeros((), jnp.int32), zeros, zeros, zeros)
+
+
+def saved_state(workdir, step):
+    """Return the arrays of a checkpoint by name, wherever it was saved."""
+    abstract = jax.eval_shape(initialise, jax.random.key(0))
+    state = restore_state(workdir / "checkpoints" / str(step), abstract)
+    return {
+        jax.tree_util.keystr(path): np.asarray(leaf)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+    }
+
+
 def make_program(mesh, config, optimizers):
     """Make a program that adds the brightness of each batch to three numbers."""
-
-    def initialise(key):
-        zeros = {"net": {"sum": jnp.zeros(3)}}
-        return TrainState(jnp.zeros((), jnp.int32), zeros, zeros, zeros)
 
     def train_step(state, batch, key, vgg):
         brightness = jnp.mean(batch.source.astype(jnp.float32))

@@ -30,8 +30,8 @@ MODULES = (
 OTHERS = {"help", "shm-size", "signal"}  # absl's help, Docker, Slurm: the text mentions them
 # Files and folders of the project in running text; names in capitals are for the reader to fill in.
 PATH = re.compile(
-    r"(?<![\w./-])(?:fomm_jax|input_pipeline|configs|benchmarks|tests|docs|notebooks)/"
-    r"[\w./-]*(?:\.(?:py|md|npz|ipynb|png|gif)|/)(?![\w*])"
+    r"(?<![\w./-])(?:fomm_jax|input_pipeline|configs|benchmarks|deploy|tests|docs|notebooks)/"
+    r"[\w./-]*(?:\.(?:py|md|npz|ipynb|png|gif|sh|sbatch|yaml)|/)(?![\w*])"
 )
 DOTTED = re.compile(r"(?<![\w/.])(?:fomm_jax|input_pipeline|benchmarks)(?:\.\w+)+(?![\w/(])")
 

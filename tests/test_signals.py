@@ -73,6 +73,39 @@ def test_a_signal_that_a_callback_swallows_comes_again():
     assert sys.unraisablehook == hook
 
 
+# A program whose main thread is in C for a minute, as in a compiler, with a file half-written.
+IN_C = """
+import hashlib, sys
+from fomm_jax import signals
+from fomm_jax.files import replacing
+
+signals._PATIENCE = 0.5
+signals._PATIENCE_AFTER_SECOND_CTRL_C = 0.2
+with signals.ending_by_signals(), replacing("film.mp4") as unfinished:
+    unfinished.write_text("half")
+    print("at work", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 10**8)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_program_that_compiles_ends_too(number, tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", HEAR_CTRL_C, "-c", IN_C],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        stdout=subprocess.PIPE,
+        cwd=tmp_path,
+    ) as program:
+        assert program.stdout.readline() == b"at work\n"
+        program.send_signal(number)
+        if number == signal.SIGINT:
+            time.sleep(0.5)
+            assert program.poll() is None
+            program.send_signal(number)
+        assert program.wait(20) == 128 + number
+    assert not os.listdir(tmp_path)
+
+
 def test_a_signal_that_nohup_ignores_stays_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -1,10 +1,5 @@
 """Signals that end a program: Ctrl-C, SIGTERM of a cluster, SIGHUP of a terminal that is closed.
 
-Python runs a handler of a signal in the main thread and between two of its own instructions. While
-JAX compiles, that may be minutes later, and an exception that is raised there in a callback of the
-compiler is lost. So a thread of its own hears of the signals, by a pipe into which the interpreter
-writes their numbers at once.
-
 Training alone uses this module. Every other program has nothing to save, and cleans up by the
 exception that `fomm_jax.signals` raises in its main thread.
 """
@@ -12,13 +7,14 @@ exception that `fomm_jax.signals` raises in its main thread.
 import contextlib
 import ctypes
 import logging
-import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Self
+
+from fomm_jax.signals import hearing
 
 logger = logging.getLogger(__name__)
 
@@ -64,17 +60,14 @@ class EndingSignals:
 
     def __enter__(self) -> Self:
         """Begin to listen; in the main thread only, as Python demands."""
-        read_end, self._write_end = os.pipe()
-        os.set_blocking(self._write_end, False)
         self._previous = {
             number: handler
             for number in WORDS
             if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)
         }
         self._listen_to_all()
-        self._previous_pipe = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
-        self._thread = threading.Thread(target=self._listen, args=(read_end,), daemon=True)
-        self._thread.start()
+        self._hearing = hearing(self._hear_safely)
+        self._hearing.__enter__()
         return self
 
     def __exit__(
@@ -84,11 +77,9 @@ class EndingSignals:
         traceback: TracebackType | None,
     ) -> None:
         """Give the signals back to who had them before."""
-        signal.set_wakeup_fd(self._previous_pipe)
         for number, handler in self._previous.items():
             signal.signal(number, handler)
-        os.close(self._write_end)
-        self._thread.join()
+        self._hearing.__exit__(None, None, None)
 
     def take_back(self) -> None:
         """Hear of SIGTERM again after a library has set a handler of its own, in C."""
@@ -126,15 +117,12 @@ class EndingSignals:
         finally:
             self._clean_ups.remove(clean_up)
 
-    def _listen(self, read_end: int) -> None:
-        """Read the numbers of signals until the pipe is closed."""
-        with open(read_end, "rb", buffering=0) as pipe:
-            while byte := pipe.read(1):
-                if byte[0] in self._previous:  # other handlers' signals come by this pipe, too
-                    try:
-                        self._hear(signal.Signals(byte[0]))
-                    except Exception:  # the thread has to hear of the next signal, too
-                        logger.exception("a signal had no effect")
+    def _hear_safely(self, number: int) -> None:
+        if number in self._previous:  # other handlers' signals are heard, too
+            try:
+                self._hear(signal.Signals(number))
+            except Exception:  # the thread has to hear of the next signal, too
+                logger.exception("a signal had no effect")
 
     def _hear(self, number: signal.Signals) -> None:
         if not self._has_work():
