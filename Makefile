@@ -52,5 +52,5 @@ $(VENV)/for-use: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/for-development: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[dev,vgg16,torch,evaluation,c2pa,app,export]'
+	$(INSTALL) --editable '.[dev,vgg16,torch,gcs,evaluation,c2pa,app,export]'
 	@touch $@ $(VENV)/for-use

@@ -6,12 +6,14 @@ import os
 import pathlib
 import secrets
 import stat
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
+from fomm_jax.buckets import describe_failure, file_system, is_in_bucket, to_path
 from fomm_jax.errors import InputError
 from fomm_jax.signals import removed_at_the_end
 
@@ -32,11 +34,22 @@ def reading(path: str | os.PathLike[str], hint: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, UnicodeDecodeError) as error:
-        is_text_error = isinstance(error, UnicodeDecodeError)
-        reason = "it is not text in UTF-8" if is_text_error else _reason(error)
+    except Exception as error:
+        reason = _reason(path, error, (OSError, UnicodeDecodeError))
+        if reason is None:
+            raise
         message = f"{path}: cannot be read ({reason})"
         raise InputError(f"{message}; {hint}" if hint else message) from error
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a path leads to a file.
+
+    Raises:
+      InputError: a bucket, or the operating system, does not tell.
+    """
+    with reading(path):
+        return to_path(path).is_file()
 
 
 def check_is_file(path: str | os.PathLike[str], expected: str) -> None:
@@ -52,6 +65,10 @@ def check_is_file(path: str | os.PathLike[str], expected: str) -> None:
       InputError: there is no such file, it may not be read, or it is a folder, a pipe or a device.
     """
     with reading(path, f"expected {expected}"):
+        if is_in_bucket(path):
+            if not is_file(path):
+                raise InputError(f"{path}: there is no such file, expected {expected}")
+            return
         try:
             kind = os.stat(path).st_mode
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -79,12 +96,28 @@ def writing(
     """
     try:
         yield
-    except errors as error:
-        raise InputError(f"{path}: cannot be written ({_reason(error)})") from error
+    except Exception as error:
+        reason = _reason(path, error, errors)
+        if reason is None:
+            raise
+        raise InputError(f"{path}: cannot be written ({reason})") from error
 
 
-def _reason(error: Exception) -> str:
-    """Return in one line why the operating system or FFmpeg refused."""
+def _reason(
+    path: str | os.PathLike[str], error: Exception, errors: tuple[type[Exception], ...]
+) -> str | None:
+    """Return in one line why the operating system, FFmpeg or a bucket refused.
+
+    None stands for an error that is none of `errors` and no failure of a bucket.
+    """
+    if isinstance(error, InputError):
+        return None
+    if is_in_bucket(path) and (reason := describe_failure(path, error)):
+        return reason
+    if not isinstance(error, errors):
+        return None
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text in UTF-8"
     return " ".join(str(getattr(error, "strerror", None) or error).split())
 
 
@@ -98,11 +131,19 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
     Yields:
       The name to write to, in the folder of the file. It is short: the file's own name may be as
-      long as the file system allows.
+      long as the file system allows. For a path in a bucket it is a file on this computer, which
+      is sent when the block ends.
 
     Raises:
       InputError: nothing can be written there, or a folder, a pipe or a device is there.
     """
+    if is_in_bucket(path):
+        with tempfile.TemporaryDirectory() as folder:
+            local = pathlib.Path(folder) / "unfinished"
+            yield local
+            with writing(path):
+                file_system().put_file(os.fspath(local), os.fspath(path))
+        return
     unfinished = None
     try:
         with writing(path):
@@ -122,11 +163,18 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 def check_can_write(path: str | os.PathLike[str]) -> None:
     """Check before long work that `replacing` will be able to write a file.
 
+    In a bucket, that takes to write an object, which is removed at once.
+
     Raises:
       InputError: its folder is no folder, or may not be written; its name is too long; or a folder,
         a pipe, a device or a file that may not be written is there.
     """
     with writing(path):
+        if is_in_bucket(path):
+            probe = to_path(path).with_name(f".{secrets.token_hex(8)}.unfinished")
+            probe.write_bytes(b"")
+            probe.unlink()
+            return
         target = _find_target(path)
         existing = next(parent for parent in target.parents if os.path.exists(parent))
         if not existing.is_dir():
@@ -187,7 +235,7 @@ def read_npz(
     Raises:
       InputError: the file is missing or damaged.
     """
-    with reading(path), open(path, "rb") as file:
+    with reading(path), to_path(path).open("rb") as file:
         try:
             with np.load(file, allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files if select(name)}

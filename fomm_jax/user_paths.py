@@ -4,6 +4,7 @@ import os
 import re
 import sys
 
+from fomm_jax.buckets import ADDRESS, is_in_bucket
 from fomm_jax.errors import InputError
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -20,6 +21,22 @@ def parse_path(text: str) -> str:
     if _ADDRESS.match(text) and not os.path.lexists(text):
         raise InputError("is an address, which is not fetched; expected a path on this computer")
     return expand_home(text)
+
+
+def parse_stored_path(text: str) -> str:
+    """Return the path that a user means where it may lead into a bucket.
+
+    Raises:
+      InputError: the text is empty, or an address that is not one in a bucket.
+    """
+    if not _ADDRESS.match(text) or os.path.lexists(text):
+        return parse_path(text)
+    if not ADDRESS.match(text):
+        raise InputError(
+            "is an address, which is not fetched; expected a path on this computer, or"
+            " gs://BUCKET/FOLDER"
+        )
+    return text.rstrip("/")
 
 
 def expand_home(path: str) -> str:
@@ -54,7 +71,7 @@ def check_is_text(path: str | os.PathLike[str]) -> None:
       InputError: a name in it, or in the current folder where it begins there, is not UTF-8; or
         the locale, such as C, makes Python read no such names.
     """
-    full = os.path.abspath(path)
+    full = os.fspath(path) if is_in_bucket(path) else os.path.abspath(path)
     try:
         full.encode()
     except UnicodeEncodeError as error:

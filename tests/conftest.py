@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import secrets
 
 # XLA compiles the programs of most tests for longer than they run. These flags make a training step
 # compile four times faster and run two to three times slower. Flags that are set outside come last
@@ -22,6 +23,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import jax
 import pytest
 from absl import flags
+from bucket_server import make_bucket, serving_buckets, variables
 from freed_memory import return_freed_memory
 from jaxtyping import install_import_hook
 from shape_checks import CHECKED_PACKAGES
@@ -56,6 +58,23 @@ def shared():
     if not SHARED.is_dir():
         pytest.skip(f"{SHARED} is not there")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def bucket_server():
+    """The address of a server of buckets on this machine, which all libraries take for Google's."""
+    with serving_buckets() as url, pytest.MonkeyPatch.context() as patch:
+        for name, value in variables(url).items():
+            patch.setenv(name, value)
+        yield url
+
+
+@pytest.fixture
+def bucket(bucket_server):
+    """The address of a new bucket."""
+    name = f"test-{secrets.token_hex(4)}"
+    make_bucket(bucket_server, name)
+    return f"gs://{name}"
 
 
 @pytest.fixture

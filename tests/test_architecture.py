@@ -21,7 +21,16 @@ ORDER = (
 )
 VOCABULARY = {
     f"fomm_jax.{module}"
-    for module in ("types", "readable", "errors", "user_paths", "files", "console", "signals")
+    for module in (
+        "types",
+        "readable",
+        "errors",
+        "user_paths",
+        "buckets",
+        "files",
+        "console",
+        "signals",
+    )
 }
 FILE_LINES, FUNCTION_LINES, PARAMETERS = 300, 60, 6  # at most
 LINE_OF = {room: number for number, rooms in enumerate(ORDER) for room in rooms}

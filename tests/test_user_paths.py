@@ -6,7 +6,7 @@ import pytest
 
 from fomm_jax.errors import InputError
 from fomm_jax.readable import readable
-from fomm_jax.user_paths import check_is_text, parse_path
+from fomm_jax.user_paths import check_is_text, parse_path, parse_stored_path
 
 NAME = os.fsdecode(b"caf\xe9.png")
 
@@ -31,6 +31,15 @@ def test_an_unknown_home_folder_is_no_folder_named_tilde(monkeypatch):
 def test_an_address_is_named_as_one_that_is_not_fetched(text):
     with pytest.raises(InputError, match=r"^is an address, which is not fetched; expected a path"):
         parse_path(text)
+
+
+@pytest.mark.parametrize("text", ["https://example.org/W", "s3://bucket/W", "gs://", "gs:///W"])
+def test_only_buckets_of_google_may_hold_a_run(text):
+    with pytest.raises(InputError, match=r"expected a path on this computer, or gs://BUCKET/"):
+        parse_stored_path(text)
+    assert parse_stored_path("gs://bucket-1/a/W/") == "gs://bucket-1/a/W"
+    assert parse_stored_path("gs://bucket.example.org") == "gs://bucket.example.org"
+    assert parse_stored_path("a/W") == "a/W"
 
 
 def test_no_path_at_all():

@@ -3,18 +3,18 @@
 import contextlib
 import dataclasses
 import os
-import pathlib
 import re
 from collections.abc import Collection, Iterator
 
 from absl import flags
 from ml_collections import config_flags
 
-from fomm_jax.cli.path_flags import PATH, PATH_OR_NOTHING, PATH_SERIALIZER
+from fomm_jax.buckets import AnyPath, to_path
+from fomm_jax.cli.path_flags import PATH, PATH_OR_NOTHING, PATH_SERIALIZER, STORED_PATH
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
-from fomm_jax.user_paths import expand_home, parse_path
+from fomm_jax.user_paths import expand_home, parse_path, parse_stored_path
 
 # Each is the name of a module of this package, whose function `run` does the work.
 MODES = ["train", "reconstruct", "animate", "compare", "profile", "verify", "demo", "app"]
@@ -35,13 +35,18 @@ MODE = flags.DEFINE_enum(
     " open a page for the browser.",
 )
 WORKDIR = flags.DEFINE(
-    PATH, "workdir", None, "Folder of a training run. It holds the checkpoints and all outputs."
+    STORED_PATH,
+    "workdir",
+    None,
+    "Folder of a training run, on this computer or at gs://BUCKET/FOLDER. It holds the checkpoints"
+    " and all outputs.",
 )
 CHECKPOINT = flags.DEFINE(
-    PATH,
+    STORED_PATH,
     "checkpoint",
     None,
-    "Checkpoint, folder of checkpoints, or file of the original. The mode uses it in place of the"
+    "Checkpoint, folder of checkpoints, or file of the original, on this computer or at"
+    " gs://BUCKET/PATH. The mode uses it in place of the"
     " workdir's newest checkpoint; training in a new workdir starts from it.",
 )
 # absl itself adds to the help of these three that they may be repeated.
@@ -136,7 +141,7 @@ def _expand_homes(config: Config) -> Config:
             pairs_list=dataset.pairs_list and _parse_path("dataset.pairs_list", dataset.pairs_list),
         ),
         train=dataclasses.replace(
-            train, init_from=train.init_from and _parse_path("train.init_from", train.init_from)
+            train, init_from=train.init_from and _parse_init_from(train.init_from)
         ),
         perceptual=dataclasses.replace(
             perceptual, weights=_parse_path("perceptual.weights", perceptual.weights)
@@ -149,7 +154,12 @@ def _parse_path(field: str, path: str) -> str:
         return parse_path(path)
 
 
-def read_config_and_workdir() -> tuple[Config, pathlib.Path]:
+def _parse_init_from(path: str) -> str:
+    with naming("config.train.init_from"):
+        return parse_stored_path(path)
+
+
+def read_config_and_workdir() -> tuple[Config, AnyPath]:
     """Return what a mode needs that works on the configured dataset and writes into a workdir.
 
     Raises:
@@ -162,7 +172,7 @@ def read_config_and_workdir() -> tuple[Config, pathlib.Path]:
         raise InputError("--source, --driving, --output: expected with --mode=animate")
     if WORKDIR.value is None:
         raise InputError(f"--workdir: expected a folder for what --mode={MODE.value} writes")
-    return config, pathlib.Path(WORKDIR.value)
+    return config, to_path(WORKDIR.value)
 
 
 def names_files() -> bool:

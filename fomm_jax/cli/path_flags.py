@@ -3,7 +3,7 @@
 from absl import flags
 
 from fomm_jax.errors import InputError
-from fomm_jax.user_paths import parse_path
+from fomm_jax.user_paths import parse_path, parse_stored_path
 
 
 class PathParser(flags.ArgumentParser[str]):
@@ -27,6 +27,21 @@ class PathParser(flags.ArgumentParser[str]):
         return "path"
 
 
+class StoredPathParser(PathParser):
+    """Reads a path that may lead into a bucket; see `user_paths.parse_stored_path`."""
+
+    def parse(self, argument: str) -> str:
+        """Return the path.
+
+        Raises:
+          ValueError: as in `PathParser`.
+        """
+        try:
+            return parse_stored_path(argument)
+        except InputError as error:
+            raise ValueError(str(error)) from error
+
+
 class PathOrNothingParser(PathParser):
     """Reads a path, or nothing, by which a user turns off what has a path by default."""
 
@@ -40,5 +55,6 @@ class PathOrNothingParser(PathParser):
 
 
 PATH = PathParser()
+STORED_PATH = StoredPathParser()
 PATH_OR_NOTHING = PathOrNothingParser()
 PATH_SERIALIZER: flags.ArgumentSerializer[str] = flags.ArgumentSerializer()

@@ -4,7 +4,6 @@
 """
 
 import os
-import pathlib
 import struct
 import time
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,9 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import directory_check
 
+from fomm_jax.buckets import AnyPath, is_in_bucket, to_path
 from fomm_jax.files import writing
+from fomm_jax.reporting.event_objects import MOST_BYTES, EventObjects
 from fomm_jax.types import Curves
 
 _PREFIX = "events"  # of the names of event files
@@ -28,7 +29,9 @@ class EventWriter:
     """Writes an event file; a context manager that closes it.
 
     An event is in the file when the method that adds it returns, so a killed run loses nothing.
-    (tensorboardX's own `SummaryWriter` queues events, and its `flush` does not wait for them.)
+    (tensorboardX's own `SummaryWriter` queues events, and its `flush` does not wait for them.) In a
+    bucket it is there a few seconds later, or when `flush` returns, and the events are in several
+    files, since no object should be large that is written again and again.
 
     Args:
       logdir: the folder of the run. It is made if it is missing.
@@ -40,13 +43,10 @@ class EventWriter:
     """
 
     def __init__(self, logdir: str | os.PathLike[str], first_step: int = 1):
-        self._logdir = logdir
-        with writing(self._logdir):
-            directory_check(os.fspath(logdir))
-            # tensorboardX names files by the second. The suffix keeps the file of a run that is
-            # restarted within the same second apart from the older one.
-            prefix, suffix = os.path.join(logdir, _PREFIX), f".{first_step:09d}.{os.getpid()}"
-            self._events = EventsWriter(prefix, suffix)
+        self._logdir, self._first_step = logdir, first_step
+        self._objects = EventObjects(to_path(logdir)) if is_in_bucket(logdir) else None
+        self._number = self._bytes = 0  # of the file
+        self._events = self._begin_file()
         self._add(Event(step=first_step, session_log=SessionLog(status=SessionLog.START)))
 
     def __enter__(self) -> Self:
@@ -61,6 +61,19 @@ class EventWriter:
     ) -> None:
         """Close the file, also after an exception."""
         self.close()
+
+    def _begin_file(self) -> EventsWriter:
+        """Begin a file, whose name comes after those of the files before."""
+        folder = self._objects.folder if self._objects else self._logdir
+        # tensorboardX names files by the second. The suffix keeps the file of a run that is
+        # restarted within the same second apart from the older one, and the files of a run too.
+        suffix = f".{self._first_step:09d}.{os.getpid()}"
+        if self._objects:
+            suffix += f".{self._number:06d}"
+        self._number += 1
+        with writing(self._logdir):
+            directory_check(os.fspath(folder))
+            return EventsWriter(os.path.join(folder, _PREFIX), suffix)
 
     def add_scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Add a point at this step to the curve of each name."""
@@ -77,16 +90,30 @@ class EventWriter:
         summary = Summary(value=[Summary.Value(tag=name, image=image)])
         self._add(Event(step=step, summary=summary))
 
+    def flush(self) -> None:
+        """Wait until all events so far are where the run is; any thread may call this."""
+        if self._objects:
+            self._objects.flush()
+
     def close(self) -> None:
         """Close the file. Nothing can be added afterwards."""
         with writing(self._logdir):
             self._events.close()
+        if self._objects:
+            self._objects.close()
 
     def _add(self, event: Event) -> None:
         event.wall_time = time.time()
         with writing(self._logdir):
             self._events.write_event(event)
             self._events.flush()
+        if self._objects:
+            self._objects.send_soon()
+            self._bytes += event.ByteSize()
+            if self._bytes > MOST_BYTES:
+                self._bytes = 0
+                self._events.close()
+                self._events = self._begin_file()
 
 
 def read_curves(logdir: str | os.PathLike[str]) -> Curves:
@@ -102,7 +129,7 @@ def read_curves(logdir: str | os.PathLike[str]) -> Curves:
       The curve of each name, its steps in ascending order. Empty if there are no event files.
     """
     curves: dict[str, dict[int, float]] = {}
-    for path in sorted(pathlib.Path(logdir).glob(f"{_PREFIX}.*")):
+    for path in sorted(to_path(logdir).glob(f"{_PREFIX}.*")):
         for event in _read_events(path):
             if event.session_log.status == SessionLog.START:
                 curves = {
@@ -115,7 +142,7 @@ def read_curves(logdir: str | os.PathLike[str]) -> Curves:
     return {name: dict(sorted(curve.items())) for name, curve in curves.items() if curve}
 
 
-def _read_events(path: pathlib.Path) -> Iterator[Event]:
+def _read_events(path: AnyPath) -> Iterator[Event]:
     """Yield the events of a file.
 
     The file is a sequence of records (TFRecord): length (8 bytes, little-endian), checksum of the

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import pathlib
 import resource
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Self
 import jax
 import numpy as np
 
+from fomm_jax.buckets import to_path
 from fomm_jax.config.schema import VisualizeConfig
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.reporting.drawing import FramesWithPoints, draw_grid
@@ -55,7 +55,7 @@ class TrainingLog:
         visualize: VisualizeConfig,
         skipped_batches: int = 0,
     ):
-        self._workdir = pathlib.Path(workdir)
+        self._workdir = to_path(workdir)
         self._first_step = first_step
         self._batch_size = batch_size
         self._visualize = visualize
@@ -119,6 +119,15 @@ class TrainingLog:
             self._warn_of_collapse(step, means)
         self._recent.clear()
         self._began, self._waited = now, 0.0
+
+    def flush(self) -> None:
+        """Wait until all that was written is where the workdir is; any thread may call this.
+
+        Raises:
+          InputError: it cannot be written there.
+        """
+        if self._writer is not None:
+            self._writer.flush()
 
     def _open_writer(self) -> EventWriter:
         if self._writer is None:

@@ -4,13 +4,13 @@ import contextlib
 import dataclasses
 import logging
 import os
-import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 from jax.sharding import Mesh
 
+from fomm_jax.buckets import AnyPath, to_path
 from fomm_jax.config.schema import Config
 from fomm_jax.models.vgg import VggWeights
 from fomm_jax.training.divergence import NotFiniteError, PendingStep
@@ -38,7 +38,7 @@ class Run:
     """The parts of a run that stay the same from its first step to its last."""
 
     config: Config
-    workdir: pathlib.Path
+    workdir: AnyPath
     origin: Origin
     take_step: TakeStep
     schedule: Schedule
@@ -86,7 +86,7 @@ def train(
     with open_workdir(workdir, config, signals) as checkpoints:
         run = Run(
             config=config,
-            workdir=pathlib.Path(workdir),
+            workdir=to_path(workdir),
             origin=Origin(config, optimizers, program, init_key, begin_from),
             take_step=bind_step(program, mesh, step_key, vgg),
             schedule=Schedule(settings, batches.steps_per_epoch),
@@ -106,16 +106,19 @@ def open_workdir(
     If nothing is saved, the folders that this makes are removed, also where a signal ends the run.
     """
     settings = config.train
+    check_held: Callable[[], None] = lambda: None  # noqa: E731
     with contextlib.ExitStack() as stack:
         if jax.process_index() == 0:  # it does so for all
-            clean_up = stack.enter_context(only_run_in(workdir))
-            stack.enter_context(signals.cleaning_up_by(clean_up))
+            held = stack.enter_context(only_run_in(workdir))
+            check_held = held.check
+            stack.enter_context(signals.cleaning_up_by(held.clean_up))
         checkpoints = stack.enter_context(
             Checkpoints(
                 workdir,
                 keep=settings.checkpoints_to_keep,
                 keep_best=settings.keep_best,
                 config=config,
+                before_saving=check_held,
             )
         )
         stack.enter_context(signals.cleaning_up_by(checkpoints.remove_if_empty))

@@ -112,6 +112,8 @@ class Saver:
             unsaved.epoch,
             unsaved.position,
             loss=fmean(self._losses) if self._losses else None,
+            # A run that goes on from the checkpoint does not write the curves before it again.
+            first=self._log.flush,
         )
         self._losses.clear()
         self._unsaved = None

@@ -1,9 +1,12 @@
 """One run at a time in a workdir.
 
+On a disk the kernel holds the lock of a file. `bucket_lock` is about buckets.
+
 The package filelock would leave its file in the workdir after the run, and names no holder.
 """
 
 import contextlib
+import dataclasses
 import errno
 import fcntl
 import logging
@@ -12,8 +15,10 @@ import pathlib
 import socket
 from collections.abc import Callable, Iterator
 
+from fomm_jax.buckets import is_in_bucket, to_path
 from fomm_jax.errors import InputError
 from fomm_jax.files import check_can_write, writing
+from fomm_jax.training.bucket_lock import hold
 from fomm_jax.user_paths import check_is_text
 from fomm_jax.weights.find_checkpoint import FOLDER
 
@@ -25,19 +30,28 @@ PICTURES_FOLDER = "pictures"  # inside a workdir
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 
 
+@dataclasses.dataclass(frozen=True)
+class HeldWorkdir:
+    """A workdir that other runs are kept out of."""
+
+    clean_up: Callable[[], None]  # removes what the lock has made, for a program that ends
+    check: Callable[[], None]  # raises an InputError if another run has taken the workdir over
+
+
 @contextlib.contextmanager
-def only_run_in(workdir: str | os.PathLike[str]) -> Iterator[Callable[[], None]]:
+def only_run_in(workdir: str | os.PathLike[str]) -> Iterator[HeldWorkdir]:
     """Keep other runs out of the workdir, which is made if it is missing.
 
     The kernel releases the lock of a process that ends, however it ends. A workdir that was made
     and stayed empty is removed, and so are folders around it that were made for it.
 
-    Yields:
-      A function that removes what the lock has made, for a program that ends within the block.
-
     Raises:
       InputError: another run is at work, or the workdir cannot be written.
     """
+    if is_in_bucket(workdir):
+        with hold(to_path(workdir) / LOCK_FILE) as lock:
+            yield HeldWorkdir(lock.release, lock.check)
+        return
     path = pathlib.Path(workdir) / LOCK_FILE
     with writing(workdir):
         try:
@@ -55,7 +69,7 @@ def only_run_in(workdir: str | os.PathLike[str]) -> Iterator[Callable[[], None]]
                 folder.rmdir()
 
     try:
-        yield clean_up
+        yield HeldWorkdir(clean_up, lambda: None)
     finally:
         clean_up()
         os.close(descriptor)
@@ -68,6 +82,9 @@ def check_can_write_in(workdir: str | os.PathLike[str]) -> None:
       InputError: the workdir, or a folder in it, cannot be written.
     """
     check_is_text(workdir)
+    if is_in_bucket(workdir):  # one object is like another
+        check_can_write(to_path(workdir) / LOCK_FILE)
+        return
     for folder in ("", FOLDER, PICTURES_FOLDER):
         check_can_write(pathlib.Path(workdir) / folder / LOCK_FILE)
 
@@ -79,6 +96,8 @@ def check_can_run_in(workdir: str | os.PathLike[str]) -> None:
       InputError: another run is at work, or the workdir cannot be written.
     """
     check_can_write_in(workdir)
+    if is_in_bucket(workdir):  # it may take a minute to know
+        return
     path = pathlib.Path(workdir) / LOCK_FILE
     try:
         descriptor = os.open(path, os.O_RDWR)

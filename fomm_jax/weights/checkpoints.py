@@ -4,22 +4,23 @@ A checkpoint has the parts `params`, `statistics`, `optimizers`, `step` and, whe
 them, `averages` of the params. An animation reads only two of these parts. Configuration, epoch and
 position in the data are in the metadata, since every process has the same. Orbax writes under a
 temporary name and renames, so that every checkpoint under its own name was whole when it was
-written. Checksums of its files tell whether it still is. `restore` reads checkpoints.
+written. In a bucket, where nothing can be renamed, the object that it writes last tells that.
+Checksums of the files tell whether a checkpoint still is whole. `restore` reads checkpoints.
 """
 
 import contextlib
 import json
 import os
-import pathlib
 import re
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Self
 
 import jax
+import jax.numpy as jnp
 from orbax.checkpoint import v1 as ocp
 
+from fomm_jax.buckets import AnyPath, absolute, describe_failure, is_in_bucket, remove_tree
 from fomm_jax.config.parsing import to_json
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
@@ -40,6 +41,7 @@ class Checkpoints:
         keep: int,
         keep_best: int = 0,
         config: Config | None = None,
+        before_saving: Callable[[], None] = lambda: None,
     ):
         """Open or create the checkpoints of a run.
 
@@ -48,13 +50,15 @@ class Checkpoints:
           keep: the number of newest checkpoints to keep.
           keep_best: the number of checkpoints to keep for their low losses.
           config: the configuration of the run, which each checkpoint then carries.
+          before_saving: is called in the background before each checkpoint is written. An
+            `InputError` of it keeps the checkpoint from being written.
 
         Raises:
           InputError: the folder cannot be written.
         """
         check_is_text(workdir)
         self._config = {} if config is None else {"config": to_json(config)}
-        self.folder = pathlib.Path(workdir).absolute() / FOLDER
+        self.folder = absolute(workdir) / FOLDER
         policies = ocp.training.preservation_policies
         best = policies.BestN(
             get_metric_fn=lambda metrics: metrics["loss"],
@@ -69,7 +73,10 @@ class Checkpoints:
                 self.folder,
                 preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(keep), best]),
                 cleanup_tmp_directories=True,
+                context=_make_context(),
             )
+        self._before_saving = before_saving
+        self._copy = jax.jit(lambda parts: jax.tree.map(jnp.copy, parts))
         self._writer = ThreadPoolExecutor(1, "checkpoints")
         self._writing: Future[None] | None = None
 
@@ -92,9 +99,10 @@ class Checkpoints:
             self.remove_if_empty()
 
     def remove_if_empty(self) -> None:
-        """Remove the folder if nothing was ever saved in it."""
-        with contextlib.suppress(OSError):
-            self.folder.rmdir()
+        """Remove the folder if nothing was ever saved in it; in a bucket there is none then."""
+        if not is_in_bucket(self.folder):
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
 
     @property
     def steps(self) -> list[int]:
@@ -119,6 +127,7 @@ class Checkpoints:
         epoch: int,
         position: Mapping[str, Any] | None = None,
         loss: float | None = None,
+        first: Callable[[], None] = lambda: None,
     ) -> None:
         """Wait for the checkpoint before, then begin to write another in the background.
 
@@ -130,30 +139,32 @@ class Checkpoints:
             step.
           loss: the loss that decides whether this is one of the best checkpoints; without one it
             never is.
+          first: is called in the background before the checkpoint is written.
 
         Raises:
           InputError: the checkpoint before could not be written.
         """
         self.wait()
         data = {} if position is None else {"data": dict(position)}
-        with self._one_line_errors():
-            response = self._checkpointer.save_checkpointables_async(
+        parts = self._copy(state_parts(state))  # the next step overwrites the state
+
+        def write() -> None:
+            self._before_saving()
+            first()
+            # Orbax asks the bucket whether there is such a step before it begins by itself to
+            # write in the background. Here steps do not wait for the answer.
+            self._checkpointer.save_checkpointables(
                 step,
-                state_parts(state),
+                parts,
                 overwrite=True,
                 force=True,
                 metrics=None if loss is None else {"loss": loss},
                 custom_metadata={"epoch": epoch} | data | self._config,
             )
-        assert response is not None, "force=True always saves"
-        path = self.folder / str(step)
-
-        def finish() -> None:
-            response.result()
             if jax.process_index() == 0:
-                write_checksums(path)
+                write_checksums(self.folder / str(step))
 
-        self._writing = self._writer.submit(finish)
+        self._writing = self._writer.submit(write)
 
     def wait(self) -> None:
         """Wait until the last checkpoint is written.
@@ -175,8 +186,8 @@ class Checkpoints:
             for step in steps:
                 path = self.folder / str(step)
                 renamed = path.with_name(f"{step}.damaged")
-                shutil.rmtree(renamed, ignore_errors=True)
                 with self._one_line_errors():
+                    remove_tree(renamed)
                     path.rename(renamed)
         self._checkpointer.reload()
 
@@ -185,7 +196,13 @@ class Checkpoints:
         """Turn the errors of Orbax about a folder that cannot be written into an InputError."""
         try:
             yield
-        except (OSError, ValueError) as error:
+        except InputError:
+            raise
+        except Exception as error:
+            if is_in_bucket(self.folder) and (reason := describe_failure(self.folder, error)):
+                raise InputError(f"{self.folder}: cannot be written ({reason})") from error
+            if not isinstance(error, OSError | ValueError):
+                raise
             # TensorStore raises a ValueError of several lines, with the cause at the end.
             cause = re.search(r"([^:]*) \[os_error_code=", str(error))
             reason = getattr(error, "strerror", None) or (cause and cause[1].strip())
@@ -194,7 +211,19 @@ class Checkpoints:
             raise InputError(f"{self.folder}: cannot be written ({reason})") from error
 
 
-def _remove_damaged_metrics(folder: pathlib.Path) -> None:
+def _make_context() -> ocp.Context:
+    """Return what makes Orbax work in a thread of its own."""
+    context = ocp.Context()
+    # A failure to make folders in the background would leave threads that wait for them.
+    context.asynchronous.create_directories_asynchronously = False
+    if jax.process_count() > 1:
+        # Where the processes are named, they wait for each other by the network alone. They would
+        # otherwise do so on the devices, and there meet those that take a step.
+        context.multiprocessing.active_processes = set(range(jax.process_count()))
+    return context
+
+
+def _remove_damaged_metrics(folder: AnyPath) -> None:
     """Remove the metrics that Orbax could not read; their checkpoints are not among the best."""
     for metrics in folder.glob("*/metrics/metrics"):
         try:

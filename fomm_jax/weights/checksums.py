@@ -1,30 +1,37 @@
-"""Lengths and checksums of the files in a folder, to find out later whether one has changed."""
+"""Lengths and checksums of the files in a folder, to find out later whether one has changed.
+
+In a bucket they are those that the bucket itself keeps, so no file has to be read.
+"""
 
 import json
 import pathlib
 import zlib
 from collections.abc import Iterable
 
+from fomm_jax.buckets import AnyPath, is_in_bucket, list_objects
 from fomm_jax.files import replacing
 
-FILE = "checksums.json"  # inside the folder: {name: [length, CRC-32]}
+FILE = "checksums.json"  # inside the folder: {name: [length, checksum]}
 BLOCK = 2**22  # bytes to read at a time
 
 
-def write_checksums(folder: pathlib.Path) -> None:
+def write_checksums(folder: AnyPath) -> None:
     """Write the list of all files in the folder and its sub-folders.
 
     Raises:
       InputError: the list cannot be written.
       OSError: a file cannot be read.
     """
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    checksums = {path.relative_to(folder).as_posix(): _checksum(path) for path in files}
+    if isinstance(folder, pathlib.Path):
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        checksums = {path.relative_to(folder).as_posix(): _checksum(path) for path in files}
+    else:
+        checksums = list_objects(folder)
     with replacing(folder / FILE) as unfinished:
         unfinished.write_text(json.dumps(checksums, indent=1))
 
 
-def find_damage(folder: pathlib.Path, parts: Iterable[str]) -> str | None:
+def find_damage(folder: AnyPath, parts: Iterable[str]) -> str | None:
     """Compare the files in some sub-folders with the list.
 
     Args:
@@ -46,11 +53,12 @@ def find_damage(folder: pathlib.Path, parts: Iterable[str]) -> str | None:
     ):
         return f"{FILE} is damaged"
     parts = set(parts)
+    objects = list_objects(folder) if is_in_bucket(folder) else None
     for name, expected in checksums.items():
         if name.split("/")[0] not in parts:
             continue
         try:
-            actual = _checksum(folder / name)
+            actual = _checksum(folder / name) if objects is None else objects.get(name, [0, None])
         except OSError as error:
             return f"{name}: {error.strerror}"
         if actual[0] != expected[0]:
@@ -60,8 +68,8 @@ def find_damage(folder: pathlib.Path, parts: Iterable[str]) -> str | None:
     return None
 
 
-def _checksum(path: pathlib.Path) -> list[int]:
-    """Return length and CRC-32 of a file."""
+def _checksum(path: AnyPath) -> list[int]:
+    """Return length and CRC-32 of a file on this computer."""
     length = checksum = 0
     with path.open("rb") as file:
         while block := file.read(BLOCK):

@@ -1,19 +1,21 @@
 """Find checkpoints of training without reading them, and without JAX."""
 
 import os
-import pathlib
 
+from fomm_jax.buckets import AnyPath, absolute, is_in_bucket, list_folder
 from fomm_jax.errors import InputError
-from fomm_jax.files import reading
+from fomm_jax.files import is_file, reading
 from fomm_jax.user_paths import check_is_text
 from fomm_jax.weights.other_files import NPZ_FILE, TORCH_FILE, check_is_no_other_file
 
 FOLDER = "checkpoints"  # inside a workdir
 # Files that Orbax writes into each checkpoint, or wrote in an earlier version.
 MARKERS = ("_CHECKPOINT_METADATA", "orbax.checkpoint")
+# The last file that Orbax writes into each checkpoint in a bucket, where nothing can be renamed.
+LAST_FILE = "commit_success.txt"
 
 
-def find_checkpoint(folder: str | os.PathLike[str]) -> pathlib.Path:
+def find_checkpoint(folder: str | os.PathLike[str]) -> AnyPath:
     """Find the newest checkpoint in a folder.
 
     Args:
@@ -23,7 +25,7 @@ def find_checkpoint(folder: str | os.PathLike[str]) -> pathlib.Path:
       InputError: there is no checkpoint, or the folder cannot be read or named.
     """
     check_is_text(folder)
-    path = pathlib.Path(folder).absolute()
+    path = absolute(folder)
     with reading(folder):
         for parent in (path / FOLDER, path):
             if checkpoints := list_checkpoints(parent):
@@ -39,7 +41,7 @@ def check_is_model(path: str | os.PathLike[str]) -> None:
     Raises:
       InputError: it does not, or the file is recognised as something else than weights.
     """
-    if pathlib.Path(path).is_file():
+    if is_file(path):
         check_is_no_other_file(path, NPZ_FILE if _is_npz(path) else TORCH_FILE)
     else:
         find_checkpoint(path)
@@ -59,14 +61,14 @@ def check_is_state(path: str | os.PathLike[str]) -> None:
     check_is_model(path)
 
 
-def list_checkpoints(folder: pathlib.Path) -> list[pathlib.Path]:
+def list_checkpoints(folder: AnyPath) -> list[AnyPath]:
     """List the checkpoints that lie in a folder, in the order of their steps."""
-    entries = folder.iterdir() if folder.is_dir() else ()
+    entries = list_folder(folder)
     checkpoints = [entry for entry in entries if entry.name.isdecimal() and _is_checkpoint(entry)]
     return sorted(checkpoints, key=lambda entry: int(entry.name))
 
 
-def has_averages(path: pathlib.Path) -> bool:
+def has_averages(path: AnyPath) -> bool:
     """Return whether a checkpoint has averages of its weights."""
     return (path / "averages").is_dir()
 
@@ -75,5 +77,6 @@ def _is_npz(path: str | os.PathLike[str]) -> bool:
     return os.fspath(path).endswith(".npz")
 
 
-def _is_checkpoint(path: pathlib.Path) -> bool:
-    return (path / "params").is_dir() and any((path / name).is_file() for name in MARKERS)
+def _is_checkpoint(path: AnyPath) -> bool:
+    markers = (LAST_FILE,) if is_in_bucket(path) else MARKERS
+    return (path / "params").is_dir() and any((path / name).is_file() for name in markers)

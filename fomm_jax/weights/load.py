@@ -11,6 +11,7 @@ from flax import nnx
 
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
+from fomm_jax.files import is_file
 from fomm_jax.models.build import abstract_model
 from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.weights import npz
@@ -40,7 +41,7 @@ def load_pretrained(path: str | os.PathLike[str], config: Config) -> MotionModel
     """
     if npz.is_weights_file(path):
         return npz.load_weights(path, config)
-    if pathlib.Path(path).is_file():
+    if is_file(path):
         original = read_original(path)
         with naming(path):
             return load_networks(config, original)
@@ -65,7 +66,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     config = None
     if npz.is_weights_file(path):
         config = npz.read_config(path)
-    elif not pathlib.Path(path).is_file():
+    elif not is_file(path):
         from fomm_jax.weights import restore  # it loads Orbax, which takes long
 
         config = restore.restore_config(find_checkpoint(path))
@@ -98,7 +99,7 @@ def load_state(
       InputError: as in `load_pretrained`, or `path` is a weight file.
     """
     check_is_state(path)
-    if not pathlib.Path(path).is_file():
+    if not is_file(path):
         from fomm_jax.weights import restore  # it loads Orbax, which takes long
 
         checkpoint = find_checkpoint(path)

@@ -10,6 +10,7 @@ import tarfile
 import zipfile
 from typing import BinaryIO
 
+from fomm_jax.buckets import to_path
 from fomm_jax.errors import InputError
 from fomm_jax.files import check_is_file, reading
 
@@ -63,7 +64,7 @@ def check_is_no_other_file(
         the message says what, and what to do.
     """
     check_is_file(path, expected)
-    with reading(path), open(path, "rb") as file:
+    with reading(path), to_path(path).open("rb") as file:
         start = file.read(START_BYTES)
         size = file.seek(0, os.SEEK_END)
         file.seek(0)

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ import jax
 from flax import nnx
 from orbax.checkpoint import v1 as ocp
 
+from fomm_jax.buckets import AnyPath
 from fomm_jax.config.parsing import from_json
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
@@ -30,7 +30,7 @@ class DamagedCheckpointError(InputError):
     """A checkpoint is not as it was written; the message names it and the file."""
 
 
-def restore_state(path: pathlib.Path, abstract: TrainState, data: Any = None) -> TrainState:
+def restore_state(path: AnyPath, abstract: TrainState, data: Any = None) -> TrainState:
     """Read the state of training from a checkpoint.
 
     Args:
@@ -62,12 +62,12 @@ def restore_state(path: pathlib.Path, abstract: TrainState, data: Any = None) ->
     return state
 
 
-def restore_epoch(path: pathlib.Path) -> int:
+def restore_epoch(path: AnyPath) -> int:
     """Read the number of epochs that training had done at a checkpoint; 0 if it is not there."""
     return (ocp.checkpointables_metadata(path).custom_metadata or {}).get("epoch", 0)
 
 
-def restore_config(path: pathlib.Path) -> Config | None:
+def restore_config(path: AnyPath) -> Config | None:
     """Read the configuration that a checkpoint carries; old checkpoints have None.
 
     Raises:
@@ -100,7 +100,7 @@ def restore_networks(folder: str | os.PathLike[str], model: MotionModel) -> Moti
 
 
 @contextlib.contextmanager
-def _check_damage(path: pathlib.Path, parts: Iterable[str]) -> Iterator[None]:
+def _check_damage(path: AnyPath, parts: Iterable[str]) -> Iterator[None]:
     """Raise DamagedCheckpointError if parts of a checkpoint are not as they were written.
 
     The block reads the parts. If there are no checksums, an error in the block counts as damage.
@@ -132,7 +132,7 @@ def _with_devices(abstract: Any) -> Any:
     )
 
 
-def _check_architecture(path: pathlib.Path, abstract: dict[str, Any]) -> None:
+def _check_architecture(path: AnyPath, abstract: dict[str, Any]) -> None:
     """Raise InputError if a checkpoint's arrays differ in name or shape from abstract networks."""
 
     def shapes(parts: dict[str, Any]) -> dict[str, tuple[int, ...]]:

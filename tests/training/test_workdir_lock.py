@@ -49,10 +49,10 @@ def test_killed_run_is_not_in_the_way(tmp_path):
 def test_whether_a_run_can_begin_is_checked_without_a_trace(tmp_path):
     check_can_run_in(tmp_path / "new" / "W")
     assert not list(tmp_path.iterdir())
-    with only_run_in(tmp_path / "W") as clean_up:
+    with only_run_in(tmp_path / "W") as held:
         with pytest.raises(InputError, match=f"another run is at work here, process {os.getpid()}"):
             check_can_run_in(tmp_path / "W")
-        clean_up()
+        held.clean_up()
         assert not list(tmp_path.iterdir())
     (tmp_path / "file").write_text("")
     for folder in ("checkpoints", "pictures"):

@@ -3,13 +3,13 @@
 import contextlib
 import logging
 import os
-import pathlib
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 
 from fomm_jax import console
+from fomm_jax.buckets import AnyPath
 from fomm_jax.cli.flags import (
     CHECKPOINT,
     COORDINATOR,
@@ -52,7 +52,7 @@ def run() -> None:
         _train(config, workdir, videos, vgg, signals)
 
 
-def _check(config: Config, workdir: pathlib.Path) -> tuple[Sequence[VideoLocation], VggArrays]:
+def _check(config: Config, workdir: AnyPath) -> tuple[Sequence[VideoLocation], VggArrays]:
     """Check what can be known before JAX is loaded and anything is written.
 
     Returns:
@@ -83,7 +83,7 @@ def _check(config: Config, workdir: pathlib.Path) -> tuple[Sequence[VideoLocatio
     return videos.train, vgg
 
 
-def _check_checkpoint(path: str, workdir: pathlib.Path) -> None:
+def _check_checkpoint(path: str, workdir: AnyPath) -> None:
     """Check a checkpoint to begin from, unless the workdir has its own to go on from.
 
     The second run of the same command, such as a cluster repeats after a preemption, has.
@@ -100,7 +100,7 @@ def _check_checkpoint(path: str, workdir: pathlib.Path) -> None:
 
 def _train(
     config: Config,
-    workdir: pathlib.Path,
+    workdir: AnyPath,
     videos: Sequence[VideoLocation],
     vgg: VggArrays,
     signals: EndingSignals,

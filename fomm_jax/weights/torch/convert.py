@@ -4,13 +4,13 @@ Each function returns the lines that tell its user what it wrote.
 """
 
 import os
-import pathlib
 
 import jax
 
+from fomm_jax.buckets import absolute, list_folder
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
-from fomm_jax.files import check_can_write
+from fomm_jax.files import check_can_write, is_file, reading
 from fomm_jax.weights.checkpoints import Checkpoints
 from fomm_jax.weights.find_checkpoint import FOLDER, find_checkpoint, has_averages
 from fomm_jax.weights.finite import check_finite_tree
@@ -105,13 +105,14 @@ def convert_perceptual(network: str, source: str, target: str) -> list[str]:
 
 def _check_is_new(target: str | os.PathLike[str]) -> None:
     """Raise InputError if a file to write exists already, or if nothing can be written there."""
-    if os.path.lexists(target):
+    if os.path.lexists(target) or is_file(target):
         raise InputError(f"{target}: exists already; expected the name of a new file")
     check_can_write(target)
 
 
 def _check_has_no_checkpoint(target: str) -> None:
     """Raise InputError if a folder has checkpoints."""
-    folder = pathlib.Path(target).absolute() / FOLDER
-    if folder.is_dir() and any(entry.name.isdecimal() for entry in folder.iterdir()):
-        raise InputError(f"{folder}: has a checkpoint already; expected none")
+    folder = absolute(target) / FOLDER
+    with reading(folder):
+        if any(entry.name.isdecimal() for entry in list_folder(folder)):
+            raise InputError(f"{folder}: has a checkpoint already; expected none")

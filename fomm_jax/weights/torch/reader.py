@@ -6,10 +6,10 @@
 
 import contextlib
 import os
-import pathlib
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from fomm_jax.buckets import AnyPath, to_path
 from fomm_jax.errors import InputError
 from fomm_jax.files import reading
 from fomm_jax.weights.other_files import TORCH_FILE, check_is_no_other_file
@@ -35,7 +35,7 @@ def read_torch_file(path: str | os.PathLike[str], entries: Collection[str] | Non
         anything beyond tensors. Nothing that it holds is run. The message says what a file of
         another kind is.
     """
-    path = pathlib.Path(path)
+    path = to_path(path)
     check_is_no_other_file(path, TORCH_FILE)
     with reading(path), path.open("rb") as file, _one_line_errors(path):
         start = file.read(len(ZIP_START))
@@ -45,7 +45,7 @@ def read_torch_file(path: str | os.PathLike[str], entries: Collection[str] | Non
 
 
 @contextlib.contextmanager
-def _one_line_errors(path: pathlib.Path) -> Iterator[None]:
+def _one_line_errors(path: AnyPath) -> Iterator[None]:
     """Turn every error but an OSError into an InputError of one line that names the file."""
     try:
         yield
