@@ -1,12 +1,12 @@
 """The training step and the animation, lowered for devices that may be absent."""
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.sharding import Sharding, SingleDeviceSharding
+from jax.sharding import SingleDeviceSharding
 
 from fomm_jax.animation.compiled_model import EncodedSource, paint_frames
 from fomm_jax.animation.pixels import to_float
@@ -15,37 +15,19 @@ from fomm_jax.models.build import abstract_model
 from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.ops.convolution import choose_convolutions
 from fomm_jax.training.step import sharding
-from fomm_jax.training.step.program import make_program
-from fomm_jax.types import Batch
+from fomm_jax.training.step.program import lower_step, make_program
 from fomm_jax.weights.train_state import make_optimizers
 from fomm_jax.weights.vgg import load_vgg
-
-
-def abstract(tree: Any, placed: Sharding) -> Any:
-    """Replace the arrays of a tree by shapes, all with one sharding."""
-    return jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=placed), tree
-    )
 
 
 def lower_train(config: Config, devices: Sequence[jax.Device], batch: int) -> jax.stages.Lowered:
     """Lower the step that training runs, with `batch` pairs on each device."""
     mesh = sharding.make_mesh(config.train.fsdp, devices)
     optimizers = make_optimizers(config, steps_per_epoch=1000)
-    initialise, train_step = make_program(mesh, config, optimizers)
-    replicated = sharding.replicated(mesh)
-    key = abstract(jax.eval_shape(lambda: jax.random.key(0)), replicated)
-    frames: Any = jax.ShapeDtypeStruct(
-        (batch * mesh.size, *config.dataset.frame_shape),
-        jnp.uint8,
-        sharding=sharding.split_by_batch(mesh),
-    )
-    return train_step.lower(
-        jax.eval_shape(initialise, key),
-        Batch(frames, frames),
-        key,
-        abstract(load_vgg(config.perceptual), replicated),
-    )
+    settings = dataclasses.replace(config.train, batch_size=batch * mesh.size)
+    config = dataclasses.replace(config, train=settings)
+    program = make_program(mesh, config, optimizers)
+    return lower_step(program, mesh, config, load_vgg(config.perceptual))
 
 
 def lower_animation(config: Config, device: jax.Device, batch: int) -> jax.stages.Lowered:
@@ -73,4 +55,4 @@ def lower_animation(config: Config, device: jax.Device, batch: int) -> jax.stage
     frames = jax.ShapeDtypeStruct((batch, *shape), jnp.uint8)
     scale = jax.ShapeDtypeStruct((), jnp.float32)
     arguments = (state, source, frames, scale)
-    return jax.jit(animate).lower(*abstract(arguments, SingleDeviceSharding(device)))
+    return jax.jit(animate).lower(*sharding.shapes(arguments, SingleDeviceSharding(device)))

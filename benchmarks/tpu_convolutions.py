@@ -18,9 +18,9 @@ from jax.sharding import SingleDeviceSharding
 from jax.typing import DTypeLike
 
 from benchmarks.hlo import NO_ESTIMATE, find_costs
-from benchmarks.lowered import abstract
 from fomm_jax.errors import one_line_errors
 from fomm_jax.ops.convolution import ANY_DEVICE, TPU, Convolutions
+from fomm_jax.training.step.sharding import shapes
 
 PICTURES = 8
 
@@ -67,7 +67,7 @@ def count_cycles(shape: Shape, convolutions: Convolutions, device: jax.Device) -
     result = jax.eval_shape(forward, x, kernel)
     cycles = []
     for function, arguments in ((forward, (x, kernel)), (gradients, (x, kernel, result))):
-        placed = abstract(arguments, SingleDeviceSharding(device))
+        placed = shapes(arguments, SingleDeviceSharding(device))
         text = jax.jit(function).lower(*placed).compile().as_text() or ""
         costs = find_costs(text)
         cycles.append(sum(cost.cycles for cost in costs if cost.cycles < NO_ESTIMATE) / 1e6)

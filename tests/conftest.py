@@ -24,7 +24,6 @@ import jax
 import pytest
 from absl import flags
 from bucket_server import make_bucket, serving_buckets, variables
-from freed_memory import return_freed_memory
 from jaxtyping import install_import_hook
 from shape_checks import CHECKED_PACKAGES
 
@@ -32,6 +31,7 @@ from shape_checks import CHECKED_PACKAGES
 install_import_hook(CHECKED_PACKAGES, "shape_checks.check_shapes")
 
 from fomm_jax import console  # noqa: E402
+from fomm_jax.memory import return_freed_memory  # noqa: E402
 from fomm_jax.readable import readable  # noqa: E402
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")

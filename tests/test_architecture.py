@@ -30,6 +30,7 @@ VOCABULARY = {
         "files",
         "console",
         "signals",
+        "memory",
     )
 }
 FILE_LINES, FUNCTION_LINES, PARAMETERS = 300, 60, 6  # at most

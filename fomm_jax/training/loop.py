@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -12,16 +13,17 @@ from jax.sharding import Mesh
 
 from fomm_jax.buckets import AnyPath, to_path
 from fomm_jax.config.schema import Config
+from fomm_jax.memory import return_freed_memory
 from fomm_jax.models.vgg import VggWeights
 from fomm_jax.training.divergence import NotFiniteError, PendingStep
 from fomm_jax.training.log import TrainingLog
 from fomm_jax.training.preemption import TerminatedError, signal_to_end
-from fomm_jax.training.resume import Origin, describe_start, first_state
+from fomm_jax.training.resume import Origin, describe_start, first_state, starts_anew
 from fomm_jax.training.saving import Saver, Unsaved
 from fomm_jax.training.schedule import Schedule
 from fomm_jax.training.signals import WORDS, EndingSignals
 from fomm_jax.training.step import sharding
-from fomm_jax.training.step.program import Program, make_program
+from fomm_jax.training.step.program import Program, compile_together, make_program
 from fomm_jax.training.step.train_step import Result
 from fomm_jax.training.workdir_lock import only_run_in
 from fomm_jax.types import Batch, Batches
@@ -40,6 +42,7 @@ class Run:
     config: Config
     workdir: AnyPath
     origin: Origin
+    compile_together: Callable[[], None]  # for a run that begins with random networks
     take_step: TakeStep
     schedule: Schedule
     batches: Batches
@@ -83,11 +86,13 @@ def train(
     optimizers = make_optimizers(config, batches.steps_per_epoch)
     program = make_program(mesh, config, optimizers)
     init_key, step_key = draw_keys(settings.seed, mesh)
+    vgg = jax.device_put(vgg, sharding.replicated(mesh))
     with open_workdir(workdir, config, signals) as checkpoints:
         run = Run(
             config=config,
             workdir=to_path(workdir),
             origin=Origin(config, optimizers, program, init_key, begin_from),
+            compile_together=functools.partial(compile_together, program, mesh, config, vgg),
             take_step=bind_step(program, mesh, step_key, vgg),
             schedule=Schedule(settings, batches.steps_per_epoch),
             batches=batches,
@@ -135,7 +140,6 @@ def draw_keys(seed: int, mesh: Mesh) -> tuple[jax.Array, jax.Array]:
 
 def bind_step(program: Program, mesh: Mesh, key: jax.Array, vgg: VggWeights) -> TakeStep:
     """Return the step as a function of state and batch, which it sends to the devices."""
-    vgg = jax.device_put(vgg, sharding.replicated(mesh))
 
     def take_step(state: TrainState, batch: Batch) -> Result:
         on_devices = sharding.to_global(batch, mesh)
@@ -156,12 +160,17 @@ def run_to_the_end(run: Run) -> int:
     start = run.batches.get_state()
     steps_to_take: int | None = None
     skipped: list[Any] = []  # positions of batches that are left out
+    is_new = starts_anew(run.origin, run.checkpoints)
+    if is_new:
+        tell_start(run, 1)
+        run.compile_together()
     while True:
         state = first_state(run.origin, run.checkpoints, run.batches)
-        first_step = int(state.step) + 1
+        first_step = int(state.step) + 1  # which waits for the state
+        return_freed_memory()  # what it took to make the state is free for the steps
         if steps_to_take is None:
             steps_to_take = max(last_step + 1 - first_step, 0)
-            if steps_to_take:
+            if steps_to_take and not is_new:
                 tell_start(run, first_step)
         if first_step > last_step:
             return steps_to_take

@@ -37,6 +37,11 @@ class Origin:
     begin_from: str | os.PathLike[str] | None  # a checkpoint, for a run that has none of its own
 
 
+def starts_anew(origin: Origin, checkpoints: Checkpoints) -> bool:
+    """Tell whether no checkpoint gives the state before the first step."""
+    return not checkpoints.steps and origin.begin_from is None
+
+
 def first_state(origin: Origin, checkpoints: Checkpoints, batches: Batches) -> TrainState:
     """Return the state before the first step, and move `batches` to the position it belongs to.
 

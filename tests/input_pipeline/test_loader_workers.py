@@ -12,11 +12,11 @@ import time
 
 import numpy as np
 import pytest
-from freed_memory import return_freed_memory
 from numbered_videos import SIZE, read_batches
 
 from fomm_jax.config.schema import AugmentationConfig
 from fomm_jax.errors import InputError
+from fomm_jax.memory import return_freed_memory
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -6,11 +6,11 @@ gather what they need for each layer.
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, Sharding
 
 from fomm_jax.errors import InputError
 from fomm_jax.types import Batch
@@ -50,6 +50,13 @@ def replicated(mesh: Mesh) -> NamedSharding:
 def split_by_batch(mesh: Mesh) -> NamedSharding:
     """Return the sharding of an array whose first dimension is split over the devices."""
     return NamedSharding(mesh, PartitionSpec((DATA_AXIS, FSDP_AXIS)))
+
+
+def shapes(tree: Any, placed: Sharding) -> Any:
+    """Replace the arrays of a tree by shapes, all with one sharding."""
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=placed), tree
+    )
 
 
 def divided(mesh: Mesh, abstract: T, min_size: int = MIN_DIVIDED) -> T:
