@@ -31,11 +31,13 @@ def read_scalars(pending: PendingStep, checkpoints: Checkpoints) -> dict[str, fl
 
     Raises:
       NotFiniteError: a scalar is infinite or not a number.
+      InputError: so it is, and the last checkpoint could not be written.
     """
     values = {name: float(value) for name, value in jax.device_get(pending.scalars).items()}
     # A loss that is not finite has such gradients, too; the loss tells where to look.
     for name, value in sorted(values.items(), key=lambda item: item[0] in DIAGNOSTICS):
         if not math.isfinite(value):
+            checkpoints.wait()  # the one that is being written is good, too
             last = checkpoints.latest_step
             good = "none was saved" if last is None else f"{checkpoints.folder / str(last)}"
             raise NotFiniteError(
