@@ -10,7 +10,7 @@ from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
-from fomm_jax.models.keypoints import Keypoints
+from fomm_jax.models.first_order.keypoints import Keypoints
 from fomm_jax.rendering.animate_files import animate_files
 from fomm_jax.rendering.job import AnimationJob, Pipes
 from fomm_jax.rendering.options import AnimationOptions

@@ -4,7 +4,7 @@ import jax
 from flax import nnx
 
 from fomm_jax.config.schema import Config
-from fomm_jax.models.first_order import FirstOrderModel
+from fomm_jax.models.first_order.model import FirstOrderModel
 from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.ops.convolution import ANY_DEVICE, Convolutions
 

@@ -8,7 +8,7 @@ import numpy as np
 from fomm_jax.animation.compiled_model import CompiledModel
 from fomm_jax.animation.movement_scale import movement_scale
 from fomm_jax.config.schema import NormalizationConfig
-from fomm_jax.models.keypoints import Keypoints
+from fomm_jax.models.first_order.keypoints import Keypoints
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ from flax import nnx
 from fomm_jax.config.schema import Config
 from fomm_jax.models.build import abstract_model
 from fomm_jax.models.discriminator import DiscriminatorOutput
-from fomm_jax.models.keypoints import Keypoints
+from fomm_jax.models.first_order.keypoints import Keypoints
 from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.ops import geometry
 from fomm_jax.ops.convolution import ONE_CPU

@@ -20,8 +20,8 @@ from fomm_jax.animation.motion import Motion
 from fomm_jax.animation.smoothing import OneEuro, smooth_motion
 from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import InputError
-from fomm_jax.models.generator import Generator
-from fomm_jax.models.keypoint_detector import KeypointDetector
+from fomm_jax.models.first_order.generator import Generator
+from fomm_jax.models.first_order.keypoint_detector import KeypointDetector
 from fomm_jax.ops.convolution import ONE_CPU
 from fomm_jax.parity import recordings
 from fomm_jax.parity.animated_clip import animate_clip

@@ -5,7 +5,7 @@ import pytest
 
 from fomm_jax.animation.motion import Motion
 from fomm_jax.errors import InputError
-from fomm_jax.models.keypoints import Keypoints
+from fomm_jax.models.first_order.keypoints import Keypoints
 
 RANDOM = np.random.default_rng(0)
 VALUE = RANDOM.standard_normal((5, 4, 2)).astype(np.float32)

@@ -17,8 +17,8 @@ from fomm_jax.animation.smoothing import (
 from fomm_jax.media.faces import DlibFaceEvaluator
 from fomm_jax.media.framing import fit_frame
 from fomm_jax.media.reading.video_reader import iterate_frames
-from fomm_jax.models.first_order import FirstOrderModel
-from fomm_jax.models.keypoints import Keypoints
+from fomm_jax.models.first_order.keypoints import Keypoints
+from fomm_jax.models.first_order.model import FirstOrderModel
 
 SETTINGS = OneEuro(fps=25.0)
 RANDOM = np.random.default_rng(0)

@@ -15,7 +15,7 @@ from fomm_jax.media.pictures import read_picture
 from fomm_jax.media.read_marks import read_marks
 from fomm_jax.media.reading.probe import probe_video
 from fomm_jax.media.reading.video_reader import iterate_frames
-from fomm_jax.models.keypoints import Keypoints
+from fomm_jax.models.first_order.keypoints import Keypoints
 from fomm_jax.provenance.mark import Marking, SourceType
 
 SIZE = 16

@@ -19,7 +19,7 @@ from fomm_jax.evaluation.films import FilmOutputs
 from fomm_jax.evaluation.metrics import COUNTS, METRICS
 from fomm_jax.evaluation.reconstruct import reconstruct
 from fomm_jax.evaluation.reconstruction_report import average_frames
-from fomm_jax.models.keypoints import Keypoints
+from fomm_jax.models.first_order.keypoints import Keypoints
 
 SIZE = 16
 

@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from fomm_jax.config.schema import NormalizationConfig
-from fomm_jax.models.first_order import FirstOrderModel
-from fomm_jax.models.keypoints import Keypoints
+from fomm_jax.models.first_order.keypoints import Keypoints
+from fomm_jax.models.first_order.model import FirstOrderModel
 
 RANDOM = np.random.default_rng(0)
 

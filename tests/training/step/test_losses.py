@@ -7,8 +7,8 @@ import pytest
 
 from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.models.discriminator import DiscriminatorOutput
-from fomm_jax.models.first_order import jacobian_equivariance, value_equivariance
-from fomm_jax.models.keypoints import Keypoints
+from fomm_jax.models.first_order.keypoints import Keypoints
+from fomm_jax.models.first_order.model import jacobian_equivariance, value_equivariance
 from fomm_jax.models.vgg import vgg_features
 from fomm_jax.ops import geometry
 from fomm_jax.ops.thin_plate import ThinPlateTransform

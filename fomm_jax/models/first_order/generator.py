@@ -5,7 +5,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from fomm_jax.config.schema import ModelConfig
-from fomm_jax.models.dense_motion import DenseMotionNetwork
+from fomm_jax.models.first_order.dense_motion import DenseMotionNetwork
 from fomm_jax.models.layers import (
     ConvBlock,
     DownBlock,

@@ -14,9 +14,9 @@ from fomm_jax.config.schema import (
     TrainConfig,
 )
 from fomm_jax.models.discriminator import MultiScaleDiscriminator
-from fomm_jax.models.generator import Generator
-from fomm_jax.models.keypoint_detector import KeypointDetector
-from fomm_jax.models.keypoints import Keypoints
+from fomm_jax.models.first_order.generator import Generator
+from fomm_jax.models.first_order.keypoint_detector import KeypointDetector
+from fomm_jax.models.first_order.keypoints import Keypoints
 from fomm_jax.models.layers import Numerics
 from fomm_jax.models.motion_model import MotionModel, ParameterGroup
 from fomm_jax.ops import geometry

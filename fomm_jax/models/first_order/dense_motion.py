@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from fomm_jax.config.constants import HEAD_KERNEL
 from fomm_jax.config.schema import ModelConfig
-from fomm_jax.models.keypoints import Keypoints
+from fomm_jax.models.first_order.keypoints import Keypoints
 from fomm_jax.models.layers import Hourglass, Numerics, convolution
 from fomm_jax.ops import geometry
 from fomm_jax.types import DenseMotion

@@ -1,0 +1,1 @@
+"""The networks of the first-order motion model (Siarohin et al., NeurIPS 2019)."""
