@@ -9,6 +9,8 @@ metadata() {
 }
 mapfile -t arguments < <(metadata arguments)
 workdir=${arguments[0]#--workdir=}
+FOMM_JAX_JOB=$(metadata job) # a later start of this job may take the workdir over
+export FOMM_JAX_JOB
 
 mkdir -p "${FOLDER:=/opt/fomm_jax}"
 cd "$FOLDER"

@@ -23,7 +23,7 @@ until gcloud storage ls "$WORKDIR/finished" > /dev/null 2>&1; do
         none)
             $resources create "$TPU" --node-id="$TPU" --zone="$ZONE" --spot \
                 --accelerator-type="$TYPE" --runtime-version="$RUNTIME" \
-                --metadata="code=$CODE" \
+                --metadata="code=$CODE,job=$TPU" \
                 --metadata-from-file="startup-script=$(dirname "$0")/startup.sh,arguments=$arguments"
             ;;
     esac

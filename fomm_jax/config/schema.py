@@ -188,6 +188,9 @@ class TrainConfig:
     # seconds that each waits for all others at the start.
     host_timeout: Annotated[int, at_least(5), at_most(LARGEST_INT)] = 60
     join_timeout: PositiveInt = 300
+    # Seconds until a run ends that waits for a batch or a checkpoint. One that waits for a step
+    # ends after twice as many. 0 waits for ever.
+    stall_timeout: NonNegativeInt = 1800
     accumulate: PositiveInt = 1  # equal parts of a batch that are computed one after another
     remat: bool = False  # to save memory, gradients recompute everything but the convolutions
     num_epochs: PositiveInt = 100

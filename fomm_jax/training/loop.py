@@ -22,6 +22,7 @@ from fomm_jax.training.resume import Origin, describe_start, first_state, starts
 from fomm_jax.training.saving import Saver, Unsaved
 from fomm_jax.training.schedule import Schedule
 from fomm_jax.training.signals import WORDS, EndingSignals
+from fomm_jax.training.stalls import StallWatch
 from fomm_jax.training.step import sharding
 from fomm_jax.training.step.program import Program, compile_together, make_program
 from fomm_jax.training.step.train_step import Result
@@ -228,10 +229,13 @@ def take_steps(run: Run, state: TrainState, skipped: Sequence[Any], log: Trainin
     """
     schedule = run.schedule
     saver = Saver(run.checkpoints, log)
-    with run.signals.protecting(saver.has_work), saver:
+    watch = StallWatch(run.config.train.stall_timeout, run.signals.give_up)
+    with watch, run.signals.protecting(saver.has_work), saver:
         for step in range(int(state.step) + 1, schedule.last_step + 1):
+            watch.begin("the next batch")
             with log.waiting_for_input():
                 position, batch = next_batch(run.batches, skipped)
+            watch.begin_step(step)
             state, scalars, outputs = run.take_step(state, batch)
             saver.add(
                 PendingStep(step, position, scalars),
@@ -245,6 +249,7 @@ def take_steps(run: Run, state: TrainState, skipped: Sequence[Any], log: Trainin
             if schedule.drawing_is_due(step):
                 log.write_picture(step, outputs)
             if save:
+                watch.begin(f"checkpoint {step}")
                 saver.save()
                 schedule.begin_minutes()
             if signal is not None:
@@ -253,6 +258,7 @@ def take_steps(run: Run, state: TrainState, skipped: Sequence[Any], log: Trainin
                     f" {run.checkpoints.folder / str(step)}",
                     signal,
                 )
+        watch.begin("the last checkpoint")
 
 
 def next_batch(batches: Batches, skipped: Sequence[Any]) -> tuple[Any, Batch]:

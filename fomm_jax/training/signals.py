@@ -30,6 +30,8 @@ HOW_TO_GO_ON = "the same command goes on from the last checkpoint, if there is o
 SECONDS_BETWEEN = 1.0
 # The time to show a message, which a terminal that stands still, by Ctrl-S say, never takes.
 SECONDS_TO_TELL = 1.0
+# Less than the six seconds that `lost_hosts` has until JAX aborts the program.
+SECONDS_TO_CLEAN_UP = 4.0
 
 
 class EndingSignals:
@@ -44,16 +46,22 @@ class EndingSignals:
     Args:
       end: ends the program for a signal. A thread calls it while the main thread may be anywhere,
         so it cannot raise an exception there.
+      end_without_signal: does the same for a reason that it is given in words.
 
     Attributes:
       received: the first signal that came while work was protected; None before.
       tell_library: calls the handler that a library had before `take_back`.
     """
 
-    def __init__(self, end: Callable[[signal.Signals], None] = lambda number: None) -> None:
+    def __init__(
+        self,
+        end: Callable[[signal.Signals], None] = lambda number: None,
+        end_without_signal: Callable[[str], None] = lambda reason: None,
+    ) -> None:
         self.received: signal.Signals | None = None
         self.tell_library: Callable[[], None] = lambda: None
         self._end = end
+        self._end_without_signal = end_without_signal
         self._has_work: Callable[[], bool] = lambda: False
         self._clean_ups: list[Callable[[], None]] = []
         self._received_at = 0.0
@@ -133,16 +141,28 @@ class EndingSignals:
         elif number == signal.SIGINT and time.monotonic() - self._received_at > SECONDS_BETWEEN:
             self._end_now(number)
 
-    def clean_up(self) -> None:
-        """Do what is left to do before the program ends, wherever the main thread may be."""
-        for clean_up in reversed(self._clean_ups):  # the last one first, as blocks end
-            clean_up()
+    def give_up(self, reason: str) -> None:
+        """End the program for another reason than a signal, wherever the main thread may be."""
+        self._clean_up()
+        self._end_without_signal(reason)
 
     def _end_now(self, number: signal.Signals) -> None:
-        try:
-            self.clean_up()
-        finally:
-            self._end(number)
+        self._clean_up()
+        self._end(number)
+
+    def _clean_up(self) -> None:
+        """Do what can be done in a few seconds: a disk or a bucket may not answer."""
+
+        def clean_up_all() -> None:
+            for clean_up in reversed(self._clean_ups):  # the last one first, as blocks end
+                try:
+                    clean_up()
+                except Exception as error:  # it ends in any case
+                    logger.warning("not cleaned up: %s", " ".join(str(error).split()))
+
+        thread = threading.Thread(target=clean_up_all, daemon=True)
+        thread.start()
+        thread.join(SECONDS_TO_CLEAN_UP)
 
 
 def _tell(message: str, *values: str) -> None:

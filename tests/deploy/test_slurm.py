@@ -129,8 +129,8 @@ def test_a_job_that_reaches_its_time_limit_goes_on_by_itself(slurm, tmp_path):
     assert "main.py: ended by SIGTERM after step" in log.read_text()
     last = newest(workdir)
     assert last > 0
-    # By itself, Slurm begins two minutes later.
-    run(slurm, "scontrol", "update", f"JobId={number}", "StartTime=now", "TimeLimit=60")
+    # By itself, Slurm begins two minutes later. In the same second, it would refuse the job.
+    run(slurm, "scontrol", "update", f"JobId={number}", "StartTime=now+10", "TimeLimit=60")
     wait_for(lambda: newest(workdir) >= last + EVERY, log)
     assert f"continues at step {last + 1}, from {workdir}/checkpoints/{last}" in log.read_text()
     run(slurm, "scancel", number)

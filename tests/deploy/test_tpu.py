@@ -61,7 +61,7 @@ def test_a_slice_that_is_taken_away_is_asked_for_again(tmp_path):
     queued = "gcloud compute tpus queued-resources"
     create = [
         f"{queued} create fomm --node-id=fomm --zone=Z --spot --accelerator-type=v5litepod-16"
-        " --runtime-version=R --metadata=code=gs://B/code"
+        " --runtime-version=R --metadata=code=gs://B/code,job=fomm"
         " --metadata-from-file=startup-script=startup.sh,arguments",
         "--workdir=gs://B/W",
         "--config=C",
@@ -81,13 +81,14 @@ def test_a_host_trains_until_the_run_is_done(tmp_path, statuses, status, is_done
     (tmp_path / "answers").write_text("")
     (tmp_path / "statuses").write_text(statuses.replace(" ", "\n") + "\n")
     python = """#!/bin/sh
-echo python "$@" >> calls
+echo "$FOMM_JAX_JOB" python "$@" >> calls
 status=$(head -n 1 statuses); sed -i 1d statuses; exit "$status"
 """
     curl = """#!/bin/sh
 case "$*" in
     *attributes/arguments) printf '%s\\n' --workdir=gs://B/W '--config.train.scales=(1.0, 0.5)' ;;
     *attributes/code) echo gs://B/code ;;
+    *attributes/job) echo fomm ;;
 esac
 """
     programs = {"bin/gcloud": GCLOUD, "bin/curl": curl, ".venv/bin/python": python}
@@ -95,7 +96,7 @@ esac
     ended = run("startup.sh", tmp_path, programs, LOG=f"{tmp_path}/log", FOLDER=str(tmp_path))
     assert ended.returncode == status, (tmp_path / "log").read_text()
     calls = (tmp_path / "calls").read_text().splitlines()
-    train = "python main.py --distributed --mode=train --workdir=gs://B/W"
+    train = "fomm python main.py --distributed --mode=train --workdir=gs://B/W"
     expected = [f"{train} --config.train.scales=(1.0, 0.5)"] * len(statuses.split())
     if is_done:
         expected.append("gcloud storage cp - gs://B/W/finished")

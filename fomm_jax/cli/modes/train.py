@@ -1,12 +1,13 @@
 """Train a model, or continue its training."""
 
 import contextlib
+import functools
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fomm_jax import console
 from fomm_jax.buckets import AnyPath
@@ -41,9 +42,10 @@ def run() -> None:
     """Train in --workdir, starting from --checkpoint if the workdir has no checkpoint of its own.
 
     The program ends with status 1 if training diverges, with 128 plus the number of the signal if
-    one ends it before its last step, and with status 75 if another host of the run is gone.
+    one ends it before its last step, and with status 75 if another host of the run is gone or
+    nothing goes on.
     """
-    with EndingSignals(_end_at_once) as signals, contextlib.ExitStack() as stack:
+    with EndingSignals(_end_at_once, _end_to_repeat) as signals, contextlib.ExitStack() as stack:
         config, workdir = read_config_and_workdir()
         if DISTRIBUTED.value:
             watch = _join_processes(config.train, signals)
@@ -139,12 +141,21 @@ def _train(
 
 def _end_at_once(number: signal.Signals) -> None:
     """End the program where it is, with the status that shells give a signal."""
+    _end(128 + number, logger.info, WORDS[number])
+
+
+def _end_to_repeat(reason: str) -> None:
+    """End the program where it is, with the status that asks to try again."""
+    _end(os.EX_TEMPFAIL, functools.partial(print, file=sys.stderr), reason)
+
+
+def _end(status: int, tell: Callable[[str], object], reason: str) -> None:
     # A terminal that stands still, by Ctrl-S say, would never take the message.
-    give_up = threading.Timer(SECONDS_TO_TELL, os._exit, (128 + number,))
+    give_up = threading.Timer(SECONDS_TO_TELL, os._exit, (status,))
     give_up.daemon = True
     give_up.start()
-    logger.info("main.py: %s; %s", WORDS[number], HOW_TO_GO_ON)
-    os._exit(128 + number)
+    tell(f"main.py: {reason}; {HOW_TO_GO_ON}")
+    os._exit(status)
 
 
 def _join_processes(settings: TrainConfig, signals: EndingSignals) -> HostWatch:
@@ -152,14 +163,7 @@ def _join_processes(settings: TrainConfig, signals: EndingSignals) -> HostWatch:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # JAX's own pages when a host is gone
     import jax
 
-    def end(reason: str) -> None:
-        try:
-            signals.clean_up()
-        finally:
-            print(f"main.py: {reason}; {HOW_TO_GO_ON}", file=sys.stderr)
-            os._exit(os.EX_TEMPFAIL)
-
-    watch = HostWatch(end)
+    watch = HostWatch(signals.give_up)
     watch.start()
     try:
         jax.distributed.initialize(
