@@ -33,7 +33,7 @@ from ml_collections import ConfigDict, config_flags
 
 from fomm_jax import console
 from fomm_jax.cli.command_line import parse_flags
-from fomm_jax.cli.path_flags import PATH
+from fomm_jax.cli.path_flags import STORED_PATH
 from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.errors import InputError, one_line_errors
@@ -47,10 +47,10 @@ config_flags.DEFINE_config_file(
 PERCEPTUAL = flags.DEFINE_enum(
     "perceptual", None, list(VGG_LAYERS), "Convert torchvision's weights of this network."
 )
-INPUT = flags.DEFINE(PATH, "input", None, "What to convert: PyTorch's file, or our folder.")
-OUTPUT = flags.DEFINE(PATH, "output", None, "Where to write the converted weights.")
+INPUT = flags.DEFINE(STORED_PATH, "input", None, "What to convert: PyTorch's file, or our folder.")
+OUTPUT = flags.DEFINE(STORED_PATH, "output", None, "Where to write the converted weights.")
 TO_TORCH = flags.DEFINE_bool("to_torch", False, "Convert a checkpoint of ours for PyTorch.")
-INSPECT = flags.DEFINE(PATH, "inspect", None, "Describe this file of PyTorch's.")
+INSPECT = flags.DEFINE(STORED_PATH, "inspect", None, "Describe this file of PyTorch's.")
 
 
 def main(_: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
-from fomm_jax.buckets import describe_failure, file_system, is_in_bucket, to_path
+from fomm_jax.buckets import AnyPath, describe_failure, file_system, is_in_bucket, to_path
 from fomm_jax.errors import InputError
 from fomm_jax.signals import removed_at_the_end
 
@@ -158,6 +158,41 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         if unfinished is not None:
             with contextlib.suppress(OSError):
                 unfinished.unlink()
+
+
+@contextlib.contextmanager
+def local_folder(folder: AnyPath) -> Iterator[pathlib.Path]:
+    """Give the block a folder on this computer to write into with libraries that know no bucket.
+
+    What it holds when the block ends is sent to the bucket, if that is where `folder` is.
+
+    Raises:
+      InputError: it cannot be sent.
+    """
+    if isinstance(folder, pathlib.Path):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        yield pathlib.Path(temporary)
+        with writing(folder):
+            file_system().put(f"{temporary}/", f"{os.fspath(folder)}/", recursive=True)
+
+
+@contextlib.contextmanager
+def local_file(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+    """Give the block a file to read; one in a bucket is fetched for as long as the block lasts.
+
+    Raises:
+      InputError: it cannot be fetched.
+    """
+    if not is_in_bucket(path):
+        yield pathlib.Path(path)
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        copy = pathlib.Path(temporary) / os.path.basename(path)
+        with reading(path):
+            file_system().get_file(os.fspath(path), os.fspath(copy))
+        yield copy
 
 
 def check_can_write(path: str | os.PathLike[str]) -> None:

@@ -141,10 +141,11 @@ def _expand_homes(config: Config) -> Config:
             pairs_list=dataset.pairs_list and _parse_path("dataset.pairs_list", dataset.pairs_list),
         ),
         train=dataclasses.replace(
-            train, init_from=train.init_from and _parse_init_from(train.init_from)
+            train,
+            init_from=train.init_from and _parse_stored_path("train.init_from", train.init_from),
         ),
         perceptual=dataclasses.replace(
-            perceptual, weights=_parse_path("perceptual.weights", perceptual.weights)
+            perceptual, weights=_parse_stored_path("perceptual.weights", perceptual.weights)
         ),
     )
 
@@ -154,8 +155,8 @@ def _parse_path(field: str, path: str) -> str:
         return parse_path(path)
 
 
-def _parse_init_from(path: str) -> str:
-    with naming("config.train.init_from"):
+def _parse_stored_path(field: str, path: str) -> str:
+    with naming(f"config.{field}"):
         return parse_stored_path(path)
 
 

@@ -2,12 +2,12 @@
 
 import contextlib
 import dataclasses
-import pathlib
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from fomm_jax.animation.animator import AnimatedFrame
+from fomm_jax.buckets import AnyPath
 from fomm_jax.config.schema import VisualizeConfig
 from fomm_jax.errors import InputError
 from fomm_jax.files import strip_suffix
@@ -23,16 +23,16 @@ from fomm_jax.types import Video
 class FilmOutputs:
     """Where films go, and how they are drawn and marked."""
 
-    folder: pathlib.Path  # made if it is missing
+    folder: AnyPath  # made if it is missing
     suffix: str  # of the films, `.mp4` or `.gif`
     visualize: VisualizeConfig  # how keypoints are drawn
     marking: Marking | None  # marks that films and pictures carry; None: they carry no marks
 
-    def film_path(self, name: str) -> pathlib.Path:
+    def film_path(self, name: str) -> AnyPath:
         """Return the path of a film."""
         return self.folder / f"{name}{self.suffix}"
 
-    def picture_path(self, name: str) -> pathlib.Path:
+    def picture_path(self, name: str) -> AnyPath:
         """Return the path of the picture that holds a film's predictions without loss."""
         return self.folder / "png" / f"{name}.png"
 

@@ -1,14 +1,15 @@
 """The page on a reconstruction: metrics, contact sheets, links to films, curves of the losses."""
 
 import itertools
-import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 
+from fomm_jax.buckets import AnyPath
 from fomm_jax.evaluation.films import FilmOutputs
 from fomm_jax.evaluation.metrics import COUNTS, METRICS
 from fomm_jax.evaluation.reconstruction_report import ReconstructionReport, VideoReport
+from fomm_jax.files import local_file
 from fomm_jax.media.pictures import read_picture
 from fomm_jax.reporting.html_page import (
     Html,
@@ -110,7 +111,7 @@ def _table_of_videos(videos: Sequence[VideoReport], films: Sequence[str]) -> Htm
     return table(list(rows[0]), [list(row.values()) for row in cells])
 
 
-def _make_sheet(video: Video, picture: pathlib.Path, num_frames: int) -> Html:
+def _make_sheet(video: Video, picture: AnyPath, num_frames: int) -> Html:
     """Make a contact sheet of a video's frames above the generated ones.
 
     Args:
@@ -118,7 +119,8 @@ def _make_sheet(video: Video, picture: pathlib.Path, num_frames: int) -> Html:
       picture: the file that holds the generated frames side by side.
       num_frames: the number of these frames.
     """
-    strip = read_picture(picture)
+    with local_file(picture) as file:
+        strip = read_picture(file)
     width = strip.shape[1] // num_frames
     chosen = np.linspace(0, num_frames - 1, min(SHEET_COLUMNS, num_frames)).round().astype(int)
     real = [frame for i, frame in enumerate(video) if i in chosen]

@@ -5,12 +5,12 @@ import dataclasses
 import itertools
 import json
 import math
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from fomm_jax.buckets import AnyPath
 from fomm_jax.evaluation.metrics import COUNTS, METRICS
 from fomm_jax.files import replacing
 
@@ -96,7 +96,7 @@ def _finite_or_none(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_metrics(folder: pathlib.Path, report: ReconstructionReport) -> None:
+def write_metrics(folder: AnyPath, report: ReconstructionReport) -> None:
     """Write `metrics.json`, the whole report, and `metrics.csv`, a row for each video.
 
     Raises:

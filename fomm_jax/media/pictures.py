@@ -12,6 +12,7 @@ import numpy as np
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
+from fomm_jax.buckets import to_path
 from fomm_jax.errors import InputError
 from fomm_jax.files import check_is_file, replacing
 from fomm_jax.media.colours import WHITE, Colour, to_rgb
@@ -136,7 +137,7 @@ def write_picture(
       InputError: the suffix is unknown, the format cannot hold marks, or the file cannot be
         written.
     """
-    path = Path(path)
+    path = to_path(path)
     suffix = path.suffix.lower()
     if suffix not in WRITABLE_SUFFIXES:
         raise InputError(f"{path}: expected a name that ends in {', '.join(WRITABLE_SUFFIXES)}")

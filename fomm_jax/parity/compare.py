@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
+from fomm_jax.buckets import AnyPath, to_path
 from fomm_jax.config.schema import Config
 from fomm_jax.media.framing import fit_frame
 from fomm_jax.media.pictures import read_picture
@@ -40,7 +41,7 @@ def compare_recordings(folder: pathlib.Path, checkpoint: str | None) -> Comparis
       InputError: there is no recording, or a file is missing, damaged or of another architecture.
     """
     comparisons: dict[str, Comparison] = {}
-    checkpoint_file = None if checkpoint is None else pathlib.Path(checkpoint)
+    checkpoint_file = None if checkpoint is None else to_path(checkpoint)
     paths = find_recordings(folder)
     with tqdm(total=len(paths), desc="compare", unit="recording") as bar:
         for path in paths:
@@ -92,7 +93,7 @@ def compare_live(
     return comparisons
 
 
-def write_reports(comparisons: Comparisons, folder: pathlib.Path) -> None:
+def write_reports(comparisons: Comparisons, folder: AnyPath) -> None:
     """Write `comparison.json`, `comparison.md`, `comparison.html` and films into a folder.
 
     Raises:

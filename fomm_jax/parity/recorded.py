@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from fomm_jax.animation.compiled_model import CompiledModel
+from fomm_jax.buckets import AnyPath
 from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import InputError
 from fomm_jax.ops.convolution import ONE_CPU
@@ -40,7 +41,7 @@ from fomm_jax.weights.train_state import TrainState
 Compared = ComparedArray | ComparedFrames | ComparedLosses
 
 
-def compare_recording(folder: pathlib.Path, checkpoint: pathlib.Path | None) -> Comparison:
+def compare_recording(folder: pathlib.Path, checkpoint: "AnyPath | None") -> Comparison:
     """Compare with everything in a recording: evaluation, training steps, animation.
 
     Args:

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from fomm_jax.buckets import AnyPath
 from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.config.original_yaml import read_original_yaml
 from fomm_jax.config.parsing import from_config_dict
@@ -51,7 +52,7 @@ class Recording:
     """
 
     folder: pathlib.Path
-    checkpoint_file: pathlib.Path | None = None
+    checkpoint_file: "AnyPath | None" = None
 
     @functools.cached_property
     def config(self) -> Config:
@@ -59,7 +60,7 @@ class Recording:
         return from_config_dict(read_original_yaml(str(self.folder / "config.yaml")))
 
     @property
-    def checkpoint_path(self) -> pathlib.Path:
+    def checkpoint_path(self) -> AnyPath:
         """The path of the original's checkpoint."""
         return self.checkpoint_file or self.folder / "checkpoint.pth.tar"
 

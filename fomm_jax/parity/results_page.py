@@ -1,10 +1,10 @@
 """The page on a comparison: tables, curves of the losses, contact sheets, links to films."""
 
-import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 
+from fomm_jax.buckets import AnyPath
 from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from fomm_jax.parity.results import ComparedFrames, ComparedLosses, Comparison, Comparisons
 from fomm_jax.parity.results_text import (
@@ -27,7 +27,7 @@ FILM_FPS = 5  # slow enough to notice a difference; recordings have no frame rat
 ROUNDING = float(np.finfo(np.float64).eps)
 
 
-def write_results_page(comparisons: Comparisons, folder: pathlib.Path) -> None:
+def write_results_page(comparisons: Comparisons, folder: AnyPath) -> None:
     """Write `comparison.html`, and a film of each clip.
 
     Args:
@@ -45,7 +45,7 @@ def write_results_page(comparisons: Comparisons, folder: pathlib.Path) -> None:
     html_page.write_page(folder / PAGE_NAME, TITLE, [("Summary", summary), *sections])
 
 
-def _section(name: str, comparison: Comparison, folder: pathlib.Path) -> list[Html]:
+def _section(name: str, comparison: Comparison, folder: AnyPath) -> list[Html]:
     elements = [html_page.paragraph(summarize({name: comparison}))]
     if comparison.timing is not None:
         elements.append(html_page.paragraph(describe_timing(comparison.timing)))
@@ -97,7 +97,7 @@ def _plot_losses(losses: Sequence[ComparedLosses]) -> list[Html]:
     ]
 
 
-def _show_frames(name: str, frames: ComparedFrames, folder: pathlib.Path) -> list[Html]:
+def _show_frames(name: str, frames: ComparedFrames, folder: AnyPath) -> list[Html]:
     """Make a contact sheet; for a clip, write a film and link to it."""
     difference, factor = _magnify_difference(frames)
     columns = [_prepare(column) for column in (*_columns(frames), difference)]

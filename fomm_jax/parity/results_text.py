@@ -3,10 +3,10 @@
 import dataclasses
 import json
 import math
-import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from fomm_jax.buckets import AnyPath
 from fomm_jax.files import replacing
 from fomm_jax.parity.results import ComparedArray, Comparison, Comparisons, Timing, all_arrays
 
@@ -63,7 +63,7 @@ def to_cells(array: ComparedArray) -> tuple[str, ...]:
     )
 
 
-def write_json(comparisons: Comparisons, folder: pathlib.Path) -> None:
+def write_json(comparisons: Comparisons, folder: AnyPath) -> None:
     """Write `comparison.json`: for each comparison its `rows`, `losses` and `timing`.
 
     `rows` are the compared arrays with their verdicts. Keys are named as the fields of the classes
@@ -77,7 +77,7 @@ def write_json(comparisons: Comparisons, folder: pathlib.Path) -> None:
         unfinished.write_text(json.dumps(content, indent=2, allow_nan=False), encoding="utf-8")
 
 
-def write_markdown(comparisons: Comparisons, folder: pathlib.Path) -> None:
+def write_markdown(comparisons: Comparisons, folder: AnyPath) -> None:
     """Write `comparison.md`: a summary, and a table for each comparison.
 
     Raises:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import jax
 import numpy as np
 
+from fomm_jax.buckets import AnyPath
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
-from fomm_jax.files import replacing
+from fomm_jax.files import local_folder, replacing
 from fomm_jax.reporting.html_page import paragraph, table, write_page
 from fomm_jax.training.compiled_program import Instruction, read_instructions
 from fomm_jax.training.program_parts import sum_by_part
@@ -47,10 +48,10 @@ class StepProfile:
     title: str  # batch size and devices
     operations: Sequence[Operation]  # the costliest first
     parts: Mapping[str, float]  # seconds a step, by part of the program
-    trace: pathlib.Path  # a file for TensorBoard's profiler or XProf
+    trace: AnyPath  # a file for TensorBoard's profiler or XProf
 
 
-def profile_step(config: Config, folder: pathlib.Path) -> StepProfile:
+def profile_step(config: Config, folder: AnyPath) -> StepProfile:
     """Trace training steps on a batch of random pairs, and write a trace, a table and a page.
 
     Args:
@@ -85,13 +86,14 @@ def profile_step(config: Config, folder: pathlib.Path) -> StepProfile:
         jax.block_until_ready((state, scalars))
 
     step()  # the first one also reserves memory
-    trace = trace_steps(step, NUM_STEPS, folder)
-    operations = read_operations(trace, program, NUM_STEPS)
+    with local_folder(folder) as local:
+        trace = trace_steps(step, NUM_STEPS, local)
+        operations = read_operations(trace, program, NUM_STEPS)
     parts = sum_by_part((row.instruction.scope, row.seconds) for row in operations)
     device = jax.devices()[0].device_kind
     title = f"A step of training: {settings.batch_size} pairs, {len(jax.devices())} x {device}"
     write_tables(folder, operations, parts, title)
-    return StepProfile(title, operations, parts, trace)
+    return StepProfile(title, operations, parts, folder / trace.relative_to(local))
 
 
 def trace_steps(step: Callable[[], None], num_steps: int, folder: pathlib.Path) -> pathlib.Path:
@@ -154,7 +156,7 @@ def _events(trace: jax.profiler.ProfileData) -> Iterator[tuple[str, float]]:
 
 
 def write_tables(
-    folder: pathlib.Path, operations: list[Operation], parts: Mapping[str, float], title: str
+    folder: AnyPath, operations: list[Operation], parts: Mapping[str, float], title: str
 ) -> None:
     """Write `operations.csv` with all operations, and `profile.html` with the costliest."""
     total = sum(operation.seconds for operation in operations)

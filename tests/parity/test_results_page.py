@@ -11,7 +11,9 @@ import pytest
 import reference
 from PIL import Image
 
+from fomm_jax.buckets import to_path
 from fomm_jax.media.reading.video_reader import iterate_frames
+from fomm_jax.parity.compare import write_reports
 from fomm_jax.parity.recorded import compare_recording
 from fomm_jax.parity.results import ComparedFrames, Comparison
 from fomm_jax.parity.results_page import write_results_page
@@ -97,3 +99,16 @@ def test_the_recorded_clip_and_its_films(tmp_path):
     assert len(set(films)) == len(pictures_of(page)) == 4
     assert [len(list(iterate_frames(tmp_path / film))) for film in films] == [12] * 4
     assert len(page) < 2e6
+
+
+def test_reports_in_a_bucket_are_those_on_a_disk(bucket, tmp_path):
+    frames = np.random.default_rng(0).random((3, 64, 64, 3))
+    comparisons = {"set": Comparison([], [made_up_frames(frames, is_clip=True)])}
+    for folder in (tmp_path, to_path(bucket) / "comparison"):
+        write_reports(comparisons, folder)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names[:3] == ["comparison.html", "comparison.json", "comparison.md"]
+    assert names[3].endswith(".mp4")
+    for name in names:
+        content = (to_path(bucket) / "comparison" / name).read_bytes()
+        assert content == (tmp_path / name).read_bytes(), name

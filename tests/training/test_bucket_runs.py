@@ -69,6 +69,13 @@ def test_a_run_goes_on_from_its_newest_checkpoint(bucket, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, saved(tmp_path / "W", 5), saved(f"{bucket}/W", 5))
 
 
+def test_a_run_begins_from_a_checkpoint_in_a_bucket(bucket, tmp_path):
+    run(f"{bucket}/W", num_steps=4)
+    for workdir in (tmp_path / "W", f"{bucket}/V"):
+        assert run(workdir, begin_from=f"{bucket}/W") == 1
+    jax.tree.map(np.testing.assert_array_equal, saved(tmp_path / "W", 5), saved(f"{bucket}/V", 5))
+
+
 def test_a_save_that_was_cut_off_is_no_checkpoint(bucket):
     run(f"{bucket}/W", num_steps=4)
     folder = to_path(f"{bucket}/W/checkpoints")

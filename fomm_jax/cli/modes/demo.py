@@ -1,7 +1,6 @@
 """Animate drawn figures with the model that the project carries, beside the true answers."""
 
 import dataclasses
-import pathlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +8,7 @@ from tqdm import tqdm
 
 from fomm_jax import console
 from fomm_jax.animation.animator import Animator
+from fomm_jax.buckets import AnyPath, to_path
 from fomm_jax.cli import marking_flags
 from fomm_jax.cli.flags import WORKDIR
 from fomm_jax.files import check_can_write
@@ -27,10 +27,10 @@ COLUMNS = ("source", "driving", "animation", "true answer")
 
 def run() -> None:
     """Write a film, a contact sheet and a page into --workdir."""
-    write_demo(pathlib.Path(WORKDIR.value or "demo"), marking_flags.read_marking(checkpoint=None))
+    write_demo(to_path(WORKDIR.value or "demo"), marking_flags.read_marking(checkpoint=None))
 
 
-def write_demo(folder: pathlib.Path, marking: Marking | None) -> None:
+def write_demo(folder: AnyPath, marking: Marking | None) -> None:
     """Write a film, a contact sheet and a page, and print where they are.
 
     Args:
@@ -69,7 +69,7 @@ def _animate(animator: Animator, size: int, pair: int) -> tuple[np.ndarray, ...]
 
 
 def _write_film(
-    path: pathlib.Path, pairs: Sequence[tuple[np.ndarray, ...]], marking: Marking | None
+    path: AnyPath, pairs: Sequence[tuple[np.ndarray, ...]], marking: Marking | None
 ) -> None:
     """Write a film that shows the pairs one after the other, their columns side by side."""
     rows = np.stack([np.concatenate(columns, axis=2) for columns in pairs])  # (pair, t, h, 4w, c)
@@ -80,8 +80,8 @@ def _write_film(
 
 
 def _write_page(
-    path: pathlib.Path,
-    film: pathlib.Path,
+    path: AnyPath,
+    film: AnyPath,
     pairs: Sequence[tuple[np.ndarray, ...]],
     lines: Sequence[Sequence[np.ndarray]],
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Self
 import av
 import numpy as np
 
+from fomm_jax.buckets import to_path
 from fomm_jax.errors import InputError
 from fomm_jax.files import replacing, writing
 from fomm_jax.media.writing import gif_encoder, mp4_encoder
@@ -26,7 +27,7 @@ _WRITE_ERRORS = (OSError, av.FFmpegError)
 
 def check_frame_size(path: str | os.PathLike[str], height: int, width: int) -> None:
     """Raise an InputError if a film of a name cannot have frames of a size, in pixels."""
-    is_gif = Path(path).suffix.lower() == ".gif"
+    is_gif = to_path(path).suffix.lower() == ".gif"
     longest = gif_encoder.MAX_SIDE if is_gif else mp4_encoder.MAX_SIDE
     if max(height, width) > longest:
         film = "a GIF" if is_gif else "an MP4 file"
@@ -64,7 +65,7 @@ class VideoWriter:
         sound_from: str | os.PathLike[str] | None = None,
         marking: Marking | None = None,
     ):
-        self._path = Path(path)
+        self._path = to_path(path)
         self._suffix = self._path.suffix.lower()
         if self._suffix not in WRITABLE_SUFFIXES:
             expected = " or ".join(WRITABLE_SUFFIXES)

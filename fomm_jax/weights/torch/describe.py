@@ -1,7 +1,6 @@
 """Describe what a file of PyTorch's holds."""
 
 import hashlib
-import pathlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fomm_jax.errors import InputError
+from fomm_jax.files import local_file, reading
 from fomm_jax.weights.torch.architecture import find_config_fields, read_states
 from fomm_jax.weights.torch.reader import read_torch_file
 
@@ -27,7 +27,7 @@ def describe_torch_file(path: str) -> Iterator[str]:
       InputError: the file cannot be read.
     """
     tree = read_torch_file(path)
-    with pathlib.Path(path).open("rb") as file:
+    with local_file(path) as local, reading(path), local.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     yield f"{path}: sha256 {digest}"
     modules = tree if isinstance(tree, dict) else {"": tree}

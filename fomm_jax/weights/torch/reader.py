@@ -9,9 +9,8 @@ import os
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from fomm_jax.buckets import AnyPath, to_path
 from fomm_jax.errors import InputError
-from fomm_jax.files import reading
+from fomm_jax.files import local_file, reading
 from fomm_jax.weights.other_files import TORCH_FILE, check_is_no_other_file
 from fomm_jax.weights.torch.stream_format import read_stream
 from fomm_jax.weights.torch.zip_format import ZIP_START, read_zip
@@ -35,9 +34,13 @@ def read_torch_file(path: str | os.PathLike[str], entries: Collection[str] | Non
         anything beyond tensors. Nothing that it holds is run. The message says what a file of
         another kind is.
     """
-    path = to_path(path)
     check_is_no_other_file(path, TORCH_FILE)
-    with reading(path), path.open("rb") as file, _one_line_errors(path):
+    with (
+        local_file(path) as local,
+        reading(path),
+        local.open("rb") as file,
+        _one_line_errors(path),
+    ):
         start = file.read(len(ZIP_START))
         file.seek(0)
         read = read_zip if start == ZIP_START else read_stream
@@ -45,7 +48,7 @@ def read_torch_file(path: str | os.PathLike[str], entries: Collection[str] | Non
 
 
 @contextlib.contextmanager
-def _one_line_errors(path: AnyPath) -> Iterator[None]:
+def _one_line_errors(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn every error but an OSError into an InputError of one line that names the file."""
     try:
         yield
