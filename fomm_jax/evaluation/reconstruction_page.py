@@ -73,7 +73,11 @@ def write_reconstruction_page(
             ],
         ),
     ]
-    losses = {name: curve for name, curve in curves.items() if name not in NOT_LOSSES}
+    losses = {
+        name: curve
+        for name, curve in curves.items()
+        if name not in NOT_LOSSES and "/" not in name  # as in "share_of_time/steps"
+    }
     if losses:
         caption = "Weighted losses of the training run, from its event files"
         sections.append(("Training", [plot(losses, "step", "loss", caption)]))

@@ -1,12 +1,10 @@
 """The log of a training run: its progress, scalars in event files, pictures."""
 
-import contextlib
 import logging
 import os
 import resource
 import sys
 import time
-from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -20,9 +18,12 @@ from fomm_jax.reporting.drawing import FramesWithPoints, draw_grid
 from fomm_jax.reporting.events import EventWriter
 from fomm_jax.training.progress import Progress
 from fomm_jax.training.step.objectives import StepOutputs
+from fomm_jax.training.time_spent import TimeSpent
 from fomm_jax.training.workdir_lock import PICTURES_FOLDER
 
 logger = logging.getLogger(__name__)
+
+SHARE_OF_TIME = "share_of_time"  # how the names of these scalars begin
 
 # Five pixels of 256. In good runs at 48×48 and 64×64, and at random weights, the spread was 0.05 to
 # 0.17; points all over the frame would have 0.29.
@@ -30,18 +31,19 @@ COLLAPSED_SPREAD = 0.02
 
 
 class TrainingLog:
-    """The log of a run from `first_step` to `last_step`; a context manager.
+    """The log of some steps of a run; a context manager.
 
     The first of several processes writes it; the others are silent. The event file is made when
     there is something to write.
 
     Args:
       workdir: the folder for the event file, and for PNGs in its folder `pictures`.
-      first_step: the first step of this log; it declares void what an earlier run wrote about this
-        and later steps.
-      last_step: the last step, from which the time left is estimated.
+      steps: at least one step. The first declares void what an earlier run wrote about this and
+        later steps. The time left is estimated up to the last one.
       batch_size: pairs per step, from which the log computes pairs per second.
       visualize: how pictures are drawn.
+      spent: the clock of the run. Each point of the event file, and a last one at the end, has the
+        shares of the time so far.
       skipped_batches: the number of batches left out so far.
     """
 
@@ -49,23 +51,25 @@ class TrainingLog:
         self,
         workdir: str | os.PathLike[str],
         *,
-        first_step: int,
-        last_step: int,
+        steps: range,
         batch_size: int,
         visualize: VisualizeConfig,
+        spent: TimeSpent,
         skipped_batches: int = 0,
     ):
         self._workdir = to_path(workdir)
-        self._first_step = first_step
+        self._first_step = steps[0]
         self._batch_size = batch_size
         self._visualize = visualize
         self._skipped_batches = skipped_batches
         self._recent: list[dict[str, float]] = []
-        self._began, self._waited = time.monotonic(), 0.0
+        self._spent = spent
+        self._began, self._waited = time.monotonic(), spent.seconds("input")
+        self._step = steps[0]  # the newest one whose scalars were written
         self._has_warned = False
         self._is_first_process = jax.process_index() == 0
         self._writer: EventWriter | None = None
-        self._progress = Progress(first_step, last_step, batch_size)
+        self._progress = Progress(steps[0], steps[-1], batch_size)
 
     def __enter__(self) -> Self:
         """Return the log itself."""
@@ -80,7 +84,10 @@ class TrainingLog:
         """Close progress and event file."""
         self._progress.close()
         if self._writer is not None:
-            self._writer.close()
+            try:
+                self._writer.add_scalars(self._step, self._shares())
+            finally:
+                self._writer.close()
 
     def add(self, scalars: dict[str, float], loss: float) -> None:
         """Count a step, whose loss is shown."""
@@ -88,24 +95,17 @@ class TrainingLog:
         if self._is_first_process:
             self._progress.add(loss)
 
-    @contextlib.contextmanager
-    def waiting_for_input(self) -> Iterator[None]:
-        """Count the time of the block as waiting for input."""
-        began = time.monotonic()
-        yield
-        self._waited += time.monotonic() - began
-
     def write_scalars(self, step: int) -> None:
         """Write the means of the scalars since the last call, and what the steps cost.
 
         The cost is the seconds per step, and the part of them spent waiting for a batch. The first
         call includes compilation. Warn once if the keypoints have collapsed.
         """
-        num_steps, now = len(self._recent), time.monotonic()
+        num_steps, now, waited = len(self._recent), time.monotonic(), self._spent.seconds("input")
         seconds = (now - self._began) / num_steps
         costs = {
             "seconds_per_step": seconds,
-            "input_wait": self._waited / num_steps,
+            "input_wait": (waited - self._waited) / num_steps,
             "pairs_per_second": self._batch_size / seconds,
             "memory": memory_in_use(),
             "skipped_batches": self._skipped_batches,
@@ -115,10 +115,10 @@ class TrainingLog:
             for name in self._recent[0]
         }
         if self._is_first_process:
-            self._open_writer().add_scalars(step, means | costs)
+            self._open_writer().add_scalars(step, means | costs | self._shares())
             self._warn_of_collapse(step, means)
         self._recent.clear()
-        self._began, self._waited = now, 0.0
+        self._began, self._waited, self._step = now, waited, step
 
     def flush(self) -> None:
         """Wait until all that was written is where the workdir is; any thread may call this.
@@ -128,6 +128,9 @@ class TrainingLog:
         """
         if self._writer is not None:
             self._writer.flush()
+
+    def _shares(self) -> dict[str, float]:
+        return {f"{SHARE_OF_TIME}/{kind}": share for kind, share in self._spent.shares().items()}
 
     def _open_writer(self) -> EventWriter:
         if self._writer is None:

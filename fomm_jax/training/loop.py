@@ -26,6 +26,7 @@ from fomm_jax.training.stalls import StallWatch
 from fomm_jax.training.step import sharding
 from fomm_jax.training.step.program import Program, compile_together, make_program
 from fomm_jax.training.step.train_step import Result
+from fomm_jax.training.time_spent import TimeSpent
 from fomm_jax.training.workdir_lock import only_run_in
 from fomm_jax.types import Batch, Batches
 from fomm_jax.weights.checkpoints import Checkpoints
@@ -49,6 +50,7 @@ class Run:
     batches: Batches
     checkpoints: Checkpoints
     signals: EndingSignals
+    spent: TimeSpent
 
 
 def train(
@@ -82,6 +84,7 @@ def train(
       TerminatedError: a signal came; a checkpoint was saved.
     """
     signals = signals or EndingSignals()
+    spent = TimeSpent()
     settings, mesh = config.train, sharding.make_mesh(config.train.fsdp)
     sharding.check_batch_size(settings.batch_size, mesh, settings.accumulate)
     optimizers = make_optimizers(config, batches.steps_per_epoch)
@@ -99,6 +102,7 @@ def train(
             batches=batches,
             checkpoints=checkpoints,
             signals=signals,
+            spent=spent,
         )
         return run_to_the_end(run)
 
@@ -164,10 +168,12 @@ def run_to_the_end(run: Run) -> int:
     is_new = starts_anew(run.origin, run.checkpoints)
     if is_new:
         tell_start(run, 1)
-        run.compile_together()
+        with run.spent.on("compiling"):
+            run.compile_together()
     while True:
-        state = first_state(run.origin, run.checkpoints, run.batches)
-        first_step = int(state.step) + 1  # which waits for the state
+        with run.spent.on("starting"):
+            state = first_state(run.origin, run.checkpoints, run.batches)
+            first_step = int(state.step) + 1  # which waits for the state
         return_freed_memory()  # what it took to make the state is free for the steps
         if steps_to_take is None:
             steps_to_take = max(last_step + 1 - first_step, 0)
@@ -178,13 +184,14 @@ def run_to_the_end(run: Run) -> int:
         try:
             with TrainingLog(
                 run.workdir,
-                first_step=first_step,
-                last_step=last_step,
+                steps=range(first_step, last_step + 1),
                 batch_size=settings.batch_size,
                 visualize=run.config.visualize,
+                spent=run.spent,
                 skipped_batches=len(skipped),
             ) as log:
                 take_steps(run, state, skipped, log)
+            logger.info("%s", run.spent.describe())
             return steps_to_take
         except NotFiniteError as error:
             if settings.on_divergence == "stop" or len(skipped) == settings.max_skips:
@@ -227,16 +234,18 @@ def take_steps(run: Run, state: TrainState, skipped: Sequence[Any], log: Trainin
       NotFiniteError: a loss or a gradient is infinite or not a number.
       TerminatedError: a signal came; a checkpoint was saved.
     """
-    schedule = run.schedule
-    saver = Saver(run.checkpoints, log)
+    schedule, first_step = run.schedule, int(state.step) + 1
+    saver = Saver(run.checkpoints, log, run.spent)
     watch = StallWatch(run.config.train.stall_timeout, run.signals.give_up)
     with watch, run.signals.protecting(saver.has_work), saver:
-        for step in range(int(state.step) + 1, schedule.last_step + 1):
+        for step in range(first_step, schedule.last_step + 1):
             watch.begin("the next batch")
-            with log.waiting_for_input():
+            with run.spent.on("input"):
                 position, batch = next_batch(run.batches, skipped)
             watch.begin_step(step)
-            state, scalars, outputs = run.take_step(state, batch)
+            # The first call of a program compiles it.
+            with run.spent.on("compiling") if step == first_step else contextlib.nullcontext():
+                state, scalars, outputs = run.take_step(state, batch)
             saver.add(
                 PendingStep(step, position, scalars),
                 Unsaved(step, schedule.epochs(step), state, run.batches.get_state()),

@@ -12,6 +12,7 @@ from fomm_jax.training.divergence import NotFiniteError, PendingStep, read_scala
 from fomm_jax.training.log import TrainingLog
 from fomm_jax.training.preemption import TerminatedError
 from fomm_jax.training.step.train_step import DIAGNOSTICS
+from fomm_jax.training.time_spent import TimeSpent
 from fomm_jax.weights.checkpoints import Checkpoints
 from fomm_jax.weights.train_state import TrainState
 
@@ -40,11 +41,13 @@ class Saver:
     Args:
       checkpoints: where the state is saved.
       log: what the scalars are added to.
+      spent: counts the time in which the run waits for saves.
     """
 
-    def __init__(self, checkpoints: Checkpoints, log: TrainingLog) -> None:
+    def __init__(self, checkpoints: Checkpoints, log: TrainingLog, spent: TimeSpent) -> None:
         self._checkpoints = checkpoints
         self._log = log
+        self._spent = spent
         self._pending: PendingStep | None = None
         self._unsaved: Unsaved | None = None
         self._losses: list[float] = []  # by which the next checkpoint is ranked
@@ -67,7 +70,8 @@ class Saver:
             message names this checkpoint.
         """
         if error is None or isinstance(error, NotFiniteError | TerminatedError):
-            self._checkpoints.wait()
+            with self._spent.on("saves"):
+                self._checkpoints.wait()
         else:
             self._save_before_the_end(error)
 
@@ -106,15 +110,16 @@ class Saver:
         self.read()
         unsaved = self._unsaved
         assert unsaved is not None, "a step was taken since the last save"
-        self._checkpoints.save(
-            unsaved.step,
-            unsaved.state,
-            unsaved.epoch,
-            unsaved.position,
-            loss=fmean(self._losses) if self._losses else None,
-            # A run that goes on from the checkpoint does not write the curves before it again.
-            first=self._log.flush,
-        )
+        with self._spent.on("saves"):
+            self._checkpoints.save(
+                unsaved.step,
+                unsaved.state,
+                unsaved.epoch,
+                unsaved.position,
+                loss=fmean(self._losses) if self._losses else None,
+                # A run that goes on from the checkpoint does not write the curves before it again.
+                first=self._log.flush,
+            )
         self._losses.clear()
         self._unsaved = None
 

@@ -9,25 +9,26 @@ from fomm_jax.reporting.events import read_curves
 from fomm_jax.training import log as training_log
 from fomm_jax.training.log import COLLAPSED_SPREAD, TrainingLog
 from fomm_jax.training.step.train_step import keypoint_spread
+from fomm_jax.training.time_spent import TimeSpent
 
 
 def open_log(workdir, **options):
     return TrainingLog(
         workdir,
-        first_step=1,
-        last_step=100,
+        steps=range(1, 101),
         batch_size=6,
         visualize=VisualizeConfig(),
-        **options,
+        **{"spent": TimeSpent()} | options,
     )
 
 
 def test_costs_of_a_step_are_means_since_the_last_scalars(tmp_path, monkeypatch):
     clock = [50.0]
     monkeypatch.setattr(training_log.time, "monotonic", lambda: clock[0])
-    with open_log(tmp_path, skipped_batches=3) as log:
+    spent = TimeSpent()
+    with open_log(tmp_path, skipped_batches=3, spent=spent) as log:
         for step, (wait, work) in enumerate([(1.0, 2.0), (3.0, 4.0), (0.5, 1.5)], 1):
-            with log.waiting_for_input():
+            with spent.on("input"):
                 clock[0] += wait
             clock[0] += work
             log.add({"loss": float(step)}, float(step))
@@ -37,6 +38,9 @@ def test_costs_of_a_step_are_means_since_the_last_scalars(tmp_path, monkeypatch)
     assert curves["seconds_per_step"] == {2: 5.0, 3: 2.0}
     assert curves["input_wait"] == {2: 2.0, 3: 0.5}
     assert curves["pairs_per_second"] == pytest.approx({2: 1.2, 3: 3.0})
+    # 4 of 10 seconds, then 4.5 of 12.
+    assert curves["share_of_time/input"] == pytest.approx({2: 0.4, 3: 0.375})
+    assert curves["share_of_time/steps"] == pytest.approx({2: 0.6, 3: 0.625})
     assert curves["loss"] == {2: 1.5, 3: 3.0}
     assert curves["skipped_batches"] == {2: 3.0, 3: 3.0}
     # This process, which has imported JAX, and has no hundred gigabytes.
