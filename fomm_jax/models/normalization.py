@@ -43,20 +43,17 @@ class BatchNorm(nnx.Module):
         pass by its own statistics, and the running statistics move with each of them.
         """
         # (groups, pairs of a group, passes, h, w, c)
-        pictures = geometry.at_full_precision(x).reshape(
+        pictures = x.reshape(
             self.groups if train else 1, -1, math.prod(x.shape[1:-3]), *x.shape[-3:]
         )
+        scale, bias = _channels(self.scale[...], 6), _channels(self.bias[...], 6)
         if train:
-            mean = pictures.mean(axis=(1, 3, 4), keepdims=True)
-            # The mean of squares less the square of the mean would be one reduction less, but in
-            # float32 the predictions of one recorded training would leave their tolerance.
-            var = ((pictures - mean) ** 2).mean(axis=(1, 3, 4), keepdims=True)
+            normalised, mean, var = _normalise_by_batch(pictures, scale, bias)
             self._track(mean, var, pictures.size // var.size)
         else:
             mean, var = _channels(self.mean[...], 6), _channels(self.var[...], 6)
-        factor = _channels(self.scale[...], 6) * jax.lax.rsqrt(var + NORM_EPSILON)
-        normalised = (pictures - mean) * factor + _channels(self.bias[...], 6)
-        return normalised.reshape(x.shape).astype(x.dtype)
+            normalised = _normalise(pictures, mean, var, scale, bias)
+        return normalised.reshape(x.shape)
 
     def _track(self, mean: jax.Array, var: jax.Array, count: int) -> None:
         """Move the running statistics with each pass, by the mean of all groups.
@@ -69,8 +66,7 @@ class BatchNorm(nnx.Module):
         running_mean, running_var = self.mean[...], self.var[...]
         unbiased = var * (count / (count - 1))
         means, variances = (
-            jax.lax.stop_gradient(array).mean(axis=0).reshape(-1, array.shape[-1])
-            for array in (mean, unbiased)
+            array.mean(axis=0).reshape(-1, array.shape[-1]) for array in (mean, unbiased)
         )
         for batch_mean, batch_var in zip(means, variances, strict=True):
             running_mean += STATISTICS_MOMENTUM * (batch_mean - running_mean)
@@ -79,6 +75,64 @@ class BatchNorm(nnx.Module):
         self.mean.set_value(running_mean)
         self.var.set_value(running_var)
         self.num_batches_tracked.set_value(self.num_batches_tracked[...] + len(means))
+
+
+_PIXELS = (1, 3, 4)  # the axes of (groups, b, passes, h, w, c) that share a mean and a variance
+_Residuals = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
+
+
+def _normalise(
+    x: jax.Array, mean: jax.Array, var: jax.Array, scale: jax.Array, bias: jax.Array
+) -> jax.Array:
+    """Normalise in float32 at least, and return the dtype of the pictures."""
+    factor = scale * jax.lax.rsqrt(var + NORM_EPSILON)
+    return ((geometry.at_full_precision(x) - mean) * factor + bias).astype(x.dtype)
+
+
+@jax.custom_vjp
+def _normalise_by_batch(
+    x: Float[Array, "groups b passes h w c"],
+    scale: Float[Array, "1 1 1 1 1 c"],
+    bias: Float[Array, "1 1 1 1 1 c"],
+) -> tuple[Array, Float[Array, "groups 1 passes 1 1 c"], Float[Array, "groups 1 passes 1 1 c"]]:
+    """Normalise by the means and biased variances of the pictures, and return these, too.
+
+    The gradient reduces over the pictures once, for two sums. Differentiating the mean and the
+    variance, one after the other, would reduce twice. No gradient goes through the statistics that
+    are returned.
+    """
+    values = geometry.at_full_precision(x)
+    mean = values.mean(axis=_PIXELS, keepdims=True)
+    # The mean of squares less the square of the mean would be one reduction less, but in float32
+    # the predictions of one recorded training would leave their tolerance.
+    var = ((values - mean) ** 2).mean(axis=_PIXELS, keepdims=True)
+    return _normalise(x, mean, var, scale, bias), mean, var
+
+
+def _normalise_forward(
+    x: jax.Array, scale: jax.Array, bias: jax.Array
+) -> tuple[tuple[jax.Array, jax.Array, jax.Array], _Residuals]:
+    normalised, mean, var = _normalise_by_batch(x, scale, bias)
+    return (normalised, mean, var), (x, mean, var, scale)
+
+
+def _normalise_backward(
+    residuals: _Residuals, gradients: tuple[jax.Array, jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Compute the gradients (Ioffe and Szegedy, 2015, section 3) of pictures, scale and bias."""
+    x, mean, var, scale = residuals
+    gradient = geometry.at_full_precision(gradients[0])
+    rate = jax.lax.rsqrt(var + NORM_EPSILON)
+    standardised = (geometry.at_full_precision(x) - mean) * rate
+    sums = gradient.sum(axis=_PIXELS, keepdims=True)
+    products = (gradient * standardised).sum(axis=_PIXELS, keepdims=True)
+    count = x.size // sums.size
+    of_pictures = scale * rate * (gradient - sums / count - standardised * (products / count))
+    of_scale, of_bias = (array.sum(axis=(0, 2), keepdims=True) for array in (products, sums))
+    return of_pictures.astype(x.dtype), of_scale, of_bias
+
+
+_normalise_by_batch.defvjp(_normalise_forward, _normalise_backward)
 
 
 def _channels(vector: jax.Array, ndim: int) -> jax.Array:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fomm_jax.ops.cpu_convolution import Padding, xla_convolution
-from fomm_jax.ops.geometry import at_full_precision
+from fomm_jax.ops.geometry import at_full_precision, fold_columns
 
 # Columns are folded if the pictures, or the results, have at most so many channels.
 FEW_CHANNELS = 4
@@ -47,7 +47,7 @@ def convolve_folded(
       padding: the zeros around the pictures.
       columns: the number of columns in a group. It divides the width of pictures and result.
     """
-    batch, height, width, channels = x.shape
+    batch, _, width, channels = x.shape
     _, taps, _, features = kernel.shape
     rows, (left, right) = padding
     # Within a group of the result, column q begins with column q - left of the group's pictures.
@@ -60,11 +60,16 @@ def convolve_folded(
     folded_kernel = jnp.stack(kernels, axis=3).reshape(
         len(kernel), groups, columns * channels, columns * features
     )
-    folded = x.reshape(batch, height, width // columns, columns * channels)
     result_width = width + left + right - taps + 1
     after = (result_width - width) // columns + groups - 1 - before
-    result = xla_convolution(folded, folded_kernel, (rows, (before, after)))
+    result = xla_convolution(fold_columns(x, columns), folded_kernel, (rows, (before, after)))
     return result.reshape(batch, result.shape[1], result_width, features)
+
+
+def is_mostly_kernel(x: jax.Array, kernel: jax.Array) -> bool:
+    """Tell whether rearranging the kernel costs more than it saves: few pixels, many channels."""
+    pixels = x.size // x.shape[3]
+    return pixels <= kernel.shape[2]
 
 
 def convolve_doubled(
