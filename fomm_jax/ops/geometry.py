@@ -143,9 +143,7 @@ def upsample_nearest(pictures: Float[Array, "*b h w c"]) -> Float[Array, "*b 2*h
     return repeated.reshape(*batch, 2 * height, 2 * width, channels)
 
 
-def fold_columns(
-    pictures: Float[Array, "b h w c"], columns: int
-) -> Float[Array, "b h _ _"]:
+def fold_columns(pictures: Float[Array, "b h w c"], columns: int) -> Float[Array, "b h _ _"]:
     """Make groups of neighbouring columns, whose number divides the width, into channels."""
     batch, height, width, channels = pictures.shape
     return pictures.reshape(batch, height, width // columns, columns * channels)
