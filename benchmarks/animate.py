@@ -17,17 +17,15 @@ from fomm_jax import console
 from fomm_jax.animation.animator import Animator
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import one_line_errors
-from fomm_jax.models.build import abstract_model, build_model
+from fomm_jax.models.build import build_model
 from fomm_jax.models.motion_model import MotionModel
+from fomm_jax.models.random_parameters import host_source
 
 
 def random_model(config: Config) -> MotionModel:
     """Build a model with random weights."""
-
-    def initialise() -> nnx.State:
-        return nnx.state(build_model(config, rngs=nnx.Rngs(0)))
-
-    return nnx.merge(nnx.graphdef(abstract_model(config)), jax.jit(initialise)())
+    definition, state = nnx.split(build_model(config, rngs=host_source(0)))
+    return nnx.merge(definition, jax.device_put(state))
 
 
 def random_frames(config: Config, batch: int) -> tuple[np.ndarray, np.ndarray]:

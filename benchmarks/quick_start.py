@@ -19,8 +19,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import jax
-
 from benchmarks.animate import random_frames
 from benchmarks.command_line import CONFIG_HELP, parse_with_config
 from fomm_jax import console
@@ -62,7 +60,7 @@ for frame in iterate_frames(video):
 def make_inputs(config: Config, folder: Path) -> None:
     """Write weights, a picture and videos of the config's size, all of them random."""
     optimizers = make_optimizers(config, steps_per_epoch=1)
-    state = jax.jit(lambda key: initial_state(config, optimizers, key))(jax.random.key(0))
+    state = initial_state(config, optimizers, 0)
     write_torch_file(folder / "weights.pth.tar", to_checkpoint(config, state, epoch=0))
     height, width = config.dataset.frame_shape[:2]
     source, frames = random_frames(config, NUM_FRAMES)

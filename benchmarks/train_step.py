@@ -32,13 +32,13 @@ def our_step(config: Config, pairs: Batch) -> Step:
     """Return the step that training runs."""
     mesh = sharding.make_mesh(config.train.fsdp)
     sharding.check_batch_size(len(pairs.source), mesh, config.train.accumulate)
-    initialise, train_step = make_program(
+    _, initialise, train_step = make_program(
         mesh, config, make_optimizers(config, steps_per_epoch=1000)
     )
     key, vgg = jax.device_put(
         (jax.random.key(0), load_vgg(config.perceptual)), sharding.replicated(mesh)
     )
-    state = initialise(key)
+    state = initialise(config.train.seed)
 
     def step() -> None:
         nonlocal state

@@ -36,7 +36,7 @@ class CountedBatches:
         self.number = state["next_batch"]
 
 
-def initialise(key):
+def first_state():
     """Return the first state: three zeros in place of each tree of networks."""
     zeros = {"net": {"sum": jnp.zeros(3)}}
     return TrainState(jnp.zeros((), jnp.int32), zeros, zeros, zeros)
@@ -44,7 +44,7 @@ def initialise(key):
 
 def saved_state(workdir, step):
     """Return the arrays of a checkpoint by name, wherever it was saved."""
-    abstract = jax.eval_shape(initialise, jax.random.key(0))
+    abstract = jax.eval_shape(first_state)
     state = restore_state(workdir / "checkpoints" / str(step), abstract)
     return {
         jax.tree_util.keystr(path): np.asarray(leaf)
@@ -63,7 +63,8 @@ def make_program(mesh, config, optimizers):
 
     everywhere = sharding.replicated(mesh)
     return Program(
-        jax.jit(initialise, out_shardings=everywhere),
+        jax.eval_shape(first_state),
+        lambda seed: jax.device_put(first_state(), everywhere),
         jax.jit(train_step, donate_argnums=0, out_shardings=everywhere),
     )
 

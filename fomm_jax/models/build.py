@@ -1,11 +1,11 @@
 """The motion model that a configuration asks for. A new model is one line in `model_class`."""
 
-import jax
 from flax import nnx
 
 from fomm_jax.config.schema import Config
 from fomm_jax.models.first_order.model import FirstOrderModel
 from fomm_jax.models.motion_model import MotionModel
+from fomm_jax.models.random_parameters import abstract_source
 from fomm_jax.ops.convolution import ANY_DEVICE, Convolutions
 
 
@@ -41,26 +41,6 @@ def build_model(
     )
 
 
-class _Counter(nnx.RngStream):
-    """A stream of random keys that counts without looking for shardings.
-
-    Flax's own stream looks for them at every draw, which tracers take long to refuse.
-    """
-
-    def __call__(self) -> jax.Array:
-        """Return the next key, which is the one that `nnx.RngStream` would return."""
-        key = jax.random.fold_in(self.key[...], self.count[...])
-        self.count.set_value(self.count[...] + 1)
-        return key
-
-
-def random_source(key: jax.Array | int) -> nnx.Rngs:
-    """Make a source of random parameters from a key or a seed."""
-    rngs = nnx.Rngs(key)
-    rngs.default = _Counter(key, tag="default")  # type: ignore[attr-defined]
-    return rngs
-
-
 def abstract_model(
     config: Config,
     convolutions: Convolutions = ANY_DEVICE,
@@ -75,6 +55,6 @@ def abstract_model(
             convolutions,
             batch_norm_groups=batch_norm_groups,
             with_discriminator=with_discriminator,
-            rngs=random_source(0),
+            rngs=abstract_source(),
         )
     )

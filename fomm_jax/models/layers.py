@@ -17,6 +17,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from fomm_jax.models.normalization import BatchNorm
+from fomm_jax.models.random_parameters import Source, draw_uniform
 from fomm_jax.ops import geometry
 from fomm_jax.ops.convolution import ANY_DEVICE, Convolutions, Convolve
 
@@ -76,10 +77,10 @@ def convolution(
     bound = 1 / math.sqrt(in_features * kernel_size**2)
 
     def uniform(
-        key: jax.Array, shape: tuple[int, ...], dtype: jnp.dtype, out_sharding: object = None
-    ) -> jax.Array:
+        source: Source, shape: tuple[int, ...], dtype: jnp.dtype, out_sharding: object = None
+    ) -> Any:
         del out_sharding
-        return jax.random.uniform(key, shape, dtype, -bound, bound)
+        return draw_uniform(source, shape, dtype, bound)
 
     kernel_init, bias_init = initializers or (uniform, uniform)
     forms = numerics.convolutions

@@ -4,9 +4,11 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
+from fomm_jax.models.random_parameters import draw_normal
 from fomm_jax.ops import geometry
 
 NORM_EPSILON = 1e-5  # torch's default for batch and instance normalisation
@@ -165,8 +167,9 @@ class SpectralNorm(nnx.Module):
     def __init__(self, conv: nnx.Conv, *, rngs: nnx.Rngs):
         height, width, in_features, out_features = conv.kernel.shape
         self.conv = conv
-        self.left = SingularVector(_normalize(rngs.params.normal((out_features,))))
-        self.right = SingularVector(_normalize(rngs.params.normal((in_features * height * width,))))
+        self.left = SingularVector(_normalize(draw_normal(rngs.params(), (out_features,))))
+        taps = in_features * height * width
+        self.right = SingularVector(_normalize(draw_normal(rngs.params(), (taps,))))
 
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b _ _ d"]:
         """Convolve with the normalised kernel."""
@@ -187,6 +190,7 @@ class SpectralNorm(nnx.Module):
         return (geometry.at_full_precision(self.conv(x)) - bias) / largest + bias
 
 
-def _normalize(vector: jax.Array) -> jax.Array:
+def _normalize(vector: jax.Array | np.ndarray) -> jax.Array:
     """Scale to unit length, with torch's guard against the zero vector."""
+    vector = jnp.asarray(vector)
     return vector / jnp.maximum(jnp.linalg.norm(vector), 1e-12)

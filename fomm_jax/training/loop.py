@@ -24,7 +24,7 @@ from fomm_jax.training.schedule import Schedule
 from fomm_jax.training.signals import WORDS, EndingSignals
 from fomm_jax.training.stalls import StallWatch
 from fomm_jax.training.step import sharding
-from fomm_jax.training.step.program import Program, compile_together, make_program
+from fomm_jax.training.step.program import Program, compile_step, make_program
 from fomm_jax.training.step.train_step import Result
 from fomm_jax.training.time_spent import TimeSpent
 from fomm_jax.training.workdir_lock import only_run_in
@@ -44,7 +44,7 @@ class Run:
     config: Config
     workdir: AnyPath
     origin: Origin
-    compile_together: Callable[[], None]  # for a run that begins with random networks
+    compile_step: Callable[[], None]  # for a run that begins with random networks
     take_step: TakeStep
     schedule: Schedule
     batches: Batches
@@ -89,14 +89,14 @@ def train(
     sharding.check_batch_size(settings.batch_size, mesh, settings.accumulate)
     optimizers = make_optimizers(config, batches.steps_per_epoch)
     program = make_program(mesh, config, optimizers)
-    init_key, step_key = draw_keys(settings.seed, mesh)
+    step_key = draw_key(settings.seed, mesh)
     vgg = jax.device_put(vgg, sharding.replicated(mesh))
     with open_workdir(workdir, config, signals) as checkpoints:
         run = Run(
             config=config,
             workdir=to_path(workdir),
-            origin=Origin(config, optimizers, program, init_key, begin_from),
-            compile_together=functools.partial(compile_together, program, mesh, config, vgg),
+            origin=Origin(config, optimizers, program, begin_from),
+            compile_step=functools.partial(compile_step, program, mesh, config, vgg),
             take_step=bind_step(program, mesh, step_key, vgg),
             schedule=Schedule(settings, batches.steps_per_epoch),
             batches=batches,
@@ -135,12 +135,10 @@ def open_workdir(
         yield checkpoints
 
 
-def draw_keys(seed: int, mesh: Mesh) -> tuple[jax.Array, jax.Array]:
-    """Draw the keys of the first state and of the steps, both on every device."""
+def draw_key(seed: int, mesh: Mesh) -> jax.Array:
+    """Draw the key of the steps, on every device."""
     everywhere = sharding.replicated(mesh)
-    return jax.jit(
-        lambda: tuple(jax.random.split(jax.random.key(seed))), out_shardings=everywhere
-    )()
+    return jax.jit(lambda: jax.random.split(jax.random.key(seed))[1], out_shardings=everywhere)()
 
 
 def bind_step(program: Program, mesh: Mesh, key: jax.Array, vgg: VggWeights) -> TakeStep:
@@ -169,7 +167,7 @@ def run_to_the_end(run: Run) -> int:
     if is_new:
         tell_start(run, 1)
         with run.spent.on("compiling"):
-            run.compile_together()
+            run.compile_step()
     while True:
         with run.spent.on("starting"):
             state = first_state(run.origin, run.checkpoints, run.batches)

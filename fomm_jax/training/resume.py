@@ -4,8 +4,6 @@ import dataclasses
 import logging
 import os
 
-import jax
-
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.training.step.program import Program
@@ -33,7 +31,6 @@ class Origin:
     config: Config
     optimizers: Optimizers
     program: Program
-    key: jax.Array  # of a random state
     begin_from: str | os.PathLike[str] | None  # a checkpoint, for a run that has none of its own
 
 
@@ -51,13 +48,12 @@ def first_state(origin: Origin, checkpoints: Checkpoints, batches: Batches) -> T
     Raises:
       InputError: a checkpoint does not fit the configuration, or all of them are damaged.
     """
-    config, initialise = origin.config, origin.program.initialise
-    abstract = jax.eval_shape(initialise, origin.key)
+    config, abstract = origin.config, origin.program.abstract
     if checkpoints.steps:
         return newest_whole_state(checkpoints, abstract, batches)
     if origin.begin_from is not None:
         return load_state(origin.begin_from, config, origin.optimizers, abstract, batches)
-    state = initialise(origin.key)
+    state = origin.program.initialise(config.train.seed)
     if not config.train.init_from:
         return state
     initial_networks = split_model(load_pretrained(config.train.init_from, config))

@@ -11,8 +11,9 @@ from flax import nnx
 from jaxtyping import Array, Int
 
 from fomm_jax.config.schema import Config
-from fomm_jax.models.build import build_model, model_class, random_source
+from fomm_jax.models.build import abstract_model, build_model, model_class
 from fomm_jax.models.motion_model import MotionModel, ParameterGroup
+from fomm_jax.models.random_parameters import host_source
 
 ADAM_BETAS = (0.5, 0.999)
 ADAM_EPSILON = 1e-8
@@ -76,16 +77,36 @@ def merge_model(definition: nnx.GraphDef, params: Branches, statistics: Branches
     return nnx.merge(definition, nnx.State(params), nnx.State(statistics), copy=True)
 
 
-def initial_state(config: Config, optimizers: Optimizers, key: jax.Array) -> TrainState:
-    """Draw random networks and make fresh optimisers; a pure function of the key."""
-    params, statistics = split_model(build_model(config, rngs=random_source(key)))
-    state = TrainState(
+def initial_state(config: Config, optimizers: Optimizers, seed: int) -> TrainState:
+    """Draw random networks and make fresh optimisers, as arrays of NumPy."""
+    params, statistics = split_model(build_model(config, rngs=host_source(seed)))
+    state = _before_the_first_step(config, optimizers, params, statistics)
+    # Fresh optimisers hold nothing but zeros.
+    zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), state.optimizers)
+    state = dataclasses.replace(state, optimizers=zeros)
+    return jax.tree.map(np.asarray, state)
+
+
+def abstract_state(config: Config, optimizers: Optimizers) -> TrainState:
+    """Return the state of a run with shapes and dtypes in place of arrays."""
+    networks = split_model(abstract_model(config))
+    state = _before_the_first_step(config, optimizers, *networks)
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state)
+
+
+def _before_the_first_step(
+    config: Config, optimizers: Optimizers, params: Branches, statistics: Branches
+) -> TrainState:
+    """Add to networks what a state has besides; optimisers with shapes in place of arrays."""
+    return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
         statistics=statistics,
-        optimizers={name: optimizers[name].init(params[name]) for name in optimizers},
+        optimizers={
+            name: jax.eval_shape(optimizers[name].init, params[name]) for name in optimizers
+        },
+        averages=params if config.train.ema_decay else None,
     )
-    return begin_averages(state) if config.train.ema_decay else state
 
 
 def update_averages(

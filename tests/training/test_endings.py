@@ -81,7 +81,7 @@ def test_unreadable_data_saves_the_steps_before(tmp_path):
 
 
 def compile_nothing(*arguments):
-    """Stand in for `compile_together` where the step is a plain function."""
+    """Stand in for `compile_step` where the step is a plain function."""
 
 
 def test_a_step_that_took_the_state_with_it_is_told(tmp_path, monkeypatch, capsys):
@@ -97,7 +97,7 @@ def test_a_step_that_took_the_state_with_it_is_told(tmp_path, monkeypatch, capsy
         return program._replace(train_step=third_fails)
 
     monkeypatch.setattr(loop, "make_program", make)
-    monkeypatch.setattr(loop, "compile_together", compile_nothing)
+    monkeypatch.setattr(loop, "compile_step", compile_nothing)
     with pytest.raises(RuntimeError, match="out of memory"):
         run(tmp_path, checkpoint_every=4)
     assert not (tmp_path / "checkpoints").exists()
@@ -117,7 +117,7 @@ def test_a_state_that_is_not_finite_is_not_saved(tmp_path):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "make_program", make)
-        patch.setattr(loop, "compile_together", compile_nothing)
+        patch.setattr(loop, "compile_step", compile_nothing)
         with pytest.raises(NotFiniteError):
             run(tmp_path)
     assert not (tmp_path / "checkpoints").exists()

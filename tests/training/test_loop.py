@@ -15,13 +15,12 @@ from fomm_jax.evaluation.reconstruction_page import NOT_LOSSES
 from fomm_jax.reporting.events import read_curves
 from fomm_jax.training import loop as train_module
 from fomm_jax.training.divergence import NotFiniteError
-from fomm_jax.training.step.program import Program
 from fomm_jax.training.workdir_lock import only_run_in
 from fomm_jax.weights.load import load_config
 from fomm_jax.weights.restore import restore_state
 from fomm_jax.weights.torch.to_original import to_checkpoint
 from fomm_jax.weights.torch.writer import write_torch_file
-from fomm_jax.weights.train_state import initial_state, make_optimizers
+from fomm_jax.weights.train_state import abstract_state, make_optimizers
 from input_pipeline.loader import TrainingBatches
 
 pytestmark = [
@@ -79,7 +78,7 @@ def test_training_in_a_new_workdir_begins_from_a_checkpoint(config, vgg, uninter
 def test_training_goes_on_from_a_file_of_the_original(config, vgg, uninterrupted, tmp_path):
     """Step 2 of ours, by way of PyTorch's form: networks, moments, counts and position."""
     optimizers = make_optimizers(config, 1)
-    abstract = jax.eval_shape(lambda: initial_state(config, optimizers, jax.random.key(0)))
+    abstract = abstract_state(config, optimizers)
     state = restore_state(uninterrupted / "checkpoints" / "2", abstract)
     write_torch_file(tmp_path / "two.pth.tar", to_checkpoint(config, state, 0))
     assert run(config, tmp_path / "W", vgg, begin_from=tmp_path / "two.pth.tar") == 2
@@ -194,8 +193,10 @@ def test_second_run_in_a_workdir_is_refused(config, vgg, tmp_path):
 
 def test_a_batch_that_was_not_sent_on_purpose_is_refused(config, vgg, tmp_path, monkeypatch):
     def without_step(mesh, config, optimizers):
-        initialise, _ = make_program(mesh, config, optimizers)
-        return Program(initialise, jax.jit(lambda state, batch, key, vgg: (state, {}, batch)))
+        program = make_program(mesh, config, optimizers)
+        return program._replace(
+            train_step=jax.jit(lambda state, batch, key, vgg: (state, {}, batch))
+        )
 
     make_program = train_module.make_program
     monkeypatch.setattr(train_module, "make_program", without_step)

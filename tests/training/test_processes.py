@@ -13,7 +13,7 @@ from commands import SHALLOW_MODEL
 
 from fomm_jax.weights.load import load_config
 from fomm_jax.weights.restore import restore_state
-from fomm_jax.weights.train_state import initial_state, make_optimizers
+from fomm_jax.weights.train_state import abstract_state, make_optimizers
 from input_pipeline.figures.scenes import write_dataset
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ def checkpoint(workdir, step):
     """Arrays of a checkpoint by name."""
     config = load_config(workdir)
     optimizers = make_optimizers(config, 1)
-    abstract = jax.eval_shape(lambda key: initial_state(config, optimizers, key), jax.random.key(0))
+    abstract = abstract_state(config, optimizers)
     state = restore_state(workdir / "checkpoints" / str(step), abstract)
     return {
         jax.tree_util.keystr(path): np.asarray(leaf)

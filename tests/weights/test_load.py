@@ -97,8 +97,8 @@ def test_training_from_a_weight_file_has_a_random_discriminator(folder):
     other = jax.tree.map(lambda leaf: leaf + 1, state)
     path = str(folder / "weights.npz")
     config = dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, init_from=path))
-    program = Program(initialise=lambda key: other, train_step=None)
-    origin = Origin(config, optimizers, program, jax.random.key(0), begin_from=None)
+    program = Program(abstract=state, initialise=lambda seed: other, train_step=None)
+    origin = Origin(config, optimizers, program, begin_from=None)
     first = first_state(origin, mock.Mock(steps=[]), mock.Mock())
     for field in ("params", "statistics"):
         for name, network in getattr(first, field).items():

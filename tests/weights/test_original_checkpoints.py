@@ -17,7 +17,7 @@ from fomm_jax.weights.torch.names import ANTIALIAS_KERNEL, NETWORKS, variable_ke
 from fomm_jax.weights.torch.reader import read_torch_file
 from fomm_jax.weights.torch.to_original import to_checkpoint
 from fomm_jax.weights.torch.writer import write_torch_file
-from fomm_jax.weights.train_state import initial_state, make_optimizers
+from fomm_jax.weights.train_state import abstract_state, make_optimizers
 
 ADVERSARIAL = reference.Recording(reference.IN_REPOSITORY / "tiny_adversarial")
 
@@ -96,9 +96,7 @@ def test_a_bound_of_channels_that_no_block_reaches_may_be_larger():
         return parse(values.to_dict())
 
     optimizers = make_optimizers(ADVERSARIAL.config, 1)
-    abstract = jax.eval_shape(
-        lambda key: initial_state(with_bound(16), optimizers, key), jax.random.key(0)
-    )
+    abstract = abstract_state(with_bound(16), optimizers)
     state = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), abstract)
     checkpoint = to_checkpoint(with_bound(16), state, 0)
     load_networks(with_bound(1024), checkpoint)

@@ -1,7 +1,10 @@
 """The keypoint detector: keypoints and local affine transformations from one frame."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
@@ -9,6 +12,7 @@ from fomm_jax.config.constants import HEAD_KERNEL
 from fomm_jax.config.schema import ModelConfig
 from fomm_jax.models.first_order.keypoints import Keypoints
 from fomm_jax.models.layers import Hourglass, Numerics, convolution
+from fomm_jax.models.random_parameters import Source
 from fomm_jax.ops import geometry
 
 
@@ -85,8 +89,8 @@ def _merged(pictures: jax.Array) -> jax.Array:
 
 
 def _identity_matrices(
-    key: jax.Array, shape: tuple[int, ...], dtype: jnp.dtype, out_sharding: object = None
-) -> jax.Array:
+    source: Source, shape: tuple[int, ...], dtype: jnp.dtype, out_sharding: object = None
+) -> Any:
     """Initialise a bias (4n,) to n identity matrices, row by row."""
-    del key, out_sharding
-    return jnp.tile(jnp.asarray([1, 0, 0, 1], dtype), shape[0] // 4)
+    del source, out_sharding
+    return np.tile(np.asarray([1, 0, 0, 1], dtype), shape[0] // 4)

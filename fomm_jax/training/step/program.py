@@ -1,6 +1,6 @@
-"""The compiled parts of training: drawing the first state, and the step."""
+"""The step of a run, compiled for its devices, and the state before the first one."""
 
-import threading
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +13,7 @@ from fomm_jax.ops.convolution import choose_convolutions
 from fomm_jax.training.step import sharding
 from fomm_jax.training.step.train_step import make_train_step
 from fomm_jax.types import Batch
-from fomm_jax.weights.train_state import Optimizers, TrainState, initial_state
+from fomm_jax.weights.train_state import Optimizers, TrainState, abstract_state, initial_state
 
 # Options of XLA for the step, by platform.
 COMPILER_OPTIONS: dict[str, dict[str, Any]] = {
@@ -37,46 +37,45 @@ COMPILER_OPTIONS: dict[str, dict[str, Any]] = {
 
 
 class Program(NamedTuple):
-    """The jitted functions of a run; each is compiled by its first call."""
+    """The parts of a run that the configuration and the devices decide."""
 
-    initialise: jax.stages.Wrapped  # from a key to a `TrainState`
-    # A `step.TrainStep` for batches that are split over the mesh. It donates the state: do not use
-    # the old state after the call.
+    abstract: TrainState  # shapes and shardings in place of arrays
+    initialise: Callable[[int], TrainState]  # draws the state before the first step from a seed
+    # A jitted `step.TrainStep` for batches that are split over the mesh. It donates the state: do
+    # not use the old state after the call.
     train_step: jax.stages.Wrapped
 
 
 def make_program(mesh: Mesh, config: Config, optimizers: Optimizers) -> Program:
-    """Make the functions of a run whose state is distributed as `sharding.divided` says.
+    """Make the parts of a run whose state is distributed as `sharding.divided` says.
 
     Raises:
       InputError: the devices do not divide into groups of `config.train.batch_norm_devices`.
     """
     groups = sharding.batch_norm_groups(config.train.batch_norm_devices, mesh)
+    abstract = abstract_state(config, optimizers)
+    state_sharding = sharding.divided(mesh, abstract)
 
-    def initial(key: jax.Array) -> TrainState:
-        return initial_state(config, optimizers, key)
+    def initialise(seed: int) -> TrainState:
+        # The step is given the state, which it could not be if NumPy held the memory, too.
+        return jax.device_put(
+            initial_state(config, optimizers, seed), state_sharding, may_alias=False
+        )
 
-    state_sharding = sharding.divided(mesh, jax.eval_shape(initial, jax.random.key(0)))
-    initialise = jax.jit(
-        initial,
-        out_shardings=state_sharding,
-        # It runs once, and at this level CPU programs compile faster.
-        compiler_options={"xla_backend_optimization_level": 0},
-    )
     train_step = jax.jit(
         make_train_step(config, optimizers, choose_convolutions(mesh.devices.flat), groups),
         donate_argnums=0,
         out_shardings=(state_sharding, sharding.replicated(mesh), sharding.split_by_batch(mesh)),
         compiler_options=COMPILER_OPTIONS.get(mesh.devices.flat[0].platform),
     )
-    return Program(initialise, train_step)
+    return Program(sharding.placed(abstract, state_sharding), initialise, train_step)
 
 
 def lower_step(program: Program, mesh: Mesh, config: Config, vgg: Any) -> jax.stages.Lowered:
     """Lower the step for batches of `config.train.batch_size` pairs.
 
     Args:
-      program: the functions of the run.
+      program: the parts of the run.
       mesh: the devices, which may be absent.
       config: the configuration of the run.
       vgg: the weights of the perceptual network, or their shapes.
@@ -88,27 +87,23 @@ def lower_step(program: Program, mesh: Mesh, config: Config, vgg: Any) -> jax.st
         sharding=sharding.split_by_batch(mesh),
     )
     return program.train_step.lower(
-        jax.eval_shape(program.initialise, key),
+        program.abstract,
         Batch(frames, frames),
         key,
         sharding.shapes(vgg, sharding.replicated(mesh)),
     )
 
 
-def compile_together(program: Program, mesh: Mesh, config: Config, vgg: Any) -> None:
-    """Compile both functions at the same time; the first call of each then finds its program.
+def compile_step(program: Program, mesh: Mesh, config: Config, vgg: Any) -> None:
+    """Compile the step; its first call then finds the program.
 
-    Afterwards, the memory that the compiler took is free for the state.
+    Before there is a state, memory suffices for the compiler. What it took is free afterwards.
 
     Args:
-      program: the functions of the run.
+      program: the parts of the run.
       mesh: the devices.
       config: the configuration of the run.
       vgg: the weights of the perceptual network, or their shapes.
     """
-    key = sharding.shapes(jax.eval_shape(lambda: jax.random.key(0)), sharding.replicated(mesh))
-    first = threading.Thread(target=lambda: program.initialise.lower(key).compile(), daemon=True)
-    first.start()
     lower_step(program, mesh, config, vgg).compile()
-    first.join()
     return_freed_memory()

@@ -59,6 +59,15 @@ def shapes(tree: Any, placed: Sharding) -> Any:
     )
 
 
+def placed(abstract: T, shardings: T) -> T:
+    """Give each shape of a tree its sharding."""
+    return jax.tree.map(
+        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        abstract,
+        shardings,
+    )
+
+
 def divided(mesh: Mesh, abstract: T, min_size: int = MIN_DIVIDED) -> T:
     """Return a sharding for each array of a tree: divided along `fsdp`, or whole everywhere.
 

@@ -5,8 +5,6 @@ Each function returns the lines that tell its user what it wrote.
 
 import os
 
-import jax
-
 from fomm_jax.buckets import absolute, list_folder
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
@@ -20,7 +18,7 @@ from fomm_jax.weights.torch.names import OPTIMIZER_KEYS
 from fomm_jax.weights.torch.reader import read_torch_file
 from fomm_jax.weights.torch.to_original import to_checkpoint
 from fomm_jax.weights.torch.writer import write_torch_file
-from fomm_jax.weights.train_state import initial_state, make_optimizers, state_parts
+from fomm_jax.weights.train_state import abstract_state, make_optimizers, state_parts
 from fomm_jax.weights.vgg import from_torch_state, npz_path, save_vgg
 
 
@@ -68,7 +66,7 @@ def convert_to_torch(config: Config, source: str, target: str) -> list[str]:
     _check_is_new(target)
     path = find_checkpoint(source)
     optimizers = make_optimizers(config, steps_per_epoch=1)
-    abstract = jax.eval_shape(lambda key: initial_state(config, optimizers, key), jax.random.key(0))
+    abstract = abstract_state(config, optimizers)
     state = restore_state(path, abstract)
     with naming(path):
         check_finite_tree(state_parts(state))
