@@ -16,9 +16,10 @@ from fomm_jax.ops.geometry import at_full_precision, fold_columns
 # Columns are folded if the pictures, or the results, have at most so many channels.
 FEW_CHANNELS = 4
 COLUMNS_OF_PICTURES, COLUMNS_OF_RESULTS = 4, 8  # how many become channels in each case
-# Two columns are folded if one of both has at most so many channels, half of a matrix unit's, and
-# the other one at most twice as many.
+# Two columns are folded if both have at most so many channels, half of a matrix unit's, and in wide
+# pictures also if one has so many and the other one twice as many.
 HALF_OF_THE_CHANNELS = 64
+WIDE = 256  # narrower pictures lose more to reordering than they gain
 
 
 def columns_to_fold(x: jax.Array, kernel: jax.Array, padding: Padding) -> int:
@@ -28,10 +29,9 @@ def columns_to_fold(x: jax.Array, kernel: jax.Array, padding: Padding) -> int:
         return 1
     if min(channels, features) <= FEW_CHANNELS:
         columns = COLUMNS_OF_RESULTS if features <= channels else COLUMNS_OF_PICTURES
-    elif (
-        min(channels, features) <= HALF_OF_THE_CHANNELS
-        and max(channels, features) <= 2 * HALF_OF_THE_CHANNELS
-    ):
+    elif max(channels, features) <= HALF_OF_THE_CHANNELS:
+        columns = 2
+    elif x.shape[2] >= WIDE and channels * features <= 2 * HALF_OF_THE_CHANNELS**2:
         columns = 2
     else:
         return 1
