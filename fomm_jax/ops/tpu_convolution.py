@@ -27,11 +27,11 @@ def columns_to_fold(x: jax.Array, kernel: jax.Array, padding: Padding) -> int:
     height, taps, channels, features = kernel.shape
     if height * taps == 1:
         return 1
-    if min(channels, features) <= FEW_CHANNELS:
+    fewer, more = sorted((channels, features))
+    most = 2 * HALF_OF_THE_CHANNELS if x.shape[2] >= WIDE else HALF_OF_THE_CHANNELS
+    if fewer <= FEW_CHANNELS:
         columns = COLUMNS_OF_RESULTS if features <= channels else COLUMNS_OF_PICTURES
-    elif max(channels, features) <= HALF_OF_THE_CHANNELS:
-        columns = 2
-    elif x.shape[2] >= WIDE and channels * features <= 2 * HALF_OF_THE_CHANNELS**2:
+    elif fewer <= HALF_OF_THE_CHANNELS and more <= most:
         columns = 2
     else:
         return 1

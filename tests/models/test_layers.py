@@ -88,6 +88,33 @@ def test_variance_is_exact_far_from_the_running_mean():
     np.testing.assert_allclose(norm.var[...], expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_batch_norm_has_the_gradient_of_its_formula(x64, groups):
+    """The formula differentiated as it stands, of groups and passes normalised apart."""
+    x, outer = (jnp.asarray(RANDOM.normal(2, 3, (4, 3, 5, 6, 2))) for _ in range(2))
+    scale, bias = jnp.asarray([2.0, -3.0]), jnp.asarray([-1.0, 1.0])
+
+    def formula(x, scale, bias):
+        parts = x.reshape(groups, -1, *x.shape[1:])
+        mean = parts.mean((1, 3, 4), keepdims=True)
+        var = ((parts - mean) ** 2).mean((1, 3, 4), keepdims=True)
+        normal = (parts - mean) / jnp.sqrt(var + 1e-5)
+        return (normal * scale.reshape(1, 1, 1, 1, 1, 2) + bias.reshape(1, 1, 1, 1, 1, 2)).reshape(
+            x.shape
+        )
+
+    def module(x, scale, bias):
+        norm = BatchNorm(2, groups)
+        norm.scale, norm.bias = nnx.Param(scale), nnx.Param(bias)
+        return norm(x, train=True)
+
+    expected, expected_backward = jax.vjp(formula, x, scale, bias)
+    actual, actual_backward = jax.vjp(module, x, scale, bias)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-12)
+    for gradient, wanted in zip(actual_backward(outer), expected_backward(outer), strict=True):
+        np.testing.assert_allclose(gradient, wanted, rtol=0, atol=1e-11)
+
+
 def test_batch_norm_passes_no_gradient_to_its_statistics():
     norm = BatchNorm(2)
     definition, params, statistics = nnx.split(norm, nnx.Param, ...)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fomm_jax.ops import convolution, cpu_convolution, winograd
+from fomm_jax.ops import convolution, cpu_convolution, tpu_convolution, winograd
 
 # Picture, kernel, padding above and below, left and right, channels in and out.
 CASES = {
@@ -103,12 +103,13 @@ def test_values_and_gradients(x64, convolutions, case):
 def test_values_and_gradients_of_doubled_pictures(x64, convolutions, size, at_once, monkeypatch):
     monkeypatch.setattr(winograd, "PIXELS_AT_ONCE", at_once)
     random = np.random.default_rng(0)
-    x, kernel = random.normal(size=(3, *size, 2)), random.normal(size=(3, 3, 2, 5))
+    # Of single pixels there are fewer than channels, which is a case of its own on TPU.
+    x, kernel = random.normal(size=(3, *size, 4)), random.normal(size=(3, 3, 4, 5))
     outer = random.normal(size=(3, 2 * size[0], 2 * size[1], 5))
     padding = ((1, 1), (1, 1))
     repeated = x.repeat(2, axis=1).repeat(2, axis=2)
     y, repeated_gradient, kernel_gradient = sums(repeated, kernel, padding, outer)
-    x_gradient = repeated_gradient.reshape(3, size[0], 2, size[1], 2, 2).sum((2, 4))
+    x_gradient = repeated_gradient.reshape(3, size[0], 2, size[1], 2, 4).sum((2, 4))
     check(
         lambda x, kernel: convolutions.doubled(x, kernel, padding),
         x,
@@ -116,6 +117,15 @@ def test_values_and_gradients_of_doubled_pictures(x64, convolutions, size, at_on
         outer,
         (y, x_gradient, kernel_gradient),
     )
+
+
+def test_two_columns_of_wide_pictures_are_folded_on_tpu_up_to_twice_as_many_channels():
+    def folded(width, channels, features):
+        x, kernel = np.zeros((1, 1, width, channels)), np.zeros((3, 3, channels, features))
+        return tpu_convolution.columns_to_fold(x, kernel, ((1, 1), (1, 1)))
+
+    assert [folded(128, 64, 64), folded(256, 64, 128), folded(256, 128, 64)] == [2, 2, 2]
+    assert [folded(128, 64, 128), folded(256, 128, 128), folded(256, 64, 256)] == [1, 1, 1]
 
 
 def test_gradient_in_bfloat16_sums_in_float32(convolutions):

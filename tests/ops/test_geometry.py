@@ -183,6 +183,15 @@ def test_average_pool_leaves_out_an_odd_border():
         np.testing.assert_allclose(actual[:, row, column], block.mean((1, 2)), atol=1e-6)
 
 
+def test_average_pool_gives_each_pixel_of_a_block_a_quarter_of_the_gradient():
+    picture = RANDOM.normal(size=(3, 2, 5, 7, 2)).astype(np.float32)
+    outer = RANDOM.normal(size=(3, 2, 2, 3, 2)).astype(np.float32)
+    (actual,) = jax.vjp(geometry.average_pool, jnp.asarray(picture))[1](jnp.asarray(outer))
+    expected = np.zeros_like(picture)
+    expected[..., :4, :6, :] = outer.repeat(2, axis=2).repeat(2, axis=3) / 4
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+
 def test_antialias_kernel_for_a_scale_of_a_quarter():
     kernel = geometry.antialias_kernel(0.25)
     assert kernel.dtype == np.float32
