@@ -63,8 +63,8 @@ def make_program(mesh, config, optimizers):
 
     everywhere = sharding.replicated(mesh)
     return Program(
-        jax.eval_shape(first_state),
-        lambda seed: jax.device_put(first_state(), everywhere),
+        sharding.shapes(jax.eval_shape(first_state), everywhere),
+        lambda seed: jax.jit(first_state, out_shardings=everywhere)(),
         jax.jit(train_step, donate_argnums=0, out_shardings=everywhere),
     )
 
