@@ -36,6 +36,11 @@ NOT_LOSSES = (
 )
 
 
+def is_loss(name: str) -> bool:
+    """Tell whether a scalar of an event file is a loss; a "share_of_time/steps" is none."""
+    return name not in NOT_LOSSES and "/" not in name
+
+
 def write_reconstruction_page(
     report: ReconstructionReport,
     videos: Sequence[Video],
@@ -73,11 +78,7 @@ def write_reconstruction_page(
             ],
         ),
     ]
-    losses = {
-        name: curve
-        for name, curve in curves.items()
-        if name not in NOT_LOSSES and "/" not in name  # as in "share_of_time/steps"
-    }
+    losses = {name: curve for name, curve in curves.items() if is_loss(name)}
     if losses:
         caption = "Weighted losses of the training run, from its event files"
         sections.append(("Training", [plot(losses, "step", "loss", caption)]))
