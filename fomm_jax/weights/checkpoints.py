@@ -216,10 +216,6 @@ def _make_context() -> ocp.Context:
     context = ocp.Context()
     # A failure to make folders in the background would leave threads that wait for them.
     context.asynchronous.create_directories_asynchronously = False
-    if jax.process_count() > 1:
-        # Where the processes are named, they wait for each other by the network alone. They would
-        # otherwise do so on the devices, and there meet those that take a step.
-        context.multiprocessing.active_processes = set(range(jax.process_count()))
     return context
 
 

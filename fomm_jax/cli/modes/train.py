@@ -158,6 +158,17 @@ def _end(status: int, tell: Callable[[str], object], reason: str) -> None:
     os._exit(status)
 
 
+def _wait_by_the_network() -> None:
+    """Let the processes wait for each other's saves by the network alone.
+
+    Orbax would otherwise let them wait on the devices, and there meet those that take a step.
+    """
+    from absl import flags
+    from orbax.checkpoint import multihost  # noqa: F401  (it defines the flag)
+
+    flags.FLAGS["experimental_orbax_use_distributed_barrier"].value = True
+
+
 def _join_processes(settings: TrainConfig, signals: EndingSignals) -> HostWatch:
     """Connect to the other processes of the run, and watch them from then on."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # JAX's own pages when a host is gone
@@ -176,6 +187,7 @@ def _join_processes(settings: TrainConfig, signals: EndingSignals) -> HostWatch:
         )
         signals.take_back()  # JAX would hear of SIGTERM, even where there is nothing to save yet
         watch.learn_names()
+        _wait_by_the_network()
     except (RuntimeError, ValueError) as error:
         raise InputError(
             "--distributed: the processes do not find each other; expected Cloud TPU, Slurm,"
