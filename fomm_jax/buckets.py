@@ -185,8 +185,10 @@ def describe_failure(path: str | os.PathLike[str], error: BaseException) -> str 
         return f"there is no bucket {bucket}, or no such object in it"
     if status := _status(error):
         return f"the bucket {bucket} goes on to answer {status}"
-    if module in ("aiohttp", "requests", "asyncio", "gcsfs", "fsspec") or isinstance(
-        error, OSError | TimeoutError
+    if (
+        module in ("aiohttp", "requests", "asyncio", "gcsfs", "fsspec")
+        or isinstance(error, OSError | TimeoutError)
+        or "curl_code=" in text  # of TensorStore, whose errors are ValueErrors
     ):
         return f"the bucket {bucket} does not answer: {text or type(error).__name__}"
     return None
@@ -198,7 +200,7 @@ def _status(error: BaseException) -> int | None:
     if text.startswith("Forbidden: "):
         return 403
     code = getattr(error, "code", None)  # of gcsfs
-    if match := re.search(r"HTTP response code: (\d+)", text):  # of TensorStore
+    if match := re.search(r"http_response_code='(\d+)'", text):  # of TensorStore
         code = match[1]
     return int(code) if code is not None and str(code).isdecimal() else None
 

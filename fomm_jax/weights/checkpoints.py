@@ -26,6 +26,7 @@ from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
 from fomm_jax.files import writing
 from fomm_jax.user_paths import check_is_text
+from fomm_jax.weights.bucket_retries import limit_retries
 from fomm_jax.weights.checksums import write_checksums
 from fomm_jax.weights.find_checkpoint import FOLDER
 from fomm_jax.weights.train_state import TrainState, state_parts
@@ -66,6 +67,7 @@ class Checkpoints:
             n=keep_best,
             keep_checkpoints_without_metrics=False,
         )
+        limit_retries()
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             _remove_damaged_metrics(self.folder)

@@ -9,11 +9,13 @@ import jax
 from flax import nnx
 from orbax.checkpoint import v1 as ocp
 
-from fomm_jax.buckets import AnyPath
+from fomm_jax.buckets import AnyPath, is_in_bucket
 from fomm_jax.config.parsing import from_json
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
+from fomm_jax.files import reading
 from fomm_jax.models.motion_model import MotionModel
+from fomm_jax.weights.bucket_retries import limit_retries
 from fomm_jax.weights.checksums import find_damage
 from fomm_jax.weights.find_checkpoint import find_checkpoint, has_averages
 from fomm_jax.weights.shapes import check_shapes
@@ -104,7 +106,16 @@ def _check_damage(path: AnyPath, parts: Iterable[str]) -> Iterator[None]:
     """Raise DamagedCheckpointError if parts of a checkpoint are not as they were written.
 
     The block reads the parts. If there are no checksums, an error in the block counts as damage.
+
+    Raises:
+      InputError: the bucket of the checkpoint does not answer as it should.
     """
+    limit_retries()
+    with reading(path) if is_in_bucket(path) else contextlib.nullcontext():
+        yield from _compare_and_read(path, parts)
+
+
+def _compare_and_read(path: AnyPath, parts: Iterable[str]) -> Iterator[None]:
     try:
         damage = find_damage(path, parts)
     except FileNotFoundError:
