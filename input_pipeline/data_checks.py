@@ -2,8 +2,9 @@
 
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
+from input_pipeline.picture_cache import PictureCache
 from input_pipeline.splits import Split, VideoLocation, group_by_id, split_videos
-from input_pipeline.videos import PictureCache, SeekableVideo, open_video
+from input_pipeline.videos import SeekableVideo, open_video
 
 NUM_OPENED = 3  # videos that are opened beforehand
 

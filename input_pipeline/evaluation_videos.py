@@ -5,8 +5,9 @@ import itertools
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.types import Video
 from input_pipeline.animation_pairs import choose_animation_pairs
+from input_pipeline.picture_cache import PictureCache
 from input_pipeline.splits import split_videos
-from input_pipeline.videos import PictureCache, open_video
+from input_pipeline.videos import open_video
 
 
 def open_test_videos(dataset: DatasetConfig, limit: int | None) -> list[Video]:

@@ -16,25 +16,38 @@ import signal
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import grain
 
+from fomm_jax.buckets import is_in_bucket
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
 from fomm_jax.types import Batch
 from input_pipeline.bad_videos import BadVideos
 from input_pipeline.data_checks import check_batch_size
-from input_pipeline.sampler import PairSampler
+from input_pipeline.local_copies import Copying
+from input_pipeline.prepared import PreparedVideo
+from input_pipeline.sampler import PairSampler, finish
 from input_pipeline.splits import VideoLocation, split_videos
 
 MAX_THREADS = 16
+# While a bucket answers, a thread does nothing.
+THREADS_FOR_BUCKET = 16
+WORKER_THREADS_FOR_BUCKET = 4
 BUFFERED_BATCHES = 2  # for each thread or worker process
 # One batch of a worker is being made, BUFFERED_BATCHES wait in its queue, one is on its way, and
 # Grain has taken BUFFERED_BATCHES out of the queue for us.
 BATCHES_IN_SHARED_MEMORY = 2 * BUFFERED_BATCHES + 2
 # Linux keeps shared memory here, often with a limit: 64 MB in a Docker container.
 SHARED_MEMORY = Path("/dev/shm")
+
+
+class Readers(NamedTuple):
+    """The worker processes that make batches, and the threads of each, or of the main process."""
+
+    workers: int
+    threads: int
 
 
 class TrainingBatches(grain.DatasetIterator[Batch]):
@@ -53,17 +66,17 @@ class TrainingBatches(grain.DatasetIterator[Batch]):
         *,
         steps_per_epoch: int,
         bad_videos: BadVideos,
-        process_index: int,
-        process_count: int,
-        num_workers: int,
+        process: tuple[int, int],
+        readers: Readers,
+        copying: Copying | None,
     ) -> None:
         super().__init__()
         self.steps_per_epoch = steps_per_epoch
         self._parts = parts  # all hosts' parts of all batches, in turn
         self._bad_videos = bad_videos
-        self._process_index = process_index
-        self._process_count = process_count
-        self._num_workers = num_workers
+        self._process_index, self._process_count = process
+        self._readers = readers
+        self._copying = copying
         self._next_batch = 0
         self._prefetching: grain.DatasetIterator | None = None
 
@@ -101,14 +114,16 @@ class TrainingBatches(grain.DatasetIterator[Batch]):
         self._assert_not_closed()
         if self._prefetching is not None:
             return
+        if self._copying is not None:
+            self._copying.start()
         first = self._next_batch * self._process_count + self._process_index
-        threads = 0 if self._num_workers else min(MAX_THREADS, os.cpu_count() or 1)
+        threads = self._readers.threads
         options = grain.ReadOptions(
             num_threads=threads, prefetch_buffer_size=BUFFERED_BATCHES * threads
         )
         batches = self._parts[first :: self._process_count].to_iter_dataset(options)
         workers = grain.MultiprocessingOptions(
-            num_workers=self._num_workers, per_worker_buffer_size=BUFFERED_BATCHES
+            num_workers=self._readers.workers, per_worker_buffer_size=BUFFERED_BATCHES
         )
         self._prefetching = iter(batches.mp_prefetch(workers, _follow_the_main_process))
         self._prefetching.start_prefetch()
@@ -117,6 +132,8 @@ class TrainingBatches(grain.DatasetIterator[Batch]):
         """Stop the threads or processes; no batch can be read afterwards."""
         super().close()
         self._stop_prefetch()
+        if self._copying is not None:
+            self._copying.stop()
 
     def _stop_prefetch(self) -> None:
         if self._prefetching is not None:
@@ -182,35 +199,50 @@ def training_batches(
       InputError: there are no videos, a config field does not fit the others, or there is too
         little shared memory.
     """
-    process_index, process_count = process
-    sampler = PairSampler(dataset, split_videos(dataset).train if videos is None else videos)
+    videos = split_videos(dataset).train if videos is None else videos
+    sampler = PairSampler(dataset, videos)
     check_batch_size(dataset, batch_size, len(sampler), num_repeats)
-    _check_division(batch_size, process_count)
     num_pairs = len(sampler) * num_repeats
-    pairs_per_host = batch_size // process_count
-    _check_shared_memory(dataset, pairs_per_host)
+    _check_shared_memory(dataset, pairs_per_host := _divide(batch_size, process[1]))
     # `random_map` comes before the shuffle: so the index of an element chooses its generator, and
     # the element is the same on whichever host and in whichever worker it is drawn.
-    elements = grain.MapDataset.range(num_pairs).random_map(sampler, seed=seed)
+    in_bucket = [v for v in videos if isinstance(v, PreparedVideo) and is_in_bucket(v.root)]
+    draw = sampler.begin if in_bucket else sampler
+    elements = grain.MapDataset.range(num_pairs).random_map(draw, seed=seed)
     steps_per_epoch = num_pairs // batch_size
     epoch = elements.shuffle(seed=seed)[: steps_per_epoch * batch_size]
     return TrainingBatches(
-        epoch.batch(pairs_per_host).repeat(),
+        epoch.batch(pairs_per_host, batch_fn=finish if in_bucket else None).repeat(),
         steps_per_epoch=steps_per_epoch,
         bad_videos=BadVideos(sampler.num_videos, dataset.max_bad_share),
-        process_index=process_index,
-        process_count=process_count,
-        num_workers=dataset.num_workers,
+        process=process,
+        readers=_readers(dataset.num_workers, bool(in_bucket)),
+        copying=_copying(in_bucket, dataset),
     )
 
 
-def _check_division(batch_size: int, process_count: int) -> None:
-    """Raise an InputError unless a batch can be shared out to the hosts."""
+def _copying(videos: Sequence[PreparedVideo], dataset: DatasetConfig) -> Copying | None:
+    if not videos or dataset.cache_dir is None:
+        return None
+    return Copying(videos, dataset.cache_gigabytes * 10**9)
+
+
+def _readers(num_workers: int, in_bucket: bool) -> Readers:
+    if in_bucket:
+        return Readers(
+            num_workers, WORKER_THREADS_FOR_BUCKET if num_workers else THREADS_FOR_BUCKET
+        )
+    return Readers(num_workers, 0 if num_workers else min(MAX_THREADS, os.cpu_count() or 1))
+
+
+def _divide(batch_size: int, process_count: int) -> int:
+    """Return the size of a host's part of a batch; raise an InputError unless it is whole."""
     if batch_size % process_count:
         raise InputError(
             f"config.train.batch_size is {batch_size}; expected a multiple of the"
             f" {process_count} processes"
         )
+    return batch_size // process_count
 
 
 def _check_shared_memory(dataset: DatasetConfig, num_pairs: int) -> None:

@@ -2,11 +2,11 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
-from etils import epath
-
+from fomm_jax.buckets import to_path
 from fomm_jax.errors import InputError
 from fomm_jax.files import reading, replacing
 
@@ -69,24 +69,24 @@ class DatasetManifest:
         }
 
 
-def write_dataset_manifest(folder: epath.PathLike, manifest: DatasetManifest) -> None:
+def write_dataset_manifest(folder: str | os.PathLike[str], manifest: DatasetManifest) -> None:
     """Write `manifest.json` into the folder of the dataset.
 
     Raises:
       InputError: the file cannot be written.
     """
     content = {"layout": LAYOUT, "totals": manifest.totals} | dataclasses.asdict(manifest)
-    with replacing(epath.Path(folder) / FILE_NAME) as unfinished:
+    with replacing(to_path(folder) / FILE_NAME) as unfinished:
         unfinished.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def read_dataset_manifest(folder: epath.PathLike) -> DatasetManifest:
+def read_dataset_manifest(folder: str | os.PathLike[str]) -> DatasetManifest:
     """Read `manifest.json` from the folder of a dataset, a local path or one that begins `gs://`.
 
     Raises:
       InputError: the file is missing or damaged, or its dataset has another layout.
     """
-    path = epath.Path(folder) / FILE_NAME
+    path = to_path(folder) / FILE_NAME
     try:
         with reading(path):
             content: dict[str, Any] = json.loads(path.read_text())

@@ -1,13 +1,12 @@
 """What a user probably meant by a root_dir that is nearly right."""
 
 import contextlib
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
 from fomm_jax.errors import InputError, naming
 from fomm_jax.media.litter import is_litter
-from fomm_jax.user_paths import parse_path
+from fomm_jax.user_paths import parse_stored_path
 
 # By the name of a part, the names that other datasets give it, in lower case.
 OTHER_NAMES = {
@@ -23,15 +22,11 @@ MOST_NAMED = 3  # folders that a message lists
 def parse_root(root: str) -> str:
     """Return the path of root_dir; a leading `~` stands for the home folder.
 
-    An address on Google's storage stays as it is where the package that reads such is installed.
-
     Raises:
-      InputError: it is another address.
+      InputError: it is an address, but not one in a bucket.
     """
-    if root.startswith("gs://") and importlib.util.find_spec("gcsfs"):
-        return root
     with naming(f"config.dataset.root_dir={root}"):
-        return parse_path(root)
+        return parse_stored_path(root)
 
 
 def check_is_folder(root: Path) -> None:

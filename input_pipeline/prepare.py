@@ -3,6 +3,7 @@
     python -m input_pipeline.prepare --dataset=video_folder --input=DIR --output=DIR --size=256
     python -m input_pipeline.prepare --dataset=voxceleb --input=DIR --output=DIR --format=jpeg
     python -m input_pipeline.prepare --dataset=video_folder --input=DIR --output=DIR --crop=faces
+    python -m input_pipeline.prepare --dataset=video_folder --input=DIR --output=gs://BUCKET/DIR
 
 The same command continues an interrupted run. `manifest.json` in the new dataset lists the clips
 that it holds, and those that were left out with the reasons.
@@ -23,9 +24,16 @@ from pathlib import Path
 from absl import logging as absl_logging
 
 from fomm_jax import console
+from fomm_jax.buckets import AnyPath, to_path
 from fomm_jax.errors import InputError, naming, one_line_errors
 from fomm_jax.signals import ending_by_signals
-from fomm_jax.user_paths import check_current_folder, check_is_text, expand_home, parse_path
+from fomm_jax.user_paths import (
+    check_current_folder,
+    check_is_text,
+    expand_home,
+    parse_path,
+    parse_stored_path,
+)
 from input_pipeline.clips.clip import FITS, Selection
 from input_pipeline.datasets.preparation import DATASETS, prepare_dataset
 from input_pipeline.datasets.video_folder import VideoFolder
@@ -34,7 +42,7 @@ from input_pipeline.manifest import DatasetManifest, Encoding, read_dataset_mani
 MAX_NAMED_CLIPS = 5  # refused or missing ones, in the summary
 
 
-def describe(folder: Path, manifest: DatasetManifest) -> str:
+def describe(folder: AnyPath, manifest: DatasetManifest) -> str:
     """Describe the content of a prepared dataset in a few lines."""
     totals = manifest.totals
     lines = [
@@ -93,7 +101,18 @@ def parse_options() -> argparse.Namespace:
     )
     add("--seed", type=int, default=0, help="video_folder: the seed of a random split")
     add("--workers", type=int, default=os.cpu_count() or 1, help="the number of processes")
+    add(
+        "--part",
+        type=_parse_part,
+        metavar="I/N",
+        help="do part I of N, counted from 1, for a run without --part after all parts are done",
+    )
     return parser.parse_args()
+
+
+def _parse_part(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    return int(number), int(count)
 
 
 def _parse_size(text: str) -> tuple[int, int]:
@@ -108,13 +127,14 @@ def check_numbers(options: argparse.Namespace) -> None:
         ("quality", options.quality, 1, 100),
         ("keyframe_every", options.keyframe_every, 1, None),
         ("workers", options.workers, 1, None),
+        ("part", *((options.part[0], 1, options.part[1]) if options.part else (1, 1, None))),
     ):
         if value < least or (most is not None and value > most):
             limits = f"at least {least}" if most is None else f"{least} to {most}"
             raise InputError(f"--{flag} is {value}; expected {limits}")
 
 
-def parse_folders(options: argparse.Namespace) -> tuple[Path, Path]:
+def parse_folders(options: argparse.Namespace) -> tuple[Path, AnyPath]:
     """Return the folders of --input and --output.
 
     Raises:
@@ -125,7 +145,7 @@ def parse_folders(options: argparse.Namespace) -> tuple[Path, Path]:
     if not source.is_dir():
         raise InputError(f"--input: there is no folder {source}")
     with naming("--output"):
-        output = Path(parse_path(options.output))
+        output = to_path(parse_stored_path(options.output))
         check_is_text(output)
     return source, output
 
@@ -136,6 +156,8 @@ def choose_selection(options: argparse.Namespace) -> Callable[[Path], Selection]
     Raises:
       InputError: flags of `video_folder` are given for another dataset.
     """
+    if options.crop == "faces" and options.part:
+        raise InputError("--part: each part would look for all faces; expected --crop=FILE.csv")
     if options.dataset == "video_folder":
         return functools.partial(
             VideoFolder.select_clips,
@@ -175,8 +197,16 @@ def run(options: argparse.Namespace) -> None:
         encoding,
         num_workers=options.workers,
         select=choose_selection(options),
+        part=options.part,
     )
-    console.say(describe(folder, read_dataset_manifest(folder)))
+    if options.part:
+        number, count = options.part
+        console.say(
+            f"Part {number} of {count} is done; when all are, the same command without --part"
+            f" makes the dataset {folder}"
+        )
+    else:
+        console.say(describe(folder, read_dataset_manifest(folder)))
 
 
 def main() -> None:

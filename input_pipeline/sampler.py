@@ -1,17 +1,20 @@
 """Draws training pairs from the videos of a dataset."""
 
+import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
+from input_pipeline.bucket_frames import BucketError
 from input_pipeline.data_checks import open_for_training
+from input_pipeline.picture_cache import PictureCache
 from input_pipeline.splits import VideoLocation, group_by_id
 from input_pipeline.transforms import augment, sample_pair
-from input_pipeline.videos import PictureCache, SeekableVideo
+from input_pipeline.videos import SeekableVideo
 
 # Draws in a row that may fail. `max_bad_share` allows at most half of the videos to be bad; even
 # then only one pair in 10^12 would need more draws.
@@ -27,6 +30,9 @@ class DrawnPair(NamedTuple):
     source: np.ndarray  # (h, w, 3) uint8
     driving: np.ndarray  # (h, w, 3) uint8, as late in the video as `source` or later
     problems: np.ndarray  # () str: a JSON object of the unusable videos met, with the reasons
+
+
+PairUnderWay = Iterator[DrawnPair | None]
 
 
 class PairSampler:
@@ -58,32 +64,41 @@ class PairSampler:
         If that video cannot be used, the pair comes from another one.
 
         Raises:
+          BucketError: a bucket gives nothing.
           InputError: a video cannot be used and `dataset.strict` is set, or `MAX_DRAWS` videos in a
             row cannot be used.
         """
+        return finish_one(self._draw(element, rng))
+
+    def begin(self, element: int, rng: np.random.Generator) -> "PairUnderWay":
+        """Begin to draw the same pair: ask a bucket for the frames, and do not wait."""
+        drawing = self._draw(element, copy.deepcopy(rng))  # Grain uses `rng` again
+        next(drawing)
+        return drawing
+
+    def _draw(self, element: int, rng: np.random.Generator) -> "PairUnderWay":
+        """Yield None each time that frames are asked for, and then the pair."""
         problems: dict[str, str] = {}
         for _ in range(MAX_DRAWS):
             group = self._groups[element % len(self._groups)]
             location = group[rng.integers(len(group))]
             try:
-                source, driving = self._draw(location, rng)
+                video = self._open(location)
+                wait = video.request(sample_pair(len(video), rng))
+                yield None
+                source, driving = augment(wait(), self._dataset.augmentation, rng)
             except InputError as error:
-                if self._dataset.strict:
+                if self._dataset.strict or isinstance(error, BucketError):
                     raise
                 problems[str(location)] = str(error)
                 element = int(rng.integers(len(self._groups)))
             else:
-                return DrawnPair(source, driving, np.array(json.dumps(problems)))
+                yield DrawnPair(source, driving, np.array(json.dumps(problems)))
+                return
         raise InputError(
             f"{MAX_DRAWS} training videos drawn in a row cannot be used;"
             f" the first: {next(iter(problems.values()))}"
         )
-
-    def _draw(self, location: VideoLocation, rng: np.random.Generator) -> np.ndarray:
-        """Draw a pair from one video: (2, h, w, 3) uint8, source and driving."""
-        video = self._open(location)
-        frames = video.frames(sample_pair(len(video), rng))
-        return augment(frames, self._dataset.augmentation, rng)
 
     def _open(self, location: VideoLocation) -> SeekableVideo:
         # Remember only whether a video can be opened, not whether its frames can be read: otherwise
@@ -98,3 +113,14 @@ class PairSampler:
                 self._unusable[location] = str(error)
                 raise
         return self._opened[location]
+
+
+def finish_one(drawing: PairUnderWay) -> DrawnPair:
+    """Wait for a pair that `PairSampler.begin` returned."""
+    return next(pair for pair in drawing if pair is not None)
+
+
+def finish(pairs: Sequence[PairUnderWay]) -> DrawnPair:
+    """Wait for pairs that `PairSampler.begin` returned, and batch them."""
+    fields = zip(*map(finish_one, pairs), strict=True)
+    return DrawnPair(*map(np.stack, fields))

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from fomm_jax.buckets import is_in_bucket
 from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.errors import InputError
 from fomm_jax.files import reading
@@ -54,7 +55,12 @@ def split_videos(dataset: DatasetConfig) -> Split:
         raise InputError("config.dataset.root_dir is not set: expected a folder of videos")
     root_dir = parse_root(dataset.root_dir)
     if is_prepared(root_dir):
-        return Split(*list_prepared_videos(root_dir))
+        return Split(*list_prepared_videos(root_dir, dataset.cache_dir))
+    if is_in_bucket(root_dir):
+        raise InputError(
+            f"config.dataset.root_dir: {root_dir} is no prepared dataset; expected a folder that"
+            " `python -m input_pipeline.prepare` wrote (raw videos are read from a disk)"
+        )
     root = Path(root_dir)
     check_is_folder(root)
     train, test = root / "train", root / "test"

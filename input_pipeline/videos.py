@@ -5,9 +5,7 @@ prepared dataset.
 """
 
 import abc
-import collections
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,57 +13,17 @@ import numpy as np
 from fomm_jax.errors import InputError
 from fomm_jax.files import reading
 from fomm_jax.media.litter import is_litter, is_sidecar
-from fomm_jax.media.pictures import WRITABLE_SUFFIXES, read_picture
+from fomm_jax.media.pictures import WRITABLE_SUFFIXES
 from fomm_jax.media.reading.probe import probe_video
 from fomm_jax.media.reading.video_reader import (
     VIDEO_SUFFIXES,
     iterate_frames,
     read_frames,
 )
-from input_pipeline.prepared import PreparedVideo, read_prepared_frames
+from input_pipeline.picture_cache import PictureCache, read_stored
+from input_pipeline.prepared import PreparedVideo, read_prepared_frames, request_prepared_frames
 
 DEFAULT_FPS = 25.0  # frames a second, for forms that state no rate
-CACHE_BYTES = 512 * 2**20
-
-
-class PictureCache:
-    """The most recently used decoded pictures, `max_bytes` bytes of them at most.
-
-    A picture of frames side by side can only be decoded as a whole. Without a cache, reading two of
-    its frames would therefore cost as much as reading all. Threads may share a cache. Pickling
-    leaves the pictures out.
-    """
-
-    def __init__(self, max_bytes: int = CACHE_BYTES) -> None:
-        self._max_bytes = max_bytes
-        self._num_bytes = 0
-        self._pictures: collections.OrderedDict[Path, np.ndarray] = collections.OrderedDict()
-        self._lock = threading.Lock()
-
-    def __reduce__(self) -> tuple[type["PictureCache"], tuple[int]]:
-        """Pickle without the pictures: a worker process begins with an empty cache."""
-        return PictureCache, (self._max_bytes,)
-
-    def read(self, path: Path) -> np.ndarray:
-        """Return the picture as a read-only array, (h, w, 3) uint8.
-
-        Raises:
-          InputError: the picture cannot be read.
-        """
-        with self._lock:
-            if path in self._pictures:
-                self._pictures.move_to_end(path)
-                return self._pictures[path]
-        picture = _read_stored(path)
-        picture.flags.writeable = False
-        with self._lock:
-            if path not in self._pictures:
-                self._pictures[path] = picture
-                self._num_bytes += picture.nbytes
-            while self._num_bytes > self._max_bytes and len(self._pictures) > 1:
-                _, dropped = self._pictures.popitem(last=False)
-                self._num_bytes -= dropped.nbytes
-        return picture
 
 
 class SeekableVideo(abc.ABC):
@@ -110,6 +68,10 @@ class SeekableVideo(abc.ABC):
         for number, frame in zip(numbers, frames, strict=True):
             self._check_size(number, frame)
         return np.stack(frames)
+
+    def request(self, indices: Sequence[int] | np.ndarray) -> Callable[[], np.ndarray]:
+        """Begin to read frames that come from afar; return the function that returns `frames`."""
+        return lambda: self.frames(indices)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield all frames in order, each (h, w, 3) uint8.
@@ -191,17 +153,17 @@ class FrameFolder(SeekableVideo):
                 raise InputError(f"{file}: expected only pictures ({suffixes}) in this folder")
         if not self._files:
             raise InputError(f"{path}: is empty; expected a picture for each frame")
-        height, width = _read_stored(self._files[0]).shape[:2]
+        height, width = read_stored(self._files[0]).shape[:2]
         super().__init__(path, (height, width), len(self._files))
 
     def _frame_name(self, number: int) -> str:
         return str(self._files[number])
 
     def _read(self, numbers: list[int]) -> list[np.ndarray]:
-        return [_read_stored(self._files[number]) for number in numbers]
+        return [read_stored(self._files[number]) for number in numbers]
 
     def _read_from(self, first: int) -> Iterator[np.ndarray]:
-        return map(_read_stored, self._files[first:])
+        return map(read_stored, self._files[first:])
 
 
 class PreparedFrames(SeekableVideo):
@@ -210,6 +172,11 @@ class PreparedFrames(SeekableVideo):
     def __init__(self, entry: PreparedVideo) -> None:
         super().__init__(Path(entry.name), (entry.height, entry.width), entry.num_frames, entry.fps)
         self._entry = entry
+
+    def request(self, indices: Sequence[int] | np.ndarray) -> Callable[[], np.ndarray]:
+        """Ask a bucket at once; see the base class."""
+        wait = request_prepared_frames(self._entry, [int(index) for index in indices])
+        return lambda: np.stack(wait())
 
     def _frame_name(self, number: int) -> str:
         return f"{self._entry}, frame {number}"
@@ -285,11 +252,6 @@ def _open(
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return VideoFile(path)
     return StackedPicture(path, frame_size, cache)
-
-
-def _read_stored(path: Path) -> np.ndarray:
-    """Read a picture with the colours under transparent pixels, as the original does."""
-    return read_picture(path, background=None)
 
 
 def _describe_size(height: int, width: int) -> str:

@@ -71,6 +71,10 @@ class DatasetConfig:
     )
     random_seed: Seed = 0  # splits the videos 80:20 if root_dir has no train/ and test/
     augmentation: AugmentationConfig = AugmentationConfig()
+    # A folder of this computer for copies of a prepared dataset in a bucket, made in the background
+    # and kept; all copies in it take at most so many gigabytes. None makes no copies.
+    cache_dir: OptionalPath | None = None
+    cache_gigabytes: PositiveInt = 200
     num_workers: NonNegativeInt = 0  # processes that read and decode; 0 uses threads instead
     strict: bool = False  # stop at the first training video that cannot be used
     # Unless strict, stop when more than one video and more than this share cannot be used.

@@ -12,11 +12,13 @@ import tensorflow_datasets as tfds
 from array_record.python.array_record_module import ArrayRecordWriter
 from tensorflow_datasets.proto import tf_example_pb2
 
+from fomm_jax.buckets import AnyPath
 from fomm_jax.errors import InputError
 from fomm_jax.files import replacing
 from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from fomm_jax.readable import readable
 from input_pipeline.clips.clip import Clip, read_clip
+from input_pipeline.frame_index import index_records, write_index
 from input_pipeline.manifest import Encoding, PreparedClip
 
 MIN_FRAMES = 2  # in a clip, since training draws pairs of frames
@@ -34,8 +36,10 @@ def record_features(encoding: Encoding) -> tfds.features.FeaturesDict:
 
 
 @contextlib.contextmanager
-def record_file(path: Path, encoding: Encoding) -> Iterator[WriteClip]:
+def record_file(path: AnyPath, encoding: Encoding) -> Iterator[WriteClip]:
     """Open an ArrayRecord file and yield the function that adds the frames of a clip to it.
+
+    The index of its frames is written beside it, with the suffix `.npy`.
 
     Raises:
       InputError: the file cannot be written.
@@ -43,12 +47,13 @@ def record_file(path: Path, encoding: Encoding) -> Iterator[WriteClip]:
     schema = record_features(encoding)
     with replacing(path) as unfinished:
         # Make each record a chunk of the file, so that it can be read without its neighbours.
-        writer = ArrayRecordWriter(str(unfinished), "group_size:1")
+        # Frames are compressed already.
+        writer = ArrayRecordWriter(str(unfinished), "group_size:1,uncompressed")
 
         def write_clip(clip: Clip) -> PreparedClip:
             # A clip may turn out to be damaged at its end, and records cannot be removed. Collect
             # the frames in a temporary file first.
-            with tempfile.TemporaryFile(dir=path.parent) as spool:
+            with tempfile.TemporaryFile(dir=unfinished.parent) as spool:
                 reading = read_clip(clip, encoding.height, encoding.width, encoding.fit)
                 sizes, digest = [], hashlib.sha256()
                 for frame in reading.frames:
@@ -66,10 +71,11 @@ def record_file(path: Path, encoding: Encoding) -> Iterator[WriteClip]:
 
         yield write_clip
         writer.close()
+        write_index(path.with_suffix(".npy"), [index_records(unfinished)])
 
 
 @contextlib.contextmanager
-def mp4_files(folder: Path, encoding: Encoding) -> Iterator[WriteClip]:
+def mp4_files(folder: AnyPath, encoding: Encoding) -> Iterator[WriteClip]:
     """Make a folder and yield the function that writes a clip into it as an mp4 file."""
     folder.mkdir(parents=True, exist_ok=True)
     height, width = encoding.height, encoding.width

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from input_pipeline.clips.clip import Selection
-from input_pipeline.datasets.shards import summarize, write_shards
+from input_pipeline.datasets.shards import STAGING, summarize, write_shards
 from input_pipeline.folders import new_folder
 from input_pipeline.manifest import Encoding, write_dataset_manifest
 
@@ -26,12 +26,12 @@ def write_mp4_folder(
         of a split can be used.
     """
     with (
-        write_shards(selection, encoding, folder.parent, num_workers) as shards,
+        write_shards(selection, encoding, folder.parent / STAGING, num_workers) as shards,
         new_folder(folder) as partial,
     ):
         for split, split_shards in shards.items():
             (partial / split).mkdir()
             for shard in split_shards:
                 for clip in shard.clips:
-                    os.link(shard.path / clip.name, partial / split / clip.name)
+                    os.link(Path(shard.path) / clip.name, partial / split / clip.name)
         write_dataset_manifest(partial, summarize(dataset, encoding, selection, shards))

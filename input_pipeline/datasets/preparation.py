@@ -3,21 +3,23 @@
 import contextlib
 import io
 import logging
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
+from fomm_jax.buckets import AnyPath, is_in_bucket
 from fomm_jax.errors import InputError
-from fomm_jax.files import writing
+from fomm_jax.files import check_can_write, is_file, writing
 from input_pipeline.clips.clip import Selection
 from input_pipeline.datasets.bair import Bair
-from input_pipeline.datasets.builder import ClipsBuilder, make_config
+from input_pipeline.datasets.builder import INFO, ClipsBuilder, make_config
 from input_pipeline.datasets.fashion import Fashion
 from input_pipeline.datasets.mgif import Mgif
 from input_pipeline.datasets.mp4_folder import write_mp4_folder
 from input_pipeline.datasets.nemo import Nemo
-from input_pipeline.datasets.shards import STAGING
+from input_pipeline.datasets.shards import STAGING, write_part
 from input_pipeline.datasets.taichi import Taichi
 from input_pipeline.datasets.video_folder import VideoFolder
 from input_pipeline.datasets.voxceleb import Voxceleb
@@ -39,13 +41,14 @@ logger = logging.getLogger(__name__)
 def prepare_dataset(
     dataset: str,
     source: Path,
-    output: Path,
+    output: AnyPath,
     encoding: Encoding,
     *,
     num_workers: int,
     select: Callable[[Path], Selection] | None = None,
-) -> Path:
-    """Prepare a dataset, unless that was done before.
+    part: tuple[int, int] | None = None,
+) -> AnyPath:
+    """Prepare a dataset, unless it exists; there are seven parameters because each is a flag.
 
     Args:
       dataset: the name of the dataset, a key of `DATASETS`.
@@ -55,6 +58,7 @@ def prepare_dataset(
       num_workers: the number of processes that cut and encode.
       select: a function that selects the clips from the folder of the raw files, in place of the
         dataset's own `select_clips`.
+      part: as in `write_part`: only that part is written, for a later call without it.
 
     Returns:
       The folder to train from.
@@ -64,35 +68,53 @@ def prepare_dataset(
     """
     if not source.is_dir():
         raise InputError(f"source: there is no folder {source}")
-    with writing(output):
-        output.mkdir(parents=True, exist_ok=True)
+    if is_in_bucket(output):
+        if encoding.format == "mp4":
+            raise InputError(f"{output}: mp4 files are read from a disk; expected png or jpeg here")
+        check_can_write(output / dataset / INFO)
+    else:
+        with writing(output):
+            output.mkdir(parents=True, exist_ok=True)
     builder_class = DATASETS[dataset]
-    config = make_config(encoding)
-    if encoding.format == "mp4":  # without TFDS, which has no form for it
-        folder = output / dataset / config.name
-        if not _exists(folder):
-            selection = (select or builder_class.select_clips)(source)
-            write_mp4_folder(dataset, selection, encoding, folder, num_workers)
+    select, config = select or builder_class.select_clips, make_config(encoding)
+    form = output / dataset / config.name
+    folder = form if encoding.format == "mp4" else form / str(builder_class.VERSION)
+    if _exists(folder):
         return folder
-    builder = builder_class(
-        select=select,
-        num_workers=num_workers,
-        data_dir=output,
-        config=config.name if config.name in builder_class.builder_configs else config,
-    )
-    folder = Path(builder.data_path)
-    if not _exists(folder):
-        # TFDS prints messages about downloads, although nothing is downloaded.
-        with contextlib.redirect_stdout(io.StringIO()):
-            builder.download_and_prepare(
-                download_dir=folder.parent / STAGING,  # TFDS insists on a folder for downloads
-                download_config=tfds.download.DownloadConfig(manual_dir=source),
+    if part is not None:
+        write_part(select(source), encoding, folder.parent / STAGING, num_workers, part)
+    elif encoding.format == "mp4":  # without TFDS, which has no form for it
+        write_mp4_folder(dataset, select(source), encoding, Path(folder), num_workers)
+    else:
+        with tempfile.TemporaryDirectory() as small_files:
+            in_bucket = is_in_bucket(folder)
+            builder = builder_class(
+                select=select,
+                num_workers=num_workers,
+                bucket=folder if in_bucket else None,
+                data_dir=small_files if in_bucket else output,
+                config=config.name if config.name in builder_class.builder_configs else config,
             )
+            _run(builder, source)
     return folder
 
 
-def _exists(folder: Path) -> bool:
-    """Return whether the dataset exists already, and tell the user so."""
-    if folder.exists():
+def _run(builder: ClipsBuilder, source: Path) -> None:
+    # TFDS prints messages about downloads, although nothing is downloaded.
+    with contextlib.redirect_stdout(io.StringIO()):
+        builder.download_and_prepare(
+            # TFDS insists on a folder for downloads.
+            download_dir=Path(builder.data_path).parent / STAGING,
+            download_config=tfds.download.DownloadConfig(manual_dir=source),
+        )
+
+
+def _exists(folder: AnyPath) -> bool:
+    """Return whether the dataset exists already, and tell the user so.
+
+    In a bucket, a folder without the file that is written last is an interrupted run's.
+    """
+    exists = is_file(folder / INFO) if is_in_bucket(folder) else folder.exists()
+    if exists:
         logger.info("%s exists already; remove it to prepare it anew", folder)
-    return folder.exists()
+    return exists

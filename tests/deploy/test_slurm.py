@@ -170,3 +170,23 @@ def test_only_what_a_repetition_may_help_is_repeated(tmp_path, status, restarts,
     first, *rest = ended.stdout.splitlines()
     assert first.endswith("python main.py --distributed --mode=train --config=C")
     assert rest == (["scontrol requeue 7"] if requeues else [])
+
+
+@pytest.mark.slow
+def test_a_job_array_prepares_a_dataset(slurm, tmp_path):
+    write_dataset(tmp_path / "raw", size=32, num_videos=40, num_frames=4, seed=0)
+    options = ["--dataset=video_folder", f"--input={tmp_path / 'raw'}", "--size=32"]
+    command = [sys.executable, "-m", "input_pipeline.prepare", *options, "--workers=1"]
+    run(slurm, *command, f"--output={tmp_path / 'one'}")
+    script = SCRIPT.parent / "prepare.sh"
+    jobs = slurm | {"CPUS": "1", "SBATCH_CHDIR": str(tmp_path), "PYTHONPATH": str(TESTS.parent)}
+    run(jobs, script, "3", *options, f"--output={tmp_path / 'many'}")
+    one, many = (
+        tmp_path / name / "video_folder" / "32x32_png" / "1.0.0" for name in ("one", "many")
+    )
+    wait_for(many.exists, tmp_path / "slurmctld.log")
+    assert len([*tmp_path.glob("prepare-*_*.log")]) == 3
+    one, many = (
+        {path.name: path.read_bytes() for path in folder.iterdir()} for folder in (one, many)
+    )
+    assert one == many

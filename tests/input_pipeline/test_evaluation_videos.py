@@ -10,7 +10,7 @@ from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import write_picture
 from input_pipeline import evaluation_videos
 from input_pipeline.evaluation_videos import open_test_pairs, open_test_videos
-from input_pipeline.videos import PictureCache
+from input_pipeline.picture_cache import PictureCache
 
 NUM_VIDEOS, SIZE, NUM_FRAMES = 8, 32, 40
 VIDEO_BYTES = NUM_FRAMES * SIZE * SIZE * 3

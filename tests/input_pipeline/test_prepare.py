@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from raw_videos import write_stacked_frames
+from raw_videos import SIDE, write_stacked_frames
 
 from input_pipeline import prepare
+from input_pipeline.datasets import shards
 from input_pipeline.figures import __main__ as figures
 from input_pipeline.prepared import list_prepared_videos
 from input_pipeline.videos import open_video
@@ -71,6 +72,25 @@ def test_the_same_command_continues_an_interrupted_run(number, tmp_path):
     assert "exists already; remove it to prepare it anew" in again.stderr
 
 
+def test_parts_become_the_dataset_that_one_process_makes(
+    raw, prepared_png, tmp_path, monkeypatch, capsys
+):
+    command = ["prepare", "--dataset=video_folder", f"--input={raw}", f"--output={tmp_path}"]
+    command += [f"--size={SIDE}", "--workers=1"]
+    form = tmp_path / "video_folder" / f"{SIDE}x{SIDE}_png"
+    for number, num_shards in ((2, 1), (1, 3)):  # of two for training and one for testing
+        monkeypatch.setattr(sys, "argv", [*command, f"--part={number}/2"])
+        prepare.main()
+        assert f"Part {number} of 2 is done" in capsys.readouterr().out
+        assert len([*form.glob(".unfinished/*.json")]) == num_shards
+    monkeypatch.setattr(sys, "argv", command)
+    monkeypatch.setattr(shards, "_write_shard", None)  # nothing is left to do
+    prepare.main()
+    assert "19 clips for training and 2 for testing" in capsys.readouterr().out
+    made = {path.name: path.read_bytes() for path in (form / "1.0.0").iterdir()}
+    assert made == {path.name: path.read_bytes() for path in prepared_png.iterdir()}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -86,6 +106,11 @@ def test_the_same_command_continues_an_interrupted_run(number, tmp_path):
             " expected another name",
         ),
         (["--quality=0"], "--quality is 0; expected 1 to 100"),
+        (["--part=3/2"], "--part is 3; expected 1 to 2"),
+        (
+            ["--part=1/2", "--crop=faces"],
+            "--part: each part would look for all faces; expected --crop=FILE.csv",
+        ),
         (["--size=8"], "--size is 8; expected at least 16"),
         (["--workers=0"], "--workers is 0; expected at least 1"),
         (

@@ -119,7 +119,7 @@ def copy_without(folder, target, name):
     return folder / name, target / name
 
 
-@pytest.mark.parametrize("kind", ["train", "dataset_info.json", "features.json"])
+@pytest.mark.parametrize("kind", ["array_record", "dataset_info.json", "features.json"])
 def test_missing_and_cut_files_are_named_before_anything_is_read(prepared_png, tmp_path, kind):
     names = [path.name for path in prepared_png.iterdir() if kind in path.name]
     whole, file = copy_without(prepared_png, tmp_path, names[0])

@@ -10,7 +10,8 @@ from PIL import Image
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
-from input_pipeline.videos import PictureCache, open_video
+from input_pipeline.picture_cache import PictureCache
+from input_pipeline.videos import open_video
 
 SHAPE = (16, 12, 3)
 DATA = Path(__file__).parents[3] / "shared" / "data"
