@@ -168,7 +168,7 @@ def test_records_of_another_preparation_are_refused(prepared_png, tmp_path):
 
 def test_damage_within_the_records_is_named_by_frame_or_before(prepared_png, tmp_path):
     """A bit is turned over: each video reads correctly, or a message names file or frame."""
-    (name,) = (path.name for path in prepared_png.glob("*-test.*"))
+    (name,) = (path.name for path in prepared_png.glob("*-test.array_record*"))
     whole, file = copy_without(prepared_png, tmp_path, name)
     expected = [read_frames(video) for video in list_prepared_videos(str(prepared_png))[1]]
     messages = []
