@@ -89,6 +89,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
 
+    def finish(self):
+        if hasattr(self, "_connection"):
+            self._connection.close()
+        with contextlib.suppress(OSError):  # the client may be gone
+            super().finish()
+
     def log_message(self, *_):
         pass
 
