@@ -97,6 +97,7 @@ def test_a_program_that_compiles_ends_too(number, tmp_path):
         cwd=tmp_path,
     ) as program:
         assert program.stdout.readline() == b"at work\n"
+        time.sleep(0.3)  # until the main thread is in C
         program.send_signal(number)
         if number == signal.SIGINT:
             time.sleep(0.5)
