@@ -187,13 +187,13 @@ def _join_processes(settings: TrainConfig, signals: EndingSignals) -> HostWatch:
         )
         signals.take_back()  # JAX would hear of SIGTERM, even where there is nothing to save yet
         watch.learn_names()
-        _wait_by_the_network()
     except (RuntimeError, ValueError) as error:
         raise InputError(
             "--distributed: the processes do not find each other; expected Cloud TPU, Slurm,"
             " Kubernetes, or --coordinator=HOST:PORT, --num_processes and --process_id"
             f" ({' '.join(str(error).split())})"
         ) from error
+    _wait_by_the_network()
     if jax.process_index() > 0:  # the first process tells what all of them would
         logging.getLogger("fomm_jax").setLevel(logging.ERROR)
     return watch
