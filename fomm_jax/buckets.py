@@ -29,6 +29,9 @@ PREFIX = "gs://"
 ADDRESS = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/|$)")
 CONNECT_SECONDS = 10.0  # to wait for a connection
 ANSWER_SECONDS = 30.0  # to wait for an answer, before the next attempt
+# Of TensorStore: half a minute in all, as of gcsfs. By itself it would try 32 times, without a
+# word, for a quarter of an hour.
+TENSORSTORE_RETRIES = {"max_retries": 6, "max_delay": "8s"}
 
 logger = logging.getLogger(__name__)
 

@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from fomm_jax.buckets import describe_failure, to_path
+from fomm_jax.buckets import TENSORSTORE_RETRIES, describe_failure, to_path
 from fomm_jax.errors import InputError
 from input_pipeline.frame_index import index_path, load_index, remove_block_headers
 
 if TYPE_CHECKING:  # tensorstore takes a quarter of a second to load
     import tensorstore
 
-# Some half a minute in all.
-RETRIES = {"max_retries": 5, "initial_delay": "1s", "max_delay": "8s"}
 REQUESTS = 64  # at a time, of a process
 
 
@@ -77,7 +75,7 @@ def open_store(folder: str) -> "tensorstore.KvStore":
     import tensorstore
 
     context = tensorstore.Context(
-        {"gcs_request_retries": RETRIES, "gcs_request_concurrency": {"limit": REQUESTS}}
+        {"gcs_request_retries": TENSORSTORE_RETRIES, "gcs_request_concurrency": {"limit": REQUESTS}}
     )
     return tensorstore.KvStore.open(f"{folder}/", context=context).result()
 

@@ -3,15 +3,15 @@
 import pytest
 from orbax.checkpoint._src.serialization import tensorstore_utils
 
-from fomm_jax.buckets import describe_failure
-from fomm_jax.weights.bucket_retries import RETRIES, limit_retries
+from fomm_jax.buckets import TENSORSTORE_RETRIES, describe_failure
+from fomm_jax.weights.bucket_retries import limit_retries
 
 
 def test_orbax_gives_up_after_half_a_minute():
     limit_retries()
     for use_ocdbt in (True, False):
         context = tensorstore_utils.get_ts_context(use_ocdbt=use_ocdbt)
-        assert context.spec.to_json()["gcs_request_retries"] == RETRIES
+        assert context.spec.to_json()["gcs_request_retries"] == TENSORSTORE_RETRIES
 
 
 # Written by TensorStore 0.1.86 where a server answered so, or did not answer.
