@@ -16,6 +16,7 @@ ORDER = (
     {"fomm_jax.weights", "input_pipeline"},
     {"fomm_jax.training", "fomm_jax.animation"},
     {"fomm_jax.rendering", "fomm_jax.evaluation", "fomm_jax.parity"},
+    {"fomm_jax.live"},
     {"fomm_jax.cli"},
     {"main", "convert_torch_weights", "configs", "benchmarks"},
 )

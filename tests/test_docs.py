@@ -264,7 +264,7 @@ def test_the_architecture_page_explains_the_interface_of_motion_models():
 
 def test_the_architecture_page_has_the_order_of_imports():
     page = (ROOT / "docs" / "architecture.md").read_text()
-    lines = [re.findall(r"`([\w.]+)`", line) for line in re.findall(r"^\d\. (.*)$", page, re.M)]
+    lines = [re.findall(r"`([\w.]+)`", line) for line in re.findall(r"^\d+\. (.*)$", page, re.M)]
     vocabulary = {name.removeprefix("fomm_jax.") for name in VOCABULARY}
     expected = [{room.removeprefix("fomm_jax.") for room in rooms} for rooms in ORDER]
     expected = [vocabulary if rooms == {"vocabulary"} else rooms for rooms in expected]

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from fractions import Fraction
 
@@ -98,6 +99,13 @@ def check_unused() -> None:
             raise InputError(
                 f"--{flag.name}: expected with --mode=animate, --source, --driving and --output"
             )
+
+
+def check_only(names: Collection[str]) -> None:
+    """Raise an `InputError` if one of these flags is given that is not among `names`."""
+    for flag in flags.FLAGS.get_flags_for_module(__name__):
+        if flag.present and flag.name not in names:
+            raise InputError(f"--{flag.name}: has no meaning with --mode=live")
 
 
 def read_options() -> AnimationOptions:

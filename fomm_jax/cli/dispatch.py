@@ -3,7 +3,7 @@
 import importlib
 
 from fomm_jax import console
-from fomm_jax.cli import animation_flags, marking_flags
+from fomm_jax.cli import animation_flags, live_flags, marking_flags
 from fomm_jax.cli.compilation_cache import use_compilation_cache
 from fomm_jax.cli.flags import COMPILATION_CACHE, DISTRIBUTED, INPUT, MODE, MODES, names_files
 from fomm_jax.errors import InputError, one_line_errors
@@ -33,8 +33,10 @@ def _check_unused_flags(mode: str) -> None:
     """Raise an `InputError` if a flag is given that the mode does not read."""
     if DISTRIBUTED.value and mode != "train":
         raise InputError("--distributed: expected with --mode=train alone")
-    if not (mode == "animate" and names_files()):
+    if not (mode == "live" or (mode == "animate" and names_files())):
         animation_flags.check_unused()
+    if mode != "live":
+        live_flags.check_unused()
     if mode not in ("animate", "reconstruct", "demo", "app"):
         marking_flags.check_unused()
     if INPUT.value is not None and mode != "verify":

@@ -17,7 +17,9 @@ from fomm_jax.errors import InputError, naming
 from fomm_jax.user_paths import expand_home, parse_path, parse_stored_path
 
 # Each is the name of a module of this package, whose function `run` does the work.
-MODES = ["train", "reconstruct", "animate", "compare", "profile", "verify", "demo", "app"]
+MODES = [
+    *("train", "reconstruct", "animate", "live", "compare", "profile", "verify", "demo", "app"),
+]
 
 config_flags.DEFINE_config_file(
     "config",
@@ -29,10 +31,10 @@ MODE = flags.DEFINE_enum(
     None,
     MODES,
     "What to do. train: train a model. reconstruct: reconstruct the test videos and measure the"
-    " errors. animate: animate pictures, or pairs of test videos. compare: compare with the"
-    " original. profile: find what a training step spends its time on. verify: tell whether a film"
-    " or picture is marked as generated. demo: animate drawn figures with the included model. app:"
-    " open a page for the browser.",
+    " errors. animate: animate pictures, or pairs of test videos. live: animate a picture by a"
+    " camera, while it happens. compare: compare with the original. profile: find what a training"
+    " step spends its time on. verify: tell whether a film or picture is marked as generated. demo:"
+    " animate drawn figures with the included model. app: open a page for the browser.",
 )
 WORKDIR = flags.DEFINE(
     STORED_PATH,
@@ -72,7 +74,7 @@ OUTPUT = flags.DEFINE(
     "output",
     None,
     "Film to write, in .mp4 or .gif; a folder if there are several films; or - for raw frames to"
-    " standard output.",
+    " standard output. With --mode=live: virtual for a virtual camera, or -; default: a window.",
 )
 REFERENCE = flags.DEFINE(
     PATH,

@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -27,7 +27,9 @@ class RawFormat:
     fps: float = 25.0  # frames a second
 
 
-def read_raw_frames(stream: BinaryIO, raw_format: RawFormat, name: str) -> Iterator[np.ndarray]:
+def read_raw_frames(
+    stream: BinaryIO, raw_format: RawFormat, name: str
+) -> Generator[np.ndarray, None, None]:
     """Yield frames as they come, until the stream ends.
 
     A last frame that is not whole is left out, with a warning.

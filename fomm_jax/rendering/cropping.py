@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 _MARGIN = 0.25
 
 # Height of the smallest head to detect, as a share of the picture's shorter side.
-_SMALLEST_HEAD = 1 / 6
+SMALLEST_HEAD = 1 / 6
 
 # The frames of a video in which heads are detected: so many a second that a head that walks is
 # never far from where it was seen before, and the least and the most of them.
@@ -67,10 +67,10 @@ def choose_framing(
     if crop == "centre" or (crop == "auto" and importlib.util.find_spec("dlib") is None):
         return frame_centre(picture, size)
     with naming(f"crop={crop}"):
-        detect = HeadDetector(_SMALLEST_HEAD * min(picture))
+        detect = HeadDetector(SMALLEST_HEAD * min(picture))
     head = main_head([detect(frame) for frame in itertools.chain([first], frames)])
     if head is not None:
-        return _frame_head(head, picture, size)
+        return frame_head(head, picture, size)
     if crop == "face":
         raise InputError(f"{name}: no face is found in it; expected one, or another crop")
     framing = frame_centre(picture, size)
@@ -79,7 +79,7 @@ def choose_framing(
     return framing
 
 
-def _frame_head(head: Box, picture: tuple[int, int], size: tuple[int, int]) -> Framing:
+def frame_head(head: Box, picture: tuple[int, int], size: tuple[int, int]) -> Framing:
     """Frame a head, or all places of one that moves, with a margin if that fits into the picture.
 
     A head may walk farther than the largest frame inside the picture reaches. The frame then
