@@ -26,7 +26,7 @@ def lower_train(config: Config, devices: Sequence[jax.Device], batch: int) -> ja
     optimizers = make_optimizers(config, steps_per_epoch=1000)
     settings = dataclasses.replace(config.train, batch_size=batch * mesh.size)
     config = dataclasses.replace(config, train=settings)
-    program = make_program(mesh, config, optimizers)
+    program = make_program(mesh, config, optimizers, steps_per_epoch=1000)
     return lower_step(program, mesh, config, load_vgg(config.perceptual))
 
 

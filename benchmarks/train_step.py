@@ -33,7 +33,7 @@ def our_step(config: Config, pairs: Batch) -> Step:
     mesh = sharding.make_mesh(config.train.fsdp)
     sharding.check_batch_size(len(pairs.source), mesh, config.train.accumulate)
     _, initialise, train_step = make_program(
-        mesh, config, make_optimizers(config, steps_per_epoch=1000)
+        mesh, config, make_optimizers(config, steps_per_epoch=1000), steps_per_epoch=1000
     )
     key, vgg = jax.device_put(
         (jax.random.key(0), load_vgg(config.perceptual)), sharding.replicated(mesh)

@@ -38,8 +38,9 @@ class DenseMotion:
     mask: Float[jax.Array, "b h w motions"]
     # Where in the source each pixel comes from, (x, y) on [-1, 1].
     deformation: Float[jax.Array, "b h w 2"]
-    # In [0, 1]: 1 is visible in the source, 0 is not. None if it is not estimated.
-    occlusion_map: Float[jax.Array, "b h w 1"] | None
+    # In [0, 1]: 1 is visible in the source, 0 is not. Models have none, one, or several of growing
+    # sizes; the last one is the finest.
+    occlusion_maps: tuple[Float[jax.Array, "b _ _ 1"], ...]
 
 
 @jax.tree_util.register_dataclass

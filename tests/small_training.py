@@ -52,7 +52,7 @@ def saved_state(workdir, step):
     }
 
 
-def make_program(mesh, config, optimizers):
+def make_program(mesh, config, optimizers, steps_per_epoch):
     """Make a program that adds the brightness of each batch to three numbers."""
 
     def train_step(state, batch, key, vgg):

@@ -7,7 +7,7 @@ ones, and the running statistics.
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from flax.typing import Initializer
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from fomm_jax.models.normalization import BatchNorm
+from fomm_jax.models.normalization import BatchNorm, InstanceNorm
 from fomm_jax.models.random_parameters import Source, draw_uniform
 from fomm_jax.ops import geometry
 from fomm_jax.ops.convolution import ANY_DEVICE, Convolutions, Convolve
@@ -28,6 +28,7 @@ class Numerics:
 
     convolutions: Convolutions = ANY_DEVICE
     dtype: DTypeLike | None = None  # of convolutions; None: that of inputs and parameters
+    normalization: Literal["batch", "instance"] = "batch"  # of the blocks
     batch_norm_groups: int = 1  # equal parts of a batch that are normalised apart from one another
 
     @property
@@ -35,9 +36,15 @@ class Numerics:
         """The same without a dtype: the outputs of a network are computed in full precision."""
         return dataclasses.replace(self, dtype=None)
 
+    def normalize(self, features: int) -> BatchNorm | InstanceNorm:
+        """Make the normalisation of pictures with so many channels."""
+        if self.normalization == "instance":
+            return InstanceNorm(features)
+        return BatchNorm(features, self.batch_norm_groups)
+
 
 @dataclasses.dataclass(frozen=True)
-class _FlaxConvolution:
+class FlaxConvolution:
     """A form of convolution as an `nnx.Conv` calls it. Equal forms compare equal, as jit needs."""
 
     convolve: Convolve
@@ -45,7 +52,8 @@ class _FlaxConvolution:
     def __call__(
         self, x: jax.Array, kernel: jax.Array, strides: object, padding: Any, **options: object
     ) -> jax.Array:
-        del strides, options  # all convolutions here have stride 1 and nothing but padding
+        """Convolve, as `jax.lax.conv_general_dilated` does."""
+        del strides, options  # a form has its stride, and takes nothing but padding
         return self.convolve(x, kernel, tuple((low, high) for low, high in padding))
 
 
@@ -92,7 +100,7 @@ def convolution(
         dtype=numerics.dtype,
         kernel_init=kernel_init,
         bias_init=bias_init,
-        conv_general_dilated=_FlaxConvolution(forms.doubled if doubled else forms.plain),
+        conv_general_dilated=FlaxConvolution(forms.doubled if doubled else forms.plain),
         rngs=rngs,
     )
 
@@ -101,9 +109,9 @@ class ResBlock(nnx.Module):
     """Two normalised convolutions beside the identity; it keeps size and channels."""
 
     def __init__(self, features: int, numerics: Numerics, *, rngs: nnx.Rngs):
-        self.norm1 = BatchNorm(features, numerics.batch_norm_groups)
+        self.norm1 = numerics.normalize(features)
         self.conv1 = convolution(features, features, 3, 1, numerics, rngs=rngs)
-        self.norm2 = BatchNorm(features, numerics.batch_norm_groups)
+        self.norm2 = numerics.normalize(features)
         self.conv2 = convolution(features, features, 3, 1, numerics, rngs=rngs)
 
     def __call__(
@@ -115,7 +123,7 @@ class ResBlock(nnx.Module):
 
 
 class ConvBlock(nnx.Module):
-    """Convolution, batch normalisation, rectifier; it keeps the size."""
+    """Convolution, normalisation, rectifier; it keeps the size."""
 
     def __init__(
         self,
@@ -136,7 +144,7 @@ class ConvBlock(nnx.Module):
             doubled=doubled,
             rngs=rngs,
         )
-        self.norm = BatchNorm(out_features, numerics.batch_norm_groups)
+        self.norm = numerics.normalize(out_features)
 
     def __call__(
         self, x: Float[Array, "b *passes _ _ c"], *, train: bool
@@ -168,8 +176,9 @@ class UpBlock(ConvBlock):
 class Hourglass(nnx.Module):
     """Encoder and decoder with skip connections (U-Net).
 
-    Block i of the encoder has min(max_features, block_expansion · 2^(i+1)) channels. The output
-    has `out_features` channels, of which the last are the input itself.
+    Block i of the encoder has min(max_features, block_expansion · 2^(i+1)) channels. The outputs
+    of the decoder's blocks have `out_features` channels, from coarse to fine; the last channels of
+    the finest output are the input itself.
     """
 
     def __init__(
@@ -199,18 +208,29 @@ class Hourglass(nnx.Module):
             )
             for i in reversed(range(num_blocks))
         )
-        self.out_features = block_expansion + in_features
+        self.out_features = (
+            *(2 * features(i) for i in reversed(range(1, num_blocks))),
+            block_expansion + in_features,
+        )
 
     def __call__(
         self, x: Float[Array, "b *passes h w c"], *, train: bool
     ) -> Float[Array, "b *passes h w d"]:
         """Compute the features of pictures whose height and width divide by 2^num_blocks."""
+        return self.pyramid(x, train=train)[-1]
+
+    def pyramid(
+        self, x: Float[Array, "b *passes h w c"], *, train: bool
+    ) -> tuple[Float[Array, "b *passes _ _ _"], ...]:
+        """Compute the outputs of the decoder's blocks, each twice as large as the one before."""
         skips = [x]
         for block in self.down_blocks:
             skips.append(block(skips[-1], train=train))
         out = skips.pop()
+        outputs = []
         for up_block in self.up_blocks:
             skip = skips.pop()
             # The last skip is the input, whose precision the heads are to have.
             out = jnp.concatenate([up_block(out, train=train).astype(skip.dtype), skip], axis=-1)
-        return out
+            outputs.append(out)
+        return tuple(outputs)

@@ -8,16 +8,12 @@ import abc
 import dataclasses
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-from fomm_jax.config.schema import (
-    Config,
-    LossWeightsConfig,
-    NormalizationConfig,
-    TrainConfig,
-)
+from fomm_jax.config.schema import Config, LossWeightsConfig, NormalizationConfig
 from fomm_jax.models.discriminator import MultiScaleDiscriminator
 from fomm_jax.ops.convolution import Convolutions
 from fomm_jax.types import DenseMotion, GeneratorOutput
@@ -25,8 +21,8 @@ from fomm_jax.types import DenseMotion, GeneratorOutput
 # What a model detects in frames: a pytree of arrays whose first dimension is the batch. For the
 # first-order model these are keypoints with jacobians.
 Motion = Any
-# The random input of a model's own losses: a pytree of arrays, batch first. For the first-order
-# model this is the thin-plate transform of the equivariance losses.
+# What a step of training draws at random for a model: a pytree of arrays, batch first. For the
+# first-order model this is the thin-plate transform of the equivariance losses.
 Perturbation = Any
 
 
@@ -36,6 +32,33 @@ class ParameterGroup:
 
     learning_rate: float
     max_gradient_norm: float = 0.0  # longer gradients are shortened to it; 0 leaves them alone
+    weight_decay: float = 0.0  # times the parameters is added to the gradient
+    # Gradients are shortened so that no element is larger; 0 leaves them alone.
+    largest_gradient: float = 0.0
+    first_epoch: int = 0  # before it, nothing of the network changes
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Reproduction:
+    """Driving frames that a model has generated in training, and how they came about."""
+
+    source: Float[Array, "b h w c"]  # in [0, 1]
+    driving: Float[Array, "b h w c"]  # the real frames
+    source_motion: Motion
+    driving_motion: Motion
+    features: Any  # of the sources, as `encode` computes them
+    generated: GeneratorOutput
+    perturbed_motion: Motion  # in the frames of `perturb_driving`; None if there are none
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class SameScene:
+    """What `flow` may see in training and reconstruction, but not in an animation."""
+
+    driving: Float[Array, "b h w c"]  # driving frames that show the source's scene
+    perturbation: Perturbation | None  # None outside of training
 
 
 class MotionModel(nnx.Module, abc.ABC):
@@ -86,11 +109,19 @@ class MotionModel(nnx.Module, abc.ABC):
         source_motion: Motion,
         driving_motion: Motion,
         *,
+        scene: SameScene | None = None,
         train: bool,
     ) -> DenseMotion:
-        """Compute the dense motion from driving frames to sources, with the occlusion map.
+        """Compute the dense motion from driving frames to sources, with the occlusion maps.
 
         A single source serves every driving frame.
+
+        Args:
+          source: the source frames.
+          source_motion: their motion.
+          driving_motion: the motion of the driving frames.
+          scene: the driving frames themselves; None if they may show something else.
+          train: see the class.
         """
 
     @abc.abstractmethod
@@ -111,15 +142,13 @@ class MotionModel(nnx.Module, abc.ABC):
 
     def generate(
         self,
-        source: Float[Array, "b h w c"],
-        source_motion: Motion,
-        driving_motion: Motion,
+        source: Float[Array, "#b h w c"],
+        features: Any,
+        dense_motion: DenseMotion,
         *,
         train: bool,
     ) -> GeneratorOutput:
-        """Generate the driving frames from source pictures in [0, 1]."""
-        features = self.encode(source, train=train)
-        dense_motion = self.flow(source, source_motion, driving_motion, train=train)
+        """Generate driving frames from source pictures in [0, 1] and their encoded features."""
         return GeneratorOutput(
             prediction=self.decode(features, dense_motion, train=train),
             deformed=self.warp(source, dense_motion),
@@ -129,9 +158,9 @@ class MotionModel(nnx.Module, abc.ABC):
     @classmethod
     @abc.abstractmethod
     def sample_perturbation(
-        cls, key: Array, batch: int, dtype: jnp.dtype, config: TrainConfig
+        cls, key: Array, batch: int, dtype: jnp.dtype, config: Config, epoch: Int[Array, ""]
     ) -> Perturbation:
-        """Draw the random input of `perturb_driving` and `losses`."""
+        """Draw the random input of `flow`, `perturb_driving` and `losses` in a step of an epoch."""
 
     @abc.abstractmethod
     def perturb_driving(
@@ -142,23 +171,22 @@ class MotionModel(nnx.Module, abc.ABC):
     ) -> Float[Array, "b h w c"] | None:
         """Return the frames whose motion `losses` compares with that of the driving frames.
 
-        None if no loss of the model has a weight; `losses` is not called then.
+        None if no loss that compares them has a weight.
         """
 
     @abc.abstractmethod
     def losses(
-        self,
-        driving_motion: Motion,
-        perturbed_motion: Motion,
-        perturbation: Perturbation,
-        weights: LossWeightsConfig,
+        self, reproduction: Reproduction, perturbation: Perturbation, weights: LossWeightsConfig
     ) -> dict[str, Float[Array, ""]]:
-        """Compute the model's weighted terms beyond the perceptual and adversarial ones."""
+        """Compute the model's weighted terms beyond the perceptual and adversarial ones.
+
+        Networks that it calls are in training, as in `flow` with `train`.
+        """
 
     @classmethod
     @abc.abstractmethod
-    def parameter_groups(cls, config: TrainConfig) -> dict[str, ParameterGroup]:
-        """Return how the optimisers treat each branch of parameters."""
+    def parameter_groups(cls, config: Config) -> dict[str, ParameterGroup]:
+        """Return how the optimisers treat each branch of parameters that a training changes."""
 
     @classmethod
     @abc.abstractmethod

@@ -142,15 +142,26 @@ def _channels(vector: jax.Array, ndim: int) -> jax.Array:
     return vector.reshape((1,) * (ndim - 1) + vector.shape)
 
 
-def instance_norm(features: int) -> nnx.InstanceNorm:
-    """Make an instance normalisation with scale and bias, and torch's constants.
+class InstanceNorm(nnx.InstanceNorm):
+    """Instance normalisation with scale and bias, and torch's constants.
 
-    Flax's fast variance, E[x²] - E[x]², loses digits that the parity with the original needs.
+    It is the same in training and evaluation. Flax's fast variance, E[x²] - E[x]², loses digits
+    that the parity with the original needs.
     """
-    # Scale and bias are constants at first; a generator of its own leaves the others' order alone.
-    return nnx.InstanceNorm(
-        features, epsilon=NORM_EPSILON, use_fast_variance=False, rngs=nnx.Rngs(0)
-    )
+
+    def __init__(self, features: int):
+        # Scale and bias are constants at first; a generator of its own leaves the others' order
+        # alone.
+        super().__init__(features, epsilon=NORM_EPSILON, use_fast_variance=False, rngs=nnx.Rngs(0))
+
+    def __call__(  # type: ignore[override]  # Flax's has a mask in place of `train`
+        self, x: Float[Array, "b h w c"], *, train: bool
+    ) -> Float[Array, "b h w c"]:
+        """Normalise each channel of each picture. Statistics are float32 at least."""
+        del train
+        # Flax promotes float64 with float32, which the strict promotion of our tests refuses.
+        with jax.numpy_dtype_promotion("standard"):
+            return super().__call__(geometry.at_full_precision(x)).astype(x.dtype)
 
 
 class SingularVector(nnx.Variable):

@@ -1,4 +1,4 @@
-"""Convolutions with stride 1, and the choice between the forms that compute them.
+"""Convolutions, and the choice between the forms that compute those with stride 1.
 
 All forms give the values of `jax.lax.conv_general_dilated`, up to rounding. Which one is used is
 chosen once, by `choose_convolutions`, and handed to the networks when they are built.
@@ -50,6 +50,16 @@ def convolve(
     if kernel.shape[0] > x.shape[1] or kernel.shape[1] > x.shape[2]:
         return checkpoint_name(patch_product(x, kernel, padding), CONVOLVED)
     return checkpoint_name(xla_convolution(x, kernel, padding), CONVOLVED)
+
+
+def convolve_halving(
+    x: Float[Array, "b h w c"], kernel: Float[Array, "kh kw c d"], padding: Padding
+) -> Float[Array, "b _ _ d"]:
+    """Convolve with stride 2, by XLA's own convolution, on any device."""
+    convolved = jax.lax.conv_general_dilated(
+        x, kernel, (2, 2), padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    return checkpoint_name(convolved, CONVOLVED)
 
 
 def convolve_doubled(

@@ -134,6 +134,28 @@ def resize_bilinear(
     return jax.image.resize(pictures, shape, "bilinear", antialias=False)
 
 
+def resize_between_corners(
+    pictures: Float[Array, "b _ _ c"], height: int, width: int
+) -> Float[Array, "b {height} {width} c"]:
+    """Resize bilinearly so that the corner pixels stay where they are.
+
+    It is torch's `interpolate(mode="bilinear", align_corners=True)`.
+    """
+    rows, columns = (
+        jnp.asarray(_corner_weights(old, new), pictures.dtype)
+        for old, new in zip(pictures.shape[1:3], (height, width), strict=True)
+    )
+    return jnp.einsum(
+        "yh,bhwc,xw->byxc", rows, pictures, columns, precision=jax.lax.Precision.HIGHEST
+    )
+
+
+def _corner_weights(old: int, new: int) -> np.ndarray:
+    """Return the share (new, old) that each old pixel of a line has in each new one."""
+    positions = np.linspace(0, old - 1, new)[:, None]
+    return np.maximum(0, 1 - np.abs(positions - np.arange(old)))
+
+
 def upsample_nearest(pictures: Float[Array, "*b h w c"]) -> Float[Array, "*b 2*h 2*w c"]:
     """Double height and width by repeating every pixel."""
     *batch, height, width, channels = pictures.shape

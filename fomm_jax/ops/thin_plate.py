@@ -32,10 +32,14 @@ class ThinPlateTransform:
         if side == 0:
             return warped
         controls = geometry.coordinate_grid(side, side, points.dtype).reshape(1, 1, -1, 2)
-        distance = jnp.sum(jnp.abs(points[:, :, None] - controls), axis=-1)
-        bend = distance**2 * jnp.log(distance + DISTANCE_EPSILON)
+        bend = self.bend(points[:, :, None] - controls)
         weights = self.control_params.astype(points.dtype)[:, None]
         return warped + jnp.sum(bend * weights, axis=-1, keepdims=True)
+
+    def bend(self, offsets: Float[Array, "*n 2"]) -> Float[Array, "*n"]:
+        """Compute d² log(d + 1e-6) for offsets from control points."""
+        distance = jnp.sum(jnp.abs(offsets), axis=-1)
+        return distance**2 * jnp.log(distance + DISTANCE_EPSILON)
 
     def jacobian(self, points: Float[Array, "b n 2"]) -> Float[Array, "b n 2 2"]:
         """Differentiate the transform at points; entry [i, j] is ∂output_i / ∂input_j."""

@@ -49,7 +49,9 @@ def compile_evaluation(
         assert model.discriminator is not None, "every checkpoint of the original has one"
         source_motion = model.detect(source, train=False)
         driving_motion = model.detect(driving, train=False)
-        generated = model.generate(source, source_motion, driving_motion, train=False)
+        features = model.encode(source, train=False)
+        dense_motion = model.flow(source, source_motion, driving_motion, train=False)
+        generated = model.generate(source, features, dense_motion, train=False)
         points = model.points(driving_motion)
         discriminated = model.discriminator(driving, points, train=False)
         pyramid = geometry.image_pyramid(driving, config.train.scales)
@@ -81,8 +83,8 @@ def _by_recorded_name(
         outputs["kp_source/jacobian"] = source_keypoints.jacobian
         outputs["kp_driving/jacobian"] = driving_keypoints.jacobian
     if config.model.generator.estimate_occlusion_map:
-        assert motion.occlusion_map is not None
-        outputs["occlusion_map"] = to_nchw(motion.occlusion_map)
+        (occlusion_map,) = motion.occlusion_maps
+        outputs["occlusion_map"] = to_nchw(occlusion_map)
     for scale, level in zip(config.train.scales, pyramid, strict=True):
         outputs[f"pyramid/prediction_{scale:g}"] = to_nchw(level)
     for scale, output in zip(config.model.discriminator.scales, discriminated, strict=True):

@@ -15,7 +15,7 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +28,7 @@ from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.files import read_npz
-from fomm_jax.models.motion_model import MotionModel
+from fomm_jax.models.motion_model import MotionModel, Perturbation
 from fomm_jax.ops.thin_plate import ThinPlateTransform
 from fomm_jax.weights.torch.from_original import load_networks, read_original
 
@@ -41,7 +41,7 @@ DType = type | np.dtype
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """The recording of one model.
+    """The recording of a first-order model.
 
     Args:
       folder: the folder of the recording.
@@ -50,6 +50,9 @@ class Recording:
     Raises:
       InputError: on use, if a file is missing or cannot be read.
     """
+
+    # The resumed run begins with the pairs of this step.
+    RESUMED_FROM: ClassVar[int] = 8
 
     folder: pathlib.Path
     checkpoint_file: "AnyPath | None" = None
@@ -106,8 +109,22 @@ class Recording:
         )
         return source, driving
 
-    def transform(self, step_name: str, dtype: DType) -> ThinPlateTransform:
-        """Return the random transform of a step, such as `float64/step_0`."""
+    def pairs_of(self, step_name: str, dtype: DType) -> tuple[np.ndarray, np.ndarray]:
+        """Return the pairs of a step by its name, such as `float64/step_0`."""
+        run, _, number = step_name.partition("/step_")
+        first = self.RESUMED_FROM if run.startswith("resumed") else 0
+        return self.pairs(first + int(number), dtype)
+
+    def resumed_checkpoint(self) -> Mapping[str, Any]:
+        """Return the checkpoint that has optimisers."""
+        return read_original(self.folder / "checkpoint_with_optimizers.pth.tar")
+
+    def epoch(self, run: str) -> int:
+        """Return the epoch of a run, such as `float64`."""
+        return int(self.arrays.get(f"{run}/epoch", 0))
+
+    def perturbation(self, step_name: str, dtype: DType) -> Perturbation:
+        """Return what a step, such as `float64/step_0`, drew at random."""
         theta = self.array(f"{step_name}/transform/theta")
         control_params = self.array(f"{step_name}/transform/control_params")[:, 0]
         return ThinPlateTransform(

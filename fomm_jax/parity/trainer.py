@@ -18,12 +18,11 @@ from fomm_jax.ops.convolution import ONE_CPU
 from fomm_jax.parity.recordings import Arrays, Recording, cast_floats, seeded_vgg19, to_nchw
 from fomm_jax.training.step.objectives import StepInputs
 from fomm_jax.training.step.train_step import DIAGNOSTICS, make_update
-from fomm_jax.weights.torch.from_original import load_train_state, read_original
-from fomm_jax.weights.torch.names import NETWORKS, from_torch_layout, torch_arrays, variable_keys
-from fomm_jax.weights.train_state import TrainState, make_optimizers
+from fomm_jax.weights.torch.from_original import load_train_state
+from fomm_jax.weights.torch.names import from_torch_layout, torch_arrays, variable_keys
+from fomm_jax.weights.train_state import TrainState, at_step, make_optimizers
 
-RESUMED_FROM = 8  # the resumed run begins with the pairs of this step
-STEPS_PER_EPOCH = 1000  # any large number: no recording reaches a milestone of the learning rates
+STEPS_PER_EPOCH = 1000  # any large number: no recording reaches the end of an epoch
 # On CPU, a step of the smallest recorded model compiles in 24 s of processor time at this level and
 # in 41 s at higher ones, which save 0.8 s a step. A recording has about ten steps.
 QUICK_COMPILATION = {"xla_backend_optimization_level": 0}
@@ -73,7 +72,10 @@ class Trainer:
     def resumed(self) -> TrainState:
         """The state of the checkpoint that has optimisers."""
         path = self.recording.folder / "checkpoint_with_optimizers.pth.tar"
-        return self._load_state(path, read_original(path))
+        state = self._load_state(path, self.recording.resumed_checkpoint())
+        if epoch := self.recording.epoch("resumed_float64"):
+            return _at_epoch(state, epoch)
+        return state
 
     def step(self, state: TrainState, name: str) -> tuple[TrainState, Step]:
         """Train on the inputs of a recorded step.
@@ -85,14 +87,12 @@ class Trainer:
         Returns:
           The state after the step, and the results of the step.
         """
-        run, _, number = name.partition("/step_")
-        first = RESUMED_FROM if run.startswith("resumed") else 0
-        pairs = self.recording.pairs(first + int(number), self.dtype)
-        transform = self.recording.transform(name, self.dtype)
+        pairs = self.recording.pairs_of(name, self.dtype)
+        perturbation = self.recording.perturbation(name, self.dtype)
         source, driving = (jnp.asarray(frames) for frames in pairs)
-        inputs = StepInputs(source, driving, transform)
+        inputs = StepInputs(source, driving, perturbation)
         state, scalars, outputs = self._update(state, inputs, self._vgg)
-        gradients = {network: state.optimizers[network][0] for network in NETWORKS}
+        gradients = {network: states[0] for network, states in state.optimizers.items()}
         networks = nnx.merge_state(nnx.State(state.params), nnx.State(state.statistics))
         assert outputs.transformed is not None, "all recordings have equivariance losses"
         return state, Step(
@@ -113,6 +113,16 @@ class Trainer:
             for name in state.optimizers
         }
         return dataclasses.replace(state, optimizers=optimizers)
+
+
+def _at_epoch(state: TrainState, epoch: int) -> TrainState:
+    """Let a state be that of the beginning of an epoch."""
+    step = epoch * STEPS_PER_EPOCH
+    return dataclasses.replace(
+        state,
+        step=jnp.asarray(step, jnp.int32),
+        optimizers={name: at_step(states, step) for name, states in state.optimizers.items()},
+    )
 
 
 def with_networks(state: TrainState, arrays: Arrays, config: Config) -> TrainState:

@@ -95,9 +95,9 @@ def draw_grid(
         columns.append(with_keypoints(transformed))
     columns.append(with_keypoints(driving))
     columns += [np.asarray(output.deformed), np.asarray(output.prediction)]
-    if output.dense_motion.occlusion_map is not None:
-        occlusion_map = _resize_nearest(np.asarray(output.dense_motion.occlusion_map), size)
-        columns.append(np.repeat(occlusion_map, 3, axis=-1))
+    for occlusion_map in output.dense_motion.occlusion_maps[-1:]:
+        visible = _resize_nearest(np.asarray(occlusion_map), size)
+        columns.append(np.repeat(visible, 3, axis=-1))
     columns += _motion_columns(output, size, config.colormap)
     if config.draw_border:
         columns = [_with_border(column) for column in columns]

@@ -88,7 +88,7 @@ def train(
     settings, mesh = config.train, sharding.make_mesh(config.train.fsdp)
     sharding.check_batch_size(settings.batch_size, mesh, settings.accumulate)
     optimizers = make_optimizers(config, batches.steps_per_epoch)
-    program = make_program(mesh, config, optimizers)
+    program = make_program(mesh, config, optimizers, batches.steps_per_epoch)
     step_key = draw_key(settings.seed, mesh)
     vgg = jax.device_put(vgg, sharding.replicated(mesh))
     with open_workdir(workdir, config, signals) as checkpoints:

@@ -29,6 +29,7 @@ PACKAGE = "/fomm_jax/"  # in the paths of this project's files
 # Instructions that only hold others, whose time would count twice.
 CONTAINERS = ("while", "call", "conditional")
 NUM_STEPS = 3  # to trace
+STEPS_PER_EPOCH = 1000  # any number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +68,9 @@ def profile_step(config: Config, folder: AnyPath) -> StepProfile:
     jax.config.update("jax_enable_compilation_cache", False)
     mesh = sharding.make_mesh(settings.fsdp)
     sharding.check_batch_size(settings.batch_size, mesh, settings.accumulate)
-    _, initialise, train_step = make_program(mesh, config, make_optimizers(config, 1000))
+    _, initialise, train_step = make_program(
+        mesh, config, make_optimizers(config, STEPS_PER_EPOCH), STEPS_PER_EPOCH
+    )
     rng = np.random.default_rng(0)
     shape = (settings.batch_size, *config.dataset.frame_shape)
     pairs = Batch(*(rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)))

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 PARTS = (
     "augmentation",
     "kp_detector",
+    "bg_predictor",
     "dense_motion",
     "generator",
+    "inpainting",
     "discriminator",
     "perceptual",
     "grid_sample",

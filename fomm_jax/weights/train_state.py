@@ -17,6 +17,7 @@ from fomm_jax.models.random_parameters import host_source
 
 ADAM_BETAS = (0.5, 0.999)
 ADAM_EPSILON = 1e-8
+TORCH_CLIP_EPSILON = 1e-6
 MILESTONE_FACTOR = 0.1  # of the learning rates at each of `epoch_milestones`
 
 T = TypeVar("T")
@@ -49,20 +50,72 @@ def state_parts(state: TrainState) -> dict[str, Any]:
 
 
 def make_optimizers(config: Config, steps_per_epoch: int) -> Optimizers:
-    """Make Adam for each network, with learning rates that drop by 10 at the milestones."""
+    """Make Adam for each network that is trained.
+
+    Learning rates drop by 10 at the milestones. What a group asks for beyond that comes first: its
+    gradient is shortened, and then weight decay is added to it.
+    """
 
     def optimizer(group: ParameterGroup) -> optax.GradientTransformation:
         schedule = optax.piecewise_constant_schedule(
             group.learning_rate,
             {epoch * steps_per_epoch: MILESTONE_FACTOR for epoch in config.train.epoch_milestones},
         )
-        adam = optax.adam(schedule, *ADAM_BETAS, eps=ADAM_EPSILON)
-        if not group.max_gradient_norm:
-            return adam
-        return optax.chain(optax.clip_by_global_norm(group.max_gradient_norm), adam)
+        before = []
+        if group.max_gradient_norm:
+            before.append(optax.clip_by_global_norm(group.max_gradient_norm))
+        if group.largest_gradient:
+            before.append(_limit_elements(group.largest_gradient))
+        if group.weight_decay:
+            before.append(optax.add_decayed_weights(group.weight_decay))
+        if not group.first_epoch:
+            adam = optax.adam(schedule, *ADAM_BETAS, eps=ADAM_EPSILON)
+            return optax.chain(*before, adam) if before else adam
+        first_step = group.first_epoch * steps_per_epoch
+        # The schedule of the learning rate counts while the rest waits.
+        waiting = optax.conditionally_mask(
+            optax.chain(*before, optax.scale_by_adam(*ADAM_BETAS, eps=ADAM_EPSILON)),
+            lambda step: step >= first_step,
+        )
+        return optax.chain(waiting, optax.scale_by_learning_rate(schedule))
 
-    groups = model_class(config).parameter_groups(config.train)
+    groups = model_class(config).parameter_groups(config)
     return {name: optimizer(group) for name, group in groups.items()}
+
+
+def _limit_elements(largest: float) -> optax.GradientTransformation:
+    """Make a transformation that shortens gradients with a larger element than `largest`.
+
+    Like torch's clipping, it divides by slightly more than the largest element.
+    """
+
+    def update(gradient: nnx.State, state: optax.EmptyState, params: object = None) -> Any:
+        del params
+        norm = optax.tree.norm(gradient, ord="inf")
+        factor = jnp.minimum(1, largest / (norm + TORCH_CLIP_EPSILON))
+        return jax.tree.map(lambda array: array * factor, gradient), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+
+
+def at_step(optimizer: optax.OptState, step: int) -> optax.OptState:
+    """Let an optimiser's learning rate, and its first epoch, go by another number of steps done.
+
+    Adam's own count of steps stays.
+    """
+
+    def set_count(node: Any) -> Any:
+        # As an array of numpy it becomes an array of JAX for each counter, which they need because
+        # training donates them.
+        count = np.asarray(step, np.int32)
+        if isinstance(node, optax.ScaleByScheduleState):
+            return node._replace(count=count)
+        if isinstance(node, optax.ConditionallyMaskState):
+            return node._replace(step=count)
+        return node
+
+    counters = optax.ScaleByScheduleState, optax.ConditionallyMaskState
+    return jax.tree.map(set_count, optimizer, is_leaf=lambda node: isinstance(node, counters))
 
 
 def split_model(model: MotionModel) -> tuple[Branches, Branches]:

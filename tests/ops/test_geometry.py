@@ -155,14 +155,19 @@ def test_resize_bilinear_in_both_directions(height, width, new_height, new_width
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-12)
 
 
+@corners
 @pytest.mark.parametrize("size", [(4, 4), (16, 20), (5, 13), (3, 2)])
-def test_resize_bilinear_equals_torchs(size):
+def test_resizing_equals_torchs(size, align_corners):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     picture = RANDOM.normal(size=(2, 8, 10, 3)).astype(np.float32)
     expected = torch.nn.functional.interpolate(
-        torch.tensor(picture).permute(0, 3, 1, 2), size=size, mode="bilinear"
+        torch.tensor(picture).permute(0, 3, 1, 2),
+        size=size,
+        mode="bilinear",
+        align_corners=align_corners,
     )
-    actual = geometry.resize_bilinear(jnp.asarray(picture), *size)
+    resize = geometry.resize_between_corners if align_corners else geometry.resize_bilinear
+    actual = resize(jnp.asarray(picture), *size)
     np.testing.assert_allclose(
         np.moveaxis(np.asarray(actual), -1, 1), expected.numpy(), rtol=0, atol=1e-5
     )

@@ -39,7 +39,7 @@ def random_inputs(seed=0):
         sparse_deformed=pictures(BATCH, NUM_KP + 1, half, half, 3),
         mask=mask / mask.sum(axis=-1, keepdims=True),
         deformation=np.zeros((BATCH, half, half, 2), np.float32),
-        occlusion_map=pictures(BATCH, half, half, 1),
+        occlusion_maps=(pictures(BATCH, half, half, 1),),
     )
     # The random numbers are drawn in the order in which the recorded picture's were drawn.
     source, driving = pictures(*frame_shape), pictures(*frame_shape)
@@ -100,7 +100,7 @@ def test_grid_of_training_has_the_columns_in_order():
         *(with_disks(inputs[name]) for name in ("source", "transformed", "driving")),
         output.deformed,
         output.prediction,
-        doubled(motion.occlusion_map).repeat(3, axis=-1),
+        doubled(motion.occlusion_maps[-1]).repeat(3, axis=-1),
     ]
     colours = keypoint_colours(NUM_KP, "gist_rainbow")
     total = np.zeros((BATCH, SIZE, SIZE, 3))
@@ -127,7 +127,7 @@ def test_occlusion_map_may_be_absent():
     inputs = random_inputs()
     with_map = columns_of(draw_grid(VisualizeConfig(), **inputs))
     motion = inputs["output"].dense_motion
-    motion = DenseMotion(motion.sparse_deformed, motion.mask, motion.deformation, None)
+    motion = DenseMotion(motion.sparse_deformed, motion.mask, motion.deformation, ())
     output = GeneratorOutput(inputs["output"].prediction, inputs["output"].deformed, motion)
     without_map = columns_of(draw_grid(VisualizeConfig(), **inputs | {"output": output}))
     np.testing.assert_array_equal(np.delete(with_map, 5, axis=1), without_map)

@@ -39,11 +39,11 @@ def shared_programs():
     """Let the runs of a file share compiled programs: to trace a step takes longer than a run."""
     make_program, programs = loop.make_program, {}
 
-    def shared(mesh, config, optimizers):
+    def shared(mesh, config, optimizers, steps_per_epoch):
         defaults = {name: getattr(TrainConfig(), name) for name in FIELDS_OF_THE_LOOP}
         key = dataclasses.replace(config, train=dataclasses.replace(config.train, **defaults))
         if key not in programs:
-            programs[key] = make_program(mesh, config, optimizers)
+            programs[key] = make_program(mesh, config, optimizers, steps_per_epoch)
         return programs[key]
 
     with pytest.MonkeyPatch.context() as patch:

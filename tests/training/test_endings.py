@@ -85,8 +85,8 @@ def compile_nothing(*arguments):
 
 
 def test_a_step_that_took_the_state_with_it_is_told(tmp_path, monkeypatch, capsys):
-    def make(mesh, config, optimizers):
-        program = make_program(mesh, config, optimizers)
+    def make(mesh, config, optimizers, steps_per_epoch):
+        program = make_program(mesh, config, optimizers, steps_per_epoch)
 
         def third_fails(state, batch, key, vgg):
             result = program.train_step(state, batch, key, vgg)
@@ -106,8 +106,8 @@ def test_a_step_that_took_the_state_with_it_is_told(tmp_path, monkeypatch, capsy
 
 
 def test_a_state_that_is_not_finite_is_not_saved(tmp_path):
-    def make(mesh, config, optimizers):
-        program = make_program(mesh, config, optimizers)
+    def make(mesh, config, optimizers, steps_per_epoch):
+        program = make_program(mesh, config, optimizers, steps_per_epoch)
 
         def step(state, batch, key, vgg):
             state, scalars, outputs = program.train_step(state, batch, key, vgg)

@@ -192,8 +192,8 @@ def test_second_run_in_a_workdir_is_refused(config, vgg, tmp_path):
 
 
 def test_a_batch_that_was_not_sent_on_purpose_is_refused(config, vgg, tmp_path, monkeypatch):
-    def without_step(mesh, config, optimizers):
-        program = make_program(mesh, config, optimizers)
+    def without_step(mesh, config, optimizers, steps_per_epoch):
+        program = make_program(mesh, config, optimizers, steps_per_epoch)
         return program._replace(
             train_step=jax.jit(lambda state, batch, key, vgg: (state, {}, batch))
         )

@@ -61,7 +61,7 @@ class DenseMotionNetwork(nnx.Module):
 
         def head(out_features: int) -> nnx.Conv:
             return convolution(
-                self.hourglass.out_features,
+                self.hourglass.out_features[-1],
                 out_features,
                 HEAD_KERNEL,
                 HEAD_KERNEL // 2,
@@ -107,9 +107,9 @@ class DenseMotionNetwork(nnx.Module):
             sparse_deformed=deformed,
             mask=mask,
             deformation=jnp.sum(mask[..., None] * motions, axis=3),
-            occlusion_map=None
+            occlusion_maps=()
             if self.occlusion is None
-            else jax.nn.sigmoid(self.occlusion(features)),
+            else (jax.nn.sigmoid(self.occlusion(features)),),
         )
 
     def _deform(self, frames: jax.Array, motions: jax.Array) -> jax.Array:

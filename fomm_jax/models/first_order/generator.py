@@ -74,8 +74,8 @@ class Generator(nnx.Module):
         The features of a single source serve every motion.
         """
         out = self.warp(features, motion)
-        if motion.occlusion_map is not None:
-            out = out * _resize_to(motion.occlusion_map, out).astype(out.dtype)
+        for occlusion_map in motion.occlusion_maps:  # none or one
+            out = out * _resize_to(occlusion_map, out).astype(out.dtype)
         for residual in self.bottleneck:
             out = residual(out, train=train)
         for block in self.up_blocks:

@@ -35,7 +35,7 @@ class KeypointDetector(nnx.Module):
             numerics,
             rngs=rngs,
         )
-        features = self.predictor.out_features
+        features = self.predictor.out_features[-1]
         # The heads run at the full size of the feature map and lose their border afterwards. That
         # equals a padding of `pad`, and is faster than the odd sizes that an unpadded 7×7 kernel
         # leaves.

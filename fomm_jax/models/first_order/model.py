@@ -5,20 +5,20 @@ from typing import Any
 
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-from fomm_jax.config.schema import (
-    Config,
-    LossWeightsConfig,
-    NormalizationConfig,
-    TrainConfig,
-)
+from fomm_jax.config.schema import Config, LossWeightsConfig, NormalizationConfig
 from fomm_jax.models.discriminator import MultiScaleDiscriminator
 from fomm_jax.models.first_order.generator import Generator
 from fomm_jax.models.first_order.keypoint_detector import KeypointDetector
 from fomm_jax.models.first_order.keypoints import Keypoints
 from fomm_jax.models.layers import Numerics
-from fomm_jax.models.motion_model import MotionModel, ParameterGroup
+from fomm_jax.models.motion_model import (
+    MotionModel,
+    ParameterGroup,
+    Reproduction,
+    SameScene,
+)
 from fomm_jax.ops import geometry
 from fomm_jax.ops.convolution import Convolutions
 from fomm_jax.ops.thin_plate import ThinPlateTransform, sample_transform
@@ -67,9 +67,11 @@ class FirstOrderModel(MotionModel):
         source_motion: Keypoints,
         driving_motion: Keypoints,
         *,
+        scene: SameScene | None = None,
         train: bool,
     ) -> DenseMotion:
-        """Compute the dense motion from driving frames to sources."""
+        """Compute the dense motion from driving frames to sources, by the keypoints alone."""
+        del scene
         network = self.generator.dense_motion_network
         return network(source, source_motion, driving_motion, train=train)
 
@@ -93,10 +95,11 @@ class FirstOrderModel(MotionModel):
 
     @classmethod
     def sample_perturbation(
-        cls, key: Array, batch: int, dtype: jnp.dtype, config: TrainConfig
+        cls, key: Array, batch: int, dtype: jnp.dtype, config: Config, epoch: Int[Array, ""]
     ) -> ThinPlateTransform:
-        """Draw the thin-plate transforms of the equivariance losses."""
-        transform = config.transform
+        """Draw the thin-plate transforms of the equivariance losses, alike in every epoch."""
+        del epoch
+        transform = config.train.transform
         return sample_transform(
             key,
             batch,
@@ -119,12 +122,13 @@ class FirstOrderModel(MotionModel):
 
     def losses(
         self,
-        driving_motion: Keypoints,
-        perturbed_motion: Keypoints,
+        reproduction: Reproduction,
         perturbation: ThinPlateTransform,
         weights: LossWeightsConfig,
     ) -> dict[str, Float[Array, ""]]:
         """Compute the equivariance losses of values and jacobians (eqs. 11 and 13)."""
+        driving_motion = reproduction.driving_motion
+        perturbed_motion = reproduction.perturbed_motion
         terms = {}
         if weights.equivariance_value:
             loss = value_equivariance(driving_motion, perturbed_motion, perturbation)
@@ -135,16 +139,15 @@ class FirstOrderModel(MotionModel):
         return terms
 
     @classmethod
-    def parameter_groups(cls, config: TrainConfig) -> dict[str, ParameterGroup]:
+    def parameter_groups(cls, config: Config) -> dict[str, ParameterGroup]:
         """Return the learning rate of each network; the limit of gradients is the same for all."""
+        train = config.train
         rates = {
-            "kp_detector": config.lr_kp_detector,
-            "generator": config.lr_generator,
-            "discriminator": config.lr_discriminator,
+            "kp_detector": train.lr_kp_detector,
+            "generator": train.lr_generator,
+            "discriminator": train.lr_discriminator,
         }
-        return {
-            name: ParameterGroup(rate, config.max_gradient_norm) for name, rate in rates.items()
-        }
+        return {name: ParameterGroup(rate, train.max_gradient_norm) for name, rate in rates.items()}
 
     @classmethod
     def transfer(

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from fomm_jax.config.schema import Config
-from fomm_jax.models.build import abstract_model
+from fomm_jax.models.build import abstract_model, model_class
 from fomm_jax.models.layers import Numerics
 from fomm_jax.models.vgg import VggWeights
 from fomm_jax.ops.convolution import CONVOLVED, Convolutions
@@ -55,6 +55,7 @@ def make_gradients(
     """
     abstract = abstract_model(config, convolutions, batch_norm_groups=batch_norm_groups)
     definition = nnx.graphdef(abstract)
+    trained = model_class(config).parameter_groups(config)
     # None keeps the dtype of the pictures: the parity checks run in float64.
     dtype = jnp.bfloat16 if config.model.compute_dtype == "bfloat16" else None
     vgg_numerics = Numerics(convolutions, dtype)
@@ -73,7 +74,7 @@ def make_gradients(
         objective = generator_objective
         if config.train.remat:
             objective = jax.checkpoint(generator_objective, policy=KEEP_CONVOLVED)
-        generator_params = {name: params[name] for name in params if name != "discriminator"}
+        generator_params = {name: params[name] for name in trained if name != "discriminator"}
         gradients, (losses, outputs, statistics_after_generator) = jax.grad(
             objective, has_aux=True
         )(generator_params)

@@ -8,7 +8,13 @@ from jaxtyping import Array, Float
 
 from fomm_jax.config.schema import Config
 from fomm_jax.models.layers import Numerics
-from fomm_jax.models.motion_model import MotionModel, Perturbation
+from fomm_jax.models.motion_model import (
+    Motion,
+    MotionModel,
+    Perturbation,
+    Reproduction,
+    SameScene,
+)
 from fomm_jax.models.vgg import VggWeights
 from fomm_jax.training.step import losses
 from fomm_jax.types import GeneratorOutput
@@ -23,7 +29,7 @@ class StepInputs:
 
     source: Float[Array, "b h w c"]  # in [0, 1]
     driving: Float[Array, "b h w c"]  # in [0, 1]
-    perturbation: Perturbation  # the random input of the motion model's own losses
+    perturbation: Perturbation  # what the motion model draws at random
 
 
 @jax.tree_util.register_dataclass
@@ -58,16 +64,18 @@ def generator_losses(
     """
     weights = config.train.loss_weights
     transformed = model.perturb_driving(inputs.driving, inputs.perturbation, weights)
-    frames = [inputs.source, inputs.driving] + ([] if transformed is None else [transformed])
-    # One call for all frames: its products are larger, and so are its messages between devices.
-    together = model.detect(jnp.stack(frames, axis=1), train=True)
-    motions = [
-        jax.tree.map(lambda leaf, index=index: leaf[:, index], together)
-        for index in range(len(frames))
-    ]
-    source_motion, driving_motion = motions[:2]
-    transformed_motion = None if transformed is None else motions[2]
-    generated = model.generate(inputs.source, source_motion, driving_motion, train=True)
+    source_motion, driving_motion, transformed_motion = _detect_in_passes(
+        model, inputs.source, inputs.driving, transformed
+    )
+    features = model.encode(inputs.source, train=True)
+    dense_motion = model.flow(
+        inputs.source,
+        source_motion,
+        driving_motion,
+        scene=SameScene(inputs.driving, inputs.perturbation),
+        train=True,
+    )
+    generated = model.generate(inputs.source, features, dense_motion, train=True)
     driving_points = model.points(driving_motion)
 
     terms: Losses = {}
@@ -82,8 +90,16 @@ def generator_losses(
         )
     if weights.generator_gan:
         terms |= _adversarial_losses(config, model, generated, inputs.driving, driving_points)
-    if transformed_motion is not None:
-        terms |= model.losses(driving_motion, transformed_motion, inputs.perturbation, weights)
+    reproduction = Reproduction(
+        source=inputs.source,
+        driving=inputs.driving,
+        source_motion=source_motion,
+        driving_motion=driving_motion,
+        features=features,
+        generated=generated,
+        perturbed_motion=transformed_motion,
+    )
+    terms |= model.losses(reproduction, inputs.perturbation, weights)
     outputs = StepOutputs(
         source=inputs.source,
         driving=inputs.driving,
@@ -94,6 +110,18 @@ def generator_losses(
         transformed_points=None if transformed is None else model.points(transformed_motion),
     )
     return terms, outputs
+
+
+def _detect_in_passes(model: MotionModel, *frames: jax.Array | None) -> list[Motion | None]:
+    """Detect the motion in frames as in so many calls, one after another; None stays None."""
+    # One call for all frames: its products are larger, and so are its messages between devices.
+    passes = [picture for picture in frames if picture is not None]
+    together = model.detect(jnp.stack(passes, axis=1), train=True)
+    motions = [
+        jax.tree.map(lambda leaf, index=index: leaf[:, index], together)
+        for index in range(len(passes))
+    ]
+    return [None if picture is None else motions.pop(0) for picture in frames]
 
 
 def _adversarial_losses(

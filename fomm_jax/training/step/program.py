@@ -46,7 +46,9 @@ class Program(NamedTuple):
     train_step: jax.stages.Wrapped
 
 
-def make_program(mesh: Mesh, config: Config, optimizers: Optimizers) -> Program:
+def make_program(
+    mesh: Mesh, config: Config, optimizers: Optimizers, steps_per_epoch: int
+) -> Program:
     """Make the parts of a run whose state is distributed as `sharding.divided` says.
 
     Raises:
@@ -63,7 +65,9 @@ def make_program(mesh: Mesh, config: Config, optimizers: Optimizers) -> Program:
         )
 
     train_step = jax.jit(
-        make_train_step(config, optimizers, choose_convolutions(mesh.devices.flat), groups),
+        make_train_step(
+            config, optimizers, steps_per_epoch, choose_convolutions(mesh.devices.flat), groups
+        ),
         donate_argnums=0,
         out_shardings=(state_sharding, sharding.replicated(mesh), sharding.split_by_batch(mesh)),
         compiler_options=COMPILER_OPTIONS.get(mesh.devices.flat[0].platform),

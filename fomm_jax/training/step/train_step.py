@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from fomm_jax.config.schema import Config
 from fomm_jax.models.build import model_class
@@ -28,7 +28,11 @@ Update = Callable[[TrainState, StepInputs, VggWeights], Result]
 
 
 def make_train_step(
-    config: Config, optimizers: Optimizers, convolutions: Convolutions, batch_norm_groups: int = 1
+    config: Config,
+    optimizers: Optimizers,
+    steps_per_epoch: int,
+    convolutions: Convolutions,
+    batch_norm_groups: int = 1,
 ) -> TrainStep:
     """Make the step from pairs in uint8.
 
@@ -36,14 +40,16 @@ def make_train_step(
 
     Args:
       config: the configuration of the run.
-      optimizers: one for each network.
+      optimizers: one for each network that is trained.
+      steps_per_epoch: the number of steps in an epoch.
       convolutions: the forms of convolution that suit the devices.
       batch_norm_groups: the number of equal parts of a batch that are normalised apart.
     """
     update = make_update(config, optimizers, convolutions, batch_norm_groups)
 
     def train_step(state: TrainState, batch: Batch, key: jax.Array, vgg: VggWeights) -> Result:
-        inputs = prepare_inputs(config, jax.random.fold_in(key, state.step), batch)
+        epoch = state.step // steps_per_epoch
+        inputs = prepare_inputs(config, jax.random.fold_in(key, state.step), batch, epoch)
         return update(state, inputs, vgg)
 
     return train_step
@@ -64,12 +70,14 @@ def make_update(
     return update
 
 
-def prepare_inputs(config: Config, key: jax.Array, batch: Batch) -> StepInputs:
-    """Convert the pairs to [0, 1], augment them, and draw what the losses need at random."""
+def prepare_inputs(
+    config: Config, key: jax.Array, batch: Batch, epoch: Int[Array, ""]
+) -> StepInputs:
+    """Convert the pairs to [0, 1], augment them, and draw what the model needs at random."""
     augment_key, perturbation_key = jax.random.split(key)
     source, driving = augment(augment_key, batch, config.dataset.augmentation)
     perturbation = model_class(config).sample_perturbation(
-        perturbation_key, len(driving), driving.dtype, config.train
+        perturbation_key, len(driving), driving.dtype, config, epoch
     )
     return StepInputs(source, driving, perturbation)
 
@@ -87,7 +95,7 @@ def apply_gradients(
         # Optax raises floats to integer powers, which the strict promotion of our tests refuses.
         with jax.numpy_dtype_promotion("standard"), jax.named_scope("optimizer"):
             updates, optimizer_states[name] = optimizers[name].update(
-                gradient, optimizer_states[name]
+                gradient, optimizer_states[name], params[name]
             )
         params[name] = optax.apply_updates(params[name], updates)
     averages = state.averages

@@ -34,7 +34,7 @@ def alone():
         fresh = {name: optimizers[name].init(state.params[name]) for name in optimizers}
         state = dataclasses.replace(state, optimizers=fresh)
         vgg, key = jax.tree.map(jnp.asarray, narrow_vgg()), jax.random.key(1)
-        step = make_train_step(config, optimizers, ANY_DEVICE)
+        step = make_train_step(config, optimizers, 10, ANY_DEVICE)
         arguments = state, Batch(source, driving), key, vgg
         return step, arguments, jax.device_get(jax.jit(step)(*arguments))
 

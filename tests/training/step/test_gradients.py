@@ -30,7 +30,7 @@ def tiny():
         fresh = {name: optimizers[name].init(state.params[name]) for name in optimizers}
         source, driving = np.random.default_rng(0).uniform(size=(2, 4, 32, 32, 3))
         transform = model_class(recording.config).sample_perturbation(
-            jax.random.key(0), 4, jnp.float64, recording.config.train
+            jax.random.key(0), 4, jnp.float64, recording.config, jnp.asarray(0)
         )
         return (
             recording.config,
