@@ -33,6 +33,12 @@ from fomm_jax.config.fields import (
     less_than,
     one_of,
 )
+from fomm_jax.config.first_order import (
+    DiscriminatorConfig,
+    GeneratorConfig,
+    KeypointDetectorConfig,
+)
+from fomm_jax.config.thin_plate import ThinPlateConfig, ThinPlateTrainConfig, TrainAvdConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,69 +88,25 @@ class DatasetConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class KeypointDetectorConfig:
-    """The keypoint detector: an hourglass with a heatmap head and a jacobian head."""
-
-    block_expansion: PositiveInt = 32  # channels at full size; each down block doubles them …
-    max_features: PositiveInt = 1024  # … up to this number
-    num_blocks: PositiveInt = 5  # down blocks of the hourglass, and up blocks
-    temperature: PositiveFloat = 0.1  # temperature of the softmax that makes the heatmap
-    scale_factor: Scale = 1.0  # the frame is shrunk by this factor first
-    single_jacobian_map: bool = False  # all keypoints share one map of jacobians
-    pad: NonNegativeInt = 0  # zero padding of the heads' 7x7 convolutions
-
-
-@dataclasses.dataclass(frozen=True)
-class DenseMotionConfig:
-    """The dense motion network: an hourglass with a mask head and an occlusion head."""
-
-    block_expansion: PositiveInt = 64  # channels at full size; each down block doubles them …
-    max_features: PositiveInt = 1024  # … up to this number
-    num_blocks: PositiveInt = 5  # down blocks of the hourglass, and up blocks
-    scale_factor: Scale = 1.0  # the source is shrunk by this factor first
-    kp_variance: PositiveFloat = 0.01  # variance of the Gaussian that stands for a keypoint
-
-
-@dataclasses.dataclass(frozen=True)
-class GeneratorConfig:
-    """The generator, in the style of Johnson et al.: down blocks, residual blocks, up blocks."""
-
-    block_expansion: PositiveInt = 64  # channels at full size; each down block doubles them …
-    max_features: PositiveInt = 512  # … up to this number
-    num_down_blocks: NonNegativeInt = 2  # and as many up blocks
-    num_bottleneck_blocks: NonNegativeInt = 6  # residual blocks
-    estimate_occlusion_map: bool = False  # mask features of what the source does not show
-    dense_motion: DenseMotionConfig = DenseMotionConfig()
-
-
-@dataclasses.dataclass(frozen=True)
-class DiscriminatorConfig:
-    """The discriminator: one network for each scale, which judges patches of a picture."""
-
-    scales: tuple[Scale, ...] = (1.0,)  # a selection of train.scales
-    # Block i, counted from 0, has block_expansion · 2^(i+1) channels, but at most max_features.
-    block_expansion: PositiveInt = 64
-    max_features: PositiveInt = 512
-    num_blocks: PositiveInt = 4
-    sn: bool = False  # spectral norm on every convolution
-    use_kp: bool = False  # heatmaps of the driving keypoints are further input channels
-    kp_variance: PositiveFloat = 0.01  # variance of the Gaussians in these heatmaps
-
-
-@dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """The architecture of the networks."""
+    """The architecture of the networks.
 
+    The sections `kp_detector`, `generator` and `discriminator` and the fields `num_kp` and
+    `estimate_jacobian` are those of the first-order model; `thin_plate` is the other model's.
+    """
+
+    name: Annotated[str, one_of("first-order", "thin-plate")] = "first-order"
     num_kp: PositiveInt = 10  # number of keypoints
     num_channels: int = 3  # channels of a frame; must be 3, since every frame is read as colour
     estimate_jacobian: bool = True  # True is the first-order model, False the zero-order one
-    # The precision of the perceptual network and of the convolutions in the blocks of generator,
-    # dense motion network and discriminator. Parameters, statistics, the keypoint detector,
-    # coordinates, heads and losses are float32 in any case.
+    # The precision of the perceptual network and of the convolutions in the blocks of generator or
+    # inpainting network, dense motion network and discriminator. Parameters, statistics, the
+    # keypoint detector, coordinates, heads and losses are float32 in any case.
     compute_dtype: Annotated[str, one_of("float32", "bfloat16")] = "float32"
     kp_detector: KeypointDetectorConfig = KeypointDetectorConfig()
     generator: GeneratorConfig = GeneratorConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    thin_plate: ThinPlateConfig = ThinPlateConfig()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,7 +130,11 @@ class LossWeightsConfig:
     feature_matching: tuple[NonNegativeFloat, ...] = (10.0, 10.0, 10.0, 10.0)  # one for each block
     perceptual: tuple[NonNegativeFloat, ...] = (10.0, 10.0, 10.0, 10.0, 10.0)  # relu1_1 … relu5_1
     equivariance_value: NonNegativeFloat = 10.0
-    equivariance_jacobian: NonNegativeFloat = 10.0
+    equivariance_jacobian: NonNegativeFloat = 10.0  # of the first-order model
+    # Of the thin-plate model: the features of driving frames against warped ones of the source, and
+    # the motion of the background there and back.
+    warp_loss: NonNegativeFloat = 0.0
+    bg: NonNegativeFloat = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,6 +190,7 @@ class TrainConfig:
     visualize_every: NonNegativeInt = 0  # steps between pictures; 0 draws one each epoch
     transform: TransformConfig = TransformConfig()
     loss_weights: LossWeightsConfig = LossWeightsConfig()
+    thin_plate: ThinPlateTrainConfig = ThinPlateTrainConfig()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -290,6 +257,7 @@ class Config:
     dataset: DatasetConfig = DatasetConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
+    train_avd: TrainAvdConfig = TrainAvdConfig()
     perceptual: PerceptualConfig = PerceptualConfig()
     reconstruct: ReconstructConfig = ReconstructConfig()
     animate: AnimateConfig = AnimateConfig()

@@ -14,9 +14,15 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from fomm_jax.config.constants import DISCRIMINATOR_KERNEL, HEAD_KERNEL, PERCEPTUAL_TAPS
 from fomm_jax.config.fields import Constraint
 from fomm_jax.config.schema import AugmentationConfig, Config, VisualizeConfig
+from fomm_jax.config.thin_plate_checks import thin_plate_losses, thin_plate_networks
 from fomm_jax.errors import InputError
 
 COLOUR = "since every frame is read as red, green and blue"
+# Sections of `config.model` whose networks have block_expansion and max_features, by the model.
+SECTIONS_WITH_CHANNELS = {
+    "first-order": ("kp_detector", "generator", "generator.dense_motion"),
+    "thin-plate": ("thin_plate.generator", "thin_plate.dense_motion"),
+}
 PERCEPTUAL_MINIMUM = 2 ** (len(PERCEPTUAL_TAPS) - 1)  # pixels; each pooling halves a frame
 
 
@@ -109,7 +115,6 @@ def _frame_size(config: Config, name: str, size: tuple[int, int]) -> Iterator[st
       name: what the messages call the size.
       size: (height, width).
     """
-    detector = config.model.kp_detector
     for side, pixels in zip(("height", "width"), size, strict=True):
         for blocks, (scale, times) in _halvings(config).items():
             shrunk = _shrunk(pixels, scale)
@@ -118,25 +123,34 @@ def _frame_size(config: Config, name: str, size: tuple[int, int]) -> Iterator[st
                     f"{name}: {side} {pixels} at scale {scale:g} is {shrunk}, which cannot be"
                     f" halved {times} times without remainder (config.{blocks})"
                 )
-        heatmap = _shrunk(pixels, detector.scale_factor) + 2 * detector.pad - HEAD_KERNEL + 1
-        if heatmap < 2:
-            yield (
-                f"{name}: {side} {pixels} leaves a heatmap of {max(heatmap, 0)}, expected at least"
-                " 2 (config.model.kp_detector.scale_factor and pad)"
-            )
+        if config.model.name == "first-order":
+            yield from _heatmap_size(config, f"{name}: {side}", pixels)
+
+
+def _heatmap_size(config: Config, side: str, pixels: int) -> Iterator[str]:
+    """Check that the keypoint detector's heatmap has a size."""
+    detector = config.model.kp_detector
+    heatmap = _shrunk(pixels, detector.scale_factor) + 2 * detector.pad - HEAD_KERNEL + 1
+    if heatmap < 2:
+        yield (
+            f"{side} {pixels} leaves a heatmap of {max(heatmap, 0)}, expected at least"
+            " 2 (config.model.kp_detector.scale_factor and pad)"
+        )
 
 
 def _networks(config: Config) -> Iterator[str]:
     model = config.model
     # The last layers expect block_expansion channels, so max_features must not limit them to less.
-    for section in ("kp_detector", "generator", "generator.dense_motion"):
+    for section in SECTIONS_WITH_CHANNELS[model.name]:
         network = attrgetter(section)(model)
         if network.max_features < network.block_expansion:
             yield (
                 f"model.{section}.max_features: expected at least block_expansion"
                 f" ({network.block_expansion}), got {network.max_features}"
             )
-    if config.animate.normalization.adapt_movement_scale and model.num_kp < 3:
+    if model.name == "thin-plate":
+        yield from thin_plate_networks(model.thin_plate)
+    elif config.animate.normalization.adapt_movement_scale and model.num_kp < 3:
         yield (
             "animate.normalization.adapt_movement_scale: the hull of the keypoints needs 3 of them,"
             f" and config.model.num_kp is {model.num_kp}"
@@ -150,11 +164,17 @@ def _losses(config: Config) -> Iterator[str]:
             f"train.loss_weights.perceptual: expected {len(PERCEPTUAL_TAPS)} weights, one for each"
             f" of the layers that are compared, got {weights.perceptual}"
         )
-    if weights.equivariance_jacobian > 0 and not config.model.estimate_jacobian:
-        yield (
-            "train.loss_weights.equivariance_jacobian: expected 0, since"
-            " config.model.estimate_jacobian is False"
-        )
+    if config.model.name == "thin-plate":
+        yield from thin_plate_losses(config.model.thin_plate, weights)
+    else:
+        if weights.equivariance_jacobian > 0 and not config.model.estimate_jacobian:
+            yield (
+                "train.loss_weights.equivariance_jacobian: expected 0, since"
+                " config.model.estimate_jacobian is False"
+            )
+        for name in ("warp_loss", "bg"):
+            if getattr(weights, name):
+                yield f"train.loss_weights.{name}: expected 0, since the first-order model has none"
     if any(weights.perceptual):
         yield from _perceptual(config)
     if weights.generator_gan:
@@ -232,6 +252,13 @@ def _outputs(config: Config) -> Iterator[str]:
 
 def _halvings(config: Config) -> dict[str, tuple[float, int]]:
     """Return (scale, number of halvings) of each network, by the field that sets the number."""
+    if config.model.name == "thin-plate":
+        mixing = config.model.thin_plate.dense_motion
+        depth = config.model.thin_plate.generator.num_down_blocks
+        return {
+            "model.thin_plate.generator.num_down_blocks": (1.0, depth),
+            "model.thin_plate.dense_motion.num_blocks": (mixing.scale_factor, mixing.num_blocks),
+        }
     detector, generator = config.model.kp_detector, config.model.generator
     motion = generator.dense_motion
     return {

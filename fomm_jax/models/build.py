@@ -6,13 +6,13 @@ from fomm_jax.config.schema import Config
 from fomm_jax.models.first_order.model import FirstOrderModel
 from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.models.random_parameters import abstract_source
+from fomm_jax.models.thin_plate.model import ThinPlateModel
 from fomm_jax.ops.convolution import ANY_DEVICE, Convolutions
 
 
 def model_class(config: Config) -> type[MotionModel]:
     """Return the class of the model."""
-    del config  # there is one model so far
-    return FirstOrderModel
+    return {"first-order": FirstOrderModel, "thin-plate": ThinPlateModel}[config.model.name]
 
 
 def build_model(

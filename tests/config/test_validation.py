@@ -36,7 +36,7 @@ def minima() -> Iterator[tuple[str, int]]:
 
 def test_fields_state_their_bounds():
     bounded = dict(minima())
-    assert len(bounded) == 58
+    assert len(bounded) == 81
     assert bounded["reconstruct.num_videos"] == 1
     assert bounded["train.lr_generator"] == 0
 

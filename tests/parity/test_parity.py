@@ -21,7 +21,7 @@ from fomm_jax.parity.tolerances import (
     STATE_TOLERANCE,
 )
 from fomm_jax.parity.trainer import Step, Trainer, with_networks
-from fomm_jax.weights.torch.names import NETWORKS
+from fomm_jax.weights.torch.first_order import NETWORKS
 
 RECORDINGS = {recording.folder.name: recording for recording in reference.all_recordings()}
 SHARED_NAMES = (

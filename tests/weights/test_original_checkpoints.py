@@ -12,8 +12,9 @@ from fomm_jax.parity.trainer import by_torch_key
 from fomm_jax.weights.checkpoints import Checkpoints
 from fomm_jax.weights.find_checkpoint import find_checkpoint
 from fomm_jax.weights.restore import restore_epoch, restore_state
+from fomm_jax.weights.torch.first_order import NETWORKS
 from fomm_jax.weights.torch.from_original import load_networks, load_train_state
-from fomm_jax.weights.torch.names import ANTIALIAS_KERNEL, NETWORKS, variable_keys
+from fomm_jax.weights.torch.names import ANTIALIAS_KERNEL, variable_keys
 from fomm_jax.weights.torch.reader import read_torch_file
 from fomm_jax.weights.torch.to_original import to_checkpoint
 from fomm_jax.weights.torch.writer import write_torch_file

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 import reference
+from config_helpers import config_of, with_fields
 from flax import nnx
 
 from fomm_jax.models.build import abstract_model
+from fomm_jax.weights.torch.first_order import torch_key
 from fomm_jax.weights.torch.names import (
     ANTIALIAS_KERNEL,
     from_torch_layout,
     to_torch_layout,
-    torch_key,
     variable_keys,
 )
 
@@ -35,7 +36,9 @@ from fomm_jax.weights.torch.names import (
     ],
 )
 def test_paths_become_keys(path, key):
-    assert torch_key(tuple(path.split(".")), (1.0, 0.5)) == key
+    network = "discriminator" if path.startswith("discs") else "generator"
+    config = with_fields(config_of("tiny"), model__discriminator__scales=(1.0, 0.5))
+    assert torch_key(network, tuple(path.split(".")), config) == key
 
 
 def test_layouts_are_inverse_and_move_the_right_axes():

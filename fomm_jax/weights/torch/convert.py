@@ -14,7 +14,7 @@ from fomm_jax.weights.find_checkpoint import FOLDER, find_checkpoint, has_averag
 from fomm_jax.weights.finite import check_finite_tree
 from fomm_jax.weights.restore import restore_epoch, restore_state
 from fomm_jax.weights.torch.from_original import load_train_state, read_epoch, read_original
-from fomm_jax.weights.torch.names import OPTIMIZER_KEYS
+from fomm_jax.weights.torch.originals import original_of
 from fomm_jax.weights.torch.reader import read_torch_file
 from fomm_jax.weights.torch.to_original import to_checkpoint
 from fomm_jax.weights.torch.writer import write_torch_file
@@ -41,7 +41,7 @@ def convert_from_torch(config: Config, source: str, target: str) -> list[str]:
     with naming(source):
         epoch = read_epoch(checkpoint)
         state = load_train_state(config, checkpoint, optimizers)
-    entries = {"discriminator", *OPTIMIZER_KEYS.values()}
+    entries = original_of(config).entries - {"epoch"}
     absent = sorted(name for name in entries if checkpoint.get(name) is None)
     step = int(state.step)
     del checkpoint  # it is large, and Orbax needs memory too

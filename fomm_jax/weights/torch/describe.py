@@ -9,7 +9,8 @@ import numpy as np
 
 from fomm_jax.errors import InputError
 from fomm_jax.files import local_file, reading
-from fomm_jax.weights.torch.architecture import find_config_fields, read_states
+from fomm_jax.weights.torch.architecture import read_states
+from fomm_jax.weights.torch.originals import ORIGINALS, recognise_model
 from fomm_jax.weights.torch.reader import read_torch_file
 
 # Tensors of a state dict that are not trained: statistics, power iterations, constant kernels.
@@ -33,20 +34,22 @@ def describe_torch_file(path: str) -> Iterator[str]:
     modules = tree if isinstance(tree, dict) else {"": tree}
     if all(isinstance(value, np.ndarray) for value in modules.values()):
         modules = {"tensors": modules}  # a bare state dict
-    if {"kp_detector", "generator"} <= modules.keys():
-        yield from _describe_architecture(modules)
+    if model := recognise_model(list(map(str, modules))):
+        yield from _describe_architecture(model, modules)
     for name, module in modules.items():
         yield from _describe_module(name, module)
 
 
-def _describe_architecture(checkpoint: Mapping[str, Any]) -> Iterator[str]:
-    """Yield lines on the fields of `config.model` that fit a checkpoint."""
+def _describe_architecture(model: str, checkpoint: Mapping[str, Any]) -> Iterator[str]:
+    """Yield lines on the fields of `config.model` that fit a checkpoint of a model."""
+    original = ORIGINALS[model]
     try:
-        fields = list(find_config_fields(read_states(checkpoint)))
+        fields = list(original.fields(read_states(original, checkpoint)))
     except InputError as error:
         yield f"no config.model fits: {error}"
         return
     yield "config.model that fits:"
+    yield f"  name = {model!r}"
     for field in fields:
         yield f"  {field.name} = {'at least ' if field.at_least else ''}{field.value!r}"
 

@@ -15,53 +15,51 @@ from flax import nnx
 from fomm_jax.config.fields import LARGEST_INT
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
-from fomm_jax.models.build import abstract_model
-from fomm_jax.models.discriminator import MultiScaleDiscriminator
-from fomm_jax.models.layers import Numerics
+from fomm_jax.models.build import abstract_model, build_model
 from fomm_jax.models.motion_model import MotionModel
+from fomm_jax.models.random_parameters import host_source
 from fomm_jax.weights.finite import check_finite
 from fomm_jax.weights.shapes import MOST_NAMED, check_shapes
 from fomm_jax.weights.torch.architecture import (
-    TorchState,
-    TorchStates,
     check_architecture,
     read_states,
 )
+from fomm_jax.weights.torch.config_fields import TorchState, TorchStates
 from fomm_jax.weights.torch.names import (
     ANTIALIAS_KERNEL,
     COUNTER,
-    NETWORKS,
-    OPTIMIZER_KEYS,
     RIGHT_SINGULAR_VECTOR,
     from_torch_layout,
     to_torch_layout,
     variable_keys,
 )
+from fomm_jax.weights.torch.originals import ORIGINALS, original_of, recognise_model
 from fomm_jax.weights.torch.reader import read_torch_file
-from fomm_jax.weights.train_state import Optimizers, TrainState, split_model
+from fomm_jax.weights.train_state import Optimizers, TrainState, at_step, split_model
 
 logger = logging.getLogger(__name__)
 
-ENTRIES = {*NETWORKS, *OPTIMIZER_KEYS.values(), "epoch"}  # of the original's checkpoints
-
 
 def read_original(path: str | os.PathLike[str]) -> Mapping[str, Any]:
-    """Read a checkpoint of the original without converting it.
+    """Read a checkpoint of a model's original without converting it.
 
     Raises:
       InputError: the file cannot be read, or holds something else.
     """
-    checkpoint = read_torch_file(path, ENTRIES)
-    if not isinstance(checkpoint, dict) or not {"generator", "kp_detector"} <= checkpoint.keys():
-        names = list(map(str, checkpoint)) if isinstance(checkpoint, dict) else []
+    entries = set().union(*(original.entries for original in ORIGINALS.values()))
+    checkpoint = read_torch_file(path, entries)
+    names = list(map(str, checkpoint)) if isinstance(checkpoint, dict) else []
+    model = recognise_model(names)
+    if model is None:
         holds = f"it has {', '.join(names[:MOST_NAMED])}" if names else "it has no entries"
         raise InputError(
             f"{path}: expected a checkpoint of the original, with generator and kp_detector;"
             f" {holds}"
         )
-    if others := sorted(map(str, checkpoint.keys() - ENTRIES)):
+    entries = ORIGINALS[model].entries
+    if others := sorted(map(str, checkpoint.keys() - entries)):
         logger.warning("%s: left out %s, which the model has no place for", path, ", ".join(others))
-    return {name: entry for name, entry in checkpoint.items() if name in ENTRIES}
+    return {name: entry for name, entry in checkpoint.items() if name in entries}
 
 
 def read_epoch(checkpoint: Mapping[str, Any]) -> int:
@@ -83,24 +81,39 @@ def read_epoch(checkpoint: Mapping[str, Any]) -> int:
 def load_networks(config: Config, checkpoint: Mapping[str, Any]) -> MotionModel:
     """Make a model with the weights of a checkpoint of the original.
 
+    Without a discriminator in the checkpoint, the model has none. Other networks that checkpoints
+    may lack are new ones.
+
     Args:
       config: the architecture.
-      checkpoint: the state dicts of `kp_detector`, `generator` and `discriminator` as numpy arrays.
-        Without the last one the model has no discriminator.
+      checkpoint: the state dicts of the networks, as numpy arrays.
 
     Raises:
       InputError: the checkpoint's keys or shapes are not those of the architecture, or tensors hold
         values that are not finite; the message names them.
     """
-    states = read_states(checkpoint)
-    model = abstract_model(config, with_discriminator="discriminator" in states)
+    with_discriminator = checkpoint.get("discriminator") is not None
+    return _load_networks(config, checkpoint, with_discriminator=with_discriminator)
+
+
+def _load_networks(
+    config: Config, checkpoint: Mapping[str, Any], *, with_discriminator: bool
+) -> MotionModel:
+    """Make a model with the weights of a checkpoint; networks that it lacks are new ones."""
+    _check_model(config, checkpoint)
+    states = read_states(original_of(config), checkpoint)
+    model = abstract_model(config, with_discriminator=with_discriminator)
     expected = _torch_shapes(model, config)
     check_architecture(config, states, expected)
     _check_shapes(states, expected)
     definition, tree = nnx.split(model)
+    missing = [network for network in tree if network not in states]
     flat: dict[Any, Any] = dict(nnx.to_flat_state(tree))
+    flat |= dict(nnx.to_flat_state(_new_networks(config, missing)))
     arrays = {}
     for path, network, key in variable_keys(tree, config):
+        if network in missing:
+            continue
         tensor = _tensor(states[network], key)
         # Floats keep the checkpoint's precision; counters get our type.
         dtype = flat[path].get_value().dtype if tensor.dtype.kind == "i" else tensor.dtype
@@ -116,48 +129,52 @@ def load_train_state(
     """Make a state of training from a checkpoint of the original.
 
     The step is the number of steps that Adam has counted. An optimiser is fresh if the checkpoint
-    lacks it or if it has never stepped. The discriminator is random if the checkpoint lacks it.
+    lacks it or if it has never stepped. Networks that the checkpoint may lack are new ones.
 
     Raises:
       InputError: the networks do not fit, as in `load_networks`, or an optimiser's state does not
         fit its network.
     """
-    model = load_networks(config, checkpoint)
-    if model.discriminator is None:
-        model.discriminator = MultiScaleDiscriminator(config.model, Numerics(), rngs=nnx.Rngs(0))
+    model = _load_networks(config, checkpoint, with_discriminator=True)
     params, statistics = split_model(model)
     states = {name: optimizers[name].init(params[name]) for name in optimizers}
     steps = 0
-    for network, name in OPTIMIZER_KEYS.items():
+    for name, networks in original_of(config).optimizers.items():
         adam = checkpoint.get(name)
-        if adam is None or checkpoint.get(network) is None:
+        if adam is None or any(checkpoint.get(network) is None for network in networks):
             continue
         with naming(name):
             _check_adam(adam)
             if not adam["state"]:
                 continue
-            count, mu, nu = _load_adam(adam, nnx.State({network: params[network]}), config)
-        # Adam and the schedule both have a count. As an array of numpy it becomes an array of JAX
-        # for each of them, which they need because training donates them.
-        states[network] = optax.tree_utils.tree_set(
-            states[network], count=np.asarray(count, np.int32), mu=mu, nu=nu
-        )
+            trained: nnx.State = nnx.State({network: params[network] for network in networks})
+            count, mu, nu = _load_adam(adam, trained, config)
+        # As an array of numpy, the count becomes an array of JAX for each network, which they need
+        # because training donates them.
+        for network in networks:
+            states[network] = optax.tree_utils.tree_set(
+                states[network],
+                count=np.asarray(count, np.int32),
+                mu=mu[network],
+                nu=nu[network],
+            )
         steps = max(steps, count)
+    states = {name: at_step(optimizer, steps) for name, optimizer in states.items()}
     return TrainState(jnp.asarray(steps, jnp.int32), params, statistics, states)
 
 
 def _load_adam(
     adam: Mapping[str, Any], params: nnx.State, config: Config
 ) -> tuple[int, nnx.State, nnx.State]:
-    """Convert the state of torch's Adam for one network.
+    """Convert the state of a torch's Adam.
 
     Args:
       adam: the state dict of the optimiser.
-      params: the parameters of the network in a tree with the network's name at its root.
+      params: the parameters of its networks in a tree with the networks' names at its root.
       config: the architecture.
 
     Returns:
-      The number of steps, and the first and second moments as trees like the network's parameters.
+      The number of steps, and the first and second moments as trees like the parameters.
 
     Raises:
       InputError: the moments are not those of the parameters, or not finite; or the number of steps
@@ -182,7 +199,7 @@ def _load_adam(
                     f"{name} of {key} has shape {array.shape}, the config asks for {shape}"
                 )
             check_finite({f"{name} of {key}": array})
-            variables[path[1:]] = flat[path].replace(jax.device_put(array))
+            variables[path] = flat[path].replace(jax.device_put(array))
     steps = {int(entry["step"]) for entry in adam["state"].values()}
     if len(steps) != 1:
         raise InputError("its parameters have taken unequal numbers of steps")
@@ -191,6 +208,24 @@ def _load_adam(
         raise InputError(f"has counted {count} steps; expected 0 to {LARGEST_INT}")
     mu, nu = (nnx.from_flat_state(variables.items()) for variables in moments.values())
     return count, mu, nu
+
+
+def _check_model(config: Config, checkpoint: Mapping[str, Any]) -> None:
+    """Raise InputError if a checkpoint is of another model than the configuration's."""
+    present = [name for name, entry in checkpoint.items() if entry is not None]
+    model = recognise_model(present)
+    if model not in (None, config.model.name):
+        raise InputError(
+            f"config.model.name is {config.model.name!r}, where the checkpoint fits {model!r}"
+        )
+
+
+def _new_networks(config: Config, networks: list[str]) -> nnx.State:
+    """Draw random networks; a tree with their names at its root."""
+    if not networks:
+        return nnx.State({})
+    state = nnx.state(build_model(config, rngs=host_source(0)))
+    return nnx.State({network: state[network] for network in networks})
 
 
 def _torch_shapes(model: MotionModel, config: Config) -> dict[tuple[str, str], tuple[int, ...]]:

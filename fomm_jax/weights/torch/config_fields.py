@@ -1,0 +1,102 @@
+"""Fields of `config.model` that the tensors of an original's checkpoint determine.
+
+The originals of all models have these blocks; `first_order.py` and `thin_plate.py` read from them
+the fields of their models.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fomm_jax.errors import InputError
+
+TorchState = Mapping[str, np.ndarray]  # a state dict
+TorchStates = Mapping[str, TorchState]  # by network
+
+
+class ConfigField(NamedTuple):
+    """A field of `config.model` with the value that fits a checkpoint, and the tensor behind it."""
+
+    name: str
+    value: Any
+    network: str
+    key: str
+    at_least: bool = False  # larger values fit as well
+
+
+def hourglass_fields(
+    state: TorchState, network: str, section: str, hourglass: str
+) -> Iterator[ConfigField]:
+    """Yield the fields of a section whose hourglass takes frames at a reduced scale.
+
+    Args:
+      state: the state dict of the network.
+      network: its name.
+      section: the section of `config.model`.
+      hourglass: the path of the hourglass in the network.
+    """
+    count = count_modules(state, rf"{re.escape(hourglass)}\.decoder\.up_blocks\.(\d+)\.")
+    key = f"{hourglass}.decoder.up_blocks.{max(count, 1) - 1}.conv.weight"
+    yield ConfigField(f"{section}.block_expansion", out_channels(state, network, key), network, key)
+    blocks = f"{hourglass}.encoder.down_blocks"
+    yield from encoder_fields(state, network, f"{section}.num_blocks", blocks)
+    parent = hourglass.rpartition(".")[0]
+    key = f"{parent}.down.weight" if parent else "down.weight"
+    # An anti-aliasing kernel for the scale 1/n has a side of 4n - 3 (`geometry.antialias_kernel`).
+    scale = 4 / (kernel_of(state, network, key).shape[-1] + 3) if key in state else 1.0
+    yield ConfigField(f"{section}.scale_factor", scale, network, key)
+
+
+def encoder_fields(
+    state: TorchState, network: str, count_field: str, blocks: str
+) -> Iterator[ConfigField]:
+    """Yield the number of blocks that double the channels, and the bound of the channels.
+
+    Args:
+      state: the state dict of the network.
+      network: its name.
+      count_field: the field for the number of blocks; the bound's is beside it in the section.
+      blocks: the path of the blocks in the network.
+    """
+    count = count_modules(state, rf"{re.escape(blocks)}\.(\d+)\.")
+    yield ConfigField(count_field, count, network, f"{blocks}.{count - 1}.conv.weight")
+    if count == 0:
+        return
+    is_spectral = any(key.startswith(blocks) and key.endswith("weight_orig") for key in state)
+    suffix = "_orig" if is_spectral else ""  # of the names of kernels under spectral norm
+    keys = [f"{blocks}.{i}.conv.weight{suffix}" for i in range(count)]
+    widths = [out_channels(state, network, key) for key in keys]
+    bounded = [i for i in range(1, count) if widths[i] < 2 * widths[i - 1]]
+    index = bounded[0] if bounded else count - 1
+    bound_field = f"{count_field.rpartition('.')[0]}.max_features"
+    yield ConfigField(bound_field, widths[index], network, keys[index], at_least=not bounded)
+
+
+def out_channels(state: TorchState, network: str, key: str) -> int:
+    """Return the number of output channels of a convolution.
+
+    Raises:
+      InputError: the checkpoint has no such convolution.
+    """
+    return len(kernel_of(state, network, key))
+
+
+def kernel_of(state: TorchState, network: str, key: str) -> np.ndarray:
+    """Return the kernel of a convolution, (out, in, height, width).
+
+    Raises:
+      InputError: the checkpoint has no such convolution.
+    """
+    if key not in state:
+        raise InputError(f"{network}.{key} is missing; expected a whole checkpoint of the original")
+    if state[key].ndim != 4:
+        raise InputError(f"{network}.{key} has shape {state[key].shape}; expected that of a kernel")
+    return state[key]
+
+
+def count_modules(state: TorchState, pattern: str) -> int:
+    """Return one more than the highest number that a pattern extracts from the keys' beginnings."""
+    matches = (re.match(pattern, key) for key in state)
+    return max((int(match[1]) + 1 for match in matches if match), default=0)
