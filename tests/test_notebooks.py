@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fomm_jax.cli.modes.examples import FPS
+from fomm_jax.cli.page.examples import FPS
 from fomm_jax.media.read_marks import read_marks
 from fomm_jax.media.reading.probe import probe_video
 

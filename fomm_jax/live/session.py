@@ -9,7 +9,7 @@ from fomm_jax.live.camera_framing import CameraFraming
 from fomm_jax.live.controls import Controls, key_lines, press
 from fomm_jax.live.label import add_label, add_lines
 from fomm_jax.live.meter import Figures, Meter
-from fomm_jax.live.newest_frame import Capture, Frames, NewestFrame
+from fomm_jax.live.newest_frame import Frames, NewestFrame
 from fomm_jax.live.puppet import Puppet
 from fomm_jax.live.screens import Screen
 from fomm_jax.media.framing import cut_frame, scale_into
@@ -45,7 +45,6 @@ def perform(stage: Stage, frames: Frames, screens: Sequence[Screen], controls: C
       InputError: the camera cannot be read, or a screen cannot show pictures.
     """
     meter = Meter()
-    size = _output_size(stage.sources[0])
     with NewestFrame(frames) as camera:
         while not camera.has_ended:
             for screen in screens:
@@ -56,21 +55,31 @@ def perform(stage: Stage, frames: Frames, screens: Sequence[Screen], controls: C
             capture = camera.take(_PATIENCE)
             if capture is None or controls.is_frozen:
                 continue
-            picture, preview = _draw(stage, capture, controls, size)
+            picture, preview = animate_frame(stage, capture.frame, controls)
             for screen in screens:
                 screen.show(picture, preview, str(meter.recent(camera.num_dropped)))
             meter.count(capture.time)
         return meter.overall(camera.num_dropped)
 
 
-def _draw(
-    stage: Stage, capture: Capture, controls: Controls, size: tuple[int, int]
+def animate_frame(
+    stage: Stage, frame: np.ndarray, controls: Controls
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the animated picture, and the preview of the person in front of the camera."""
+    """Animate the chosen picture by a frame of the camera.
+
+    Args:
+      stage: what to work with.
+      frame: (h, w, 3) uint8.
+      controls: which picture is animated, and how.
+
+    Returns:
+      The animated picture and a preview of what the model sees, both (h, w, 3) uint8. The picture
+      always has the size of the stage's first one, the preview its height.
+    """
     source = stage.sources[controls.picture % len(stage.sources)]
-    frame = capture.frame[:, ::-1] if controls.is_mirrored else capture.frame
-    frame = np.ascontiguousarray(frame)
+    frame = np.ascontiguousarray(frame[:, ::-1] if controls.is_mirrored else frame)
     seen = cut_frame(frame, stage.framing(frame, controls), stage.framing.size)
+    size = _output_size(stage.sources[0])
     picture = scale_into(stage.puppet.move(source, seen, controls.calibrations), *size)
     if controls.shows_source:
         seen = (seen // 2 + source.frame // 2).astype(np.uint8)

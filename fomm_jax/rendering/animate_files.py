@@ -8,7 +8,6 @@ import pathlib
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from tqdm import tqdm
 
 from fomm_jax.animation.animator import Animator
 from fomm_jax.errors import InputError, naming
@@ -80,11 +79,13 @@ def animate_files(animator: Animator, job: AnimationJob) -> list[str]:
     for driving in drivings.values():
         recorded = None
         if job.needs_all_keypoints or driving.motion:
-            recorded = record_motion(animator, driving, list(sources.values()), options)
+            recorded = record_motion(
+                animator, driving, list(sources.values()), options, job.progress
+            )
         for film in films:
             if film.driving is driving:
                 frames = _animate(animator, film, recorded, options)
-                _write_film(film, frames, job.pipes)
+                _write_film(film, frames, job)
     return list(paths.values())
 
 
@@ -192,12 +193,12 @@ def _animate(
         yield source.view.draw(prediction, frame.picture, animator.points(frame.keypoints))
 
 
-def _write_film(film: _Film, frames: Iterable[np.ndarray], pipes: Pipes) -> None:
-    """Write frames and show a progress bar; a reader that closes the pipe ends the film early."""
+def _write_film(film: _Film, frames: Iterable[np.ndarray], job: AnimationJob) -> None:
+    """Write frames and show the progress; a reader that closes the pipe ends the film early."""
     name = "animate" if film.path == PIPE else readable(pathlib.Path(film.path).name)
     try:
-        with _open_writer(film, pipes) as writer:
-            shown = tqdm(frames, name, film.driving.num_frames, unit="frame")
+        with _open_writer(film, job.pipes) as writer:
+            shown = job.progress(frames, name, film.driving.num_frames)
             for frame in _at_steady_rate(film.driving, shown) if film.path == PIPE else shown:
                 writer.write(frame)
     except BrokenPipeError:

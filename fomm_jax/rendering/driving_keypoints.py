@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from fomm_jax.animation.animator import Animator
 from fomm_jax.animation.frame_motion import FrameMotion
@@ -17,6 +16,7 @@ from fomm_jax.animation.smoothing import JitterMeter, OneEuro, smooth_motion
 from fomm_jax.readable import readable
 from fomm_jax.rendering.driving import Driving
 from fomm_jax.rendering.options import AnimationOptions
+from fomm_jax.rendering.progress import Progress
 from fomm_jax.rendering.source import Source
 from fomm_jax.rendering.start_frame import (
     StartCandidates,
@@ -70,7 +70,11 @@ def detect_keypoints(animator: Animator, driving: Driving, smooth: bool) -> Iter
 
 
 def record_motion(
-    animator: Animator, driving: Driving, sources: Sequence[Source], options: AnimationOptions
+    animator: Animator,
+    driving: Driving,
+    sources: Sequence[Source],
+    options: AnimationOptions,
+    progress: Progress,
 ) -> RecordedMotion:
     """Detect the keypoints of all driving frames and choose each source's frame to start from.
 
@@ -83,14 +87,11 @@ def record_motion(
     if faces is not None and driving.frames is not None:
         pictures = driving.frames
         driving = dataclasses.replace(driving, frames=lambda: faces.watch(pictures()))
-    progress = tqdm(
-        detect_keypoints(animator, driving, options.smooth),
-        f"keypoints of {readable(pathlib.Path(driving.name).name)}",
-        driving.num_frames,
-        unit="frame",
-        disable=driving.motion is not None,  # which takes no time
-    )
-    frames = [frame.keypoints for frame in progress]
+    detected: Iterable[DrivingFrame] = detect_keypoints(animator, driving, options.smooth)
+    if driving.motion is None:  # which takes no time
+        name = f"keypoints of {readable(pathlib.Path(driving.name).name)}"
+        detected = progress(detected, name, driving.num_frames)
+    frames = [frame.keypoints for frame in detected]
     motion = Motion.from_frames(
         frames,
         driving.fps,

@@ -11,6 +11,7 @@ from fomm_jax.media.raw_frames import RawFormat
 from fomm_jax.provenance.mark import Marking
 from fomm_jax.rendering.options import AnimationOptions
 from fomm_jax.rendering.paths import PIPE
+from fomm_jax.rendering.progress import Progress, show_bar
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,7 @@ class AnimationJob:
     # film. None: the films carry no marks.
     marking: Marking | None
     pipes: Pipes
+    progress: Progress = show_bar
 
     @property
     def movers(self) -> list[str]:

@@ -1,14 +1,18 @@
 """The page of --mode=app, operated in a browser without a window."""
 
+import io
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
+from PIL import Image
 
+from fomm_jax.cli.page.examples import draw_examples
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.read_marks import read_marks
 from fomm_jax.media.reading.video_reader import iterate_frames
@@ -38,25 +42,46 @@ def url():
         server.terminate()
 
 
-@pytest.fixture
-def page(url):
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A browser whose camera plays a film of a drawn figure over and over."""
+    film = tmp_path_factory.mktemp("camera") / "figure.y4m"
+    ((_, motion),) = draw_examples(film.parent, 1).pairs
+    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+    convert = [ffmpeg, "-i", motion, "-pix_fmt", "yuv420p", film]
+    subprocess.run(convert, check=True, capture_output=True)
+    fake_camera = [
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={film}",
+    ]
     with playwright.sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(accept_downloads=True)
-        page.set_default_timeout(TIMEOUT)
-        elsewhere = []
-        page.on(
-            "request",
-            lambda request: (
-                None
-                if request.url.startswith((url, "data:", "blob:"))
-                else elsewhere.append(request.url)
-            ),
+        browser = browsers.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", *fake_camera]
         )
-        page.goto(url)
-        yield page
-        assert not elsewhere, "the page requests nothing from other servers"
+        yield browser
         browser.close()
+
+
+@pytest.fixture(params=[(1280, 800)])
+def page(url, browser, request):
+    width, height = request.param
+    page = browser.new_page(accept_downloads=True, viewport={"width": width, "height": height})
+    page.set_default_timeout(TIMEOUT)
+    elsewhere = []
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith((url, "data:", "blob:"))
+            else elsewhere.append(request.url)
+        ),
+    )
+    page.goto(url)
+    page.get_by_role("button", name="Animate", exact=True).wait_for()
+    yield page
+    assert not elsewhere, "the page requests nothing from other servers"
+    page.close()
 
 
 def animate(page):
@@ -65,10 +90,9 @@ def animate(page):
 
 @needs_browser
 def test_an_example_is_animated_and_saved(page, tmp_path):
-    page.locator("table tbody tr").nth(1).click()
+    page.locator("#examples button").nth(1).click()
     page.locator("#picture img[src*='figure_2']").wait_for()
     page.locator("#video video[src*='motion_2']").wait_for()
-    animate(page)
     page.locator("#result video[src*='animation.mp4']").wait_for()
     with page.expect_download() as saved:
         page.locator("#result a[download]").click()
@@ -79,6 +103,68 @@ def test_an_example_is_animated_and_saved(page, tmp_path):
     marks = read_marks(tmp_path / "film.mp4")
     assert marks.terms.keys() == {"comment", "XMP"}
     assert marks.source_type is SourceType.CREATED
+    page.get_by_text("The same from a terminal").click()
+    command = "python main.py --mode=animate --source=figure_2.png --driving=motion_2.mp4"
+    page.get_by_text(command).wait_for()
+    assert seconds_apart(page) < 0.2
+    page.evaluate("document.querySelector('#result video').pause()")
+    page.wait_for_function("document.querySelector('#video video').paused")
+    page.evaluate("document.querySelector('#result video').currentTime = 1.5")
+    page.wait_for_function(
+        "Math.abs(document.querySelector('#video video').currentTime - 1.5) < 0.01"
+    )
+
+
+def seconds_apart(page):
+    """Return how far the driving video is from the result."""
+    return page.evaluate(
+        "Math.abs(document.querySelector('#result video').currentTime"
+        " - document.querySelector('#video video').currentTime)"
+    )
+
+
+@needs_browser
+@pytest.mark.parametrize("page", [(1280, 800), (390, 844)], indirect=True)
+def test_everything_that_matters_is_in_view(page):
+    screen = page.viewport_size
+
+    def box(selector):
+        box = page.locator(selector).bounding_box()
+        return box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
+
+    button = box("button.primary >> nth=0")
+    picture, video, result = box("#picture"), box("#video"), box("#result")
+    for left, _, right, bottom in (box("#examples"), picture, video, button):
+        assert left >= 0
+        assert right <= screen["width"]
+        assert bottom <= screen["height"]
+    assert picture[1] == video[1], "side by side"
+    assert picture[2] < video[0]
+    if screen["width"] > 600:
+        assert result[3] <= screen["height"]
+        assert (result[2] - result[0]) > 2 * (picture[2] - picture[0])
+    page.locator("#examples button").nth(0).click()
+    page.wait_for_timeout(1500)
+    top = page.locator("#result").bounding_box()["y"]
+    assert top + 200 < screen["height"], "the page shows where the result will be"
+
+
+@needs_browser
+def test_the_camera_moves_a_picture(page):
+    page.get_by_role("tab", name="With your camera").click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.locator("#camera button.capture-button").click()
+    shown = page.locator("#live_result img")
+    shown.wait_for()
+    pictures = []
+    for _ in range(20):
+        page.wait_for_timeout(300)
+        png = shown.screenshot()
+        pictures.append(np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int))
+    moves = [np.abs(picture[:300] - pictures[0][:300]).mean() for picture in pictures]
+    assert max(moves) > 3, "the picture moves"
+    label = pictures[0][-40:, :120]
+    assert label.max() > 220, "the label is there"
 
 
 @needs_browser

@@ -8,7 +8,7 @@ import pytest
 from commands import run_main
 
 import main
-from fomm_jax.cli.modes.examples import draw_examples
+from fomm_jax.cli.page.examples import draw_examples
 from fomm_jax.media.pictures import read_picture
 from fomm_jax.media.reading.video_reader import iterate_frames
 

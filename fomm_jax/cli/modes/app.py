@@ -8,8 +8,9 @@ import tempfile
 from fomm_jax.animation.animator import Animator
 from fomm_jax.cli import marking_flags
 from fomm_jax.cli.flags import PORT, model_path, read_config
-from fomm_jax.cli.modes.animation_page import build_page, serve_page
-from fomm_jax.cli.modes.examples import Examples, draw_examples
+from fomm_jax.cli.page.examples import Examples, draw_examples
+from fomm_jax.cli.page.page import build_page, serve_page
+from fomm_jax.cli.page.studio import Studio
 from fomm_jax.errors import InputError
 
 HOST = "127.0.0.1"  # so that no other computer can open the page
@@ -34,8 +35,8 @@ def run() -> None:
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
         # Only the demo model knows drawn figures.
         examples = draw_examples(folder / "examples") if checkpoint is None else Examples([], {})
-        page = build_page(animator, examples, folder / "results", marking)
-        serve_page(page, HOST, PORT.value, folder)
+        studio = Studio(animator, checkpoint, examples, folder / "results", marking)
+        serve_page(build_page(studio), HOST, PORT.value, folder)
 
 
 def _check_port(port: int) -> None:

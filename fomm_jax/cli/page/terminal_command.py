@@ -1,0 +1,35 @@
+"""The command that does in a terminal what the page has done."""
+
+import pathlib
+import shlex
+
+from fomm_jax.rendering.options import AnimationOptions
+
+
+def terminal_command(
+    checkpoint: str | None, picture: str, driving: str, options: AnimationOptions
+) -> str:
+    """Return the command line; files are called by their names alone, as the user knows them.
+
+    Args:
+      checkpoint: the path of the model; None: the demo model.
+      picture: the path of the picture.
+      driving: the path of the video.
+      options: the options of the animation.
+    """
+    default = AnimationOptions()
+    words = ["python", "main.py", "--mode=animate"]
+    if checkpoint is not None:
+        words.append(f"--checkpoint={checkpoint}")
+    words += [f"--source={pathlib.Path(picture).name}", f"--driving={pathlib.Path(driving).name}"]
+    words.append("--output=film.mp4")
+    if options.crop != default.crop:
+        words.append(f"--crop={options.crop}")
+    for name in ("paste_back", "side_by_side", "adapt_scale", "smooth"):
+        if getattr(options, name):
+            words.append(f"--{name}")
+    if options.relative is False:
+        words.append("--absolute")
+    if options.best_frame is not None:
+        words.append(f"--best_frame={options.best_frame}")
+    return shlex.join(words)
