@@ -14,7 +14,7 @@ from fomm_jax.cli.path_flags import PATH
 from fomm_jax.errors import InputError
 from fomm_jax.media.colours import Colour
 from fomm_jax.media.raw_frames import RawFormat
-from fomm_jax.rendering.options import AnimationOptions, Crop
+from fomm_jax.rendering.options import AnimationOptions, Crop, DrivingCrop
 
 CROP = flags.DEFINE_string(
     "crop",
@@ -27,7 +27,8 @@ CROP = flags.DEFINE_string(
 CROP_DRIVING = flags.DEFINE_string(
     "crop_driving",
     "auto",
-    "Part of the driving videos to use, the same in all frames. The values are those of --crop.",
+    "Part of the driving videos to use. The values are those of --crop, for a part that is the same"
+    " in all frames; or follow: a part that goes with the face.",
 )
 BACKGROUND = flags.DEFINE_string(
     "background",
@@ -121,7 +122,7 @@ def read_options() -> AnimationOptions:
         raise InputError("--best_frame, --adapt_scale: expected with relative motion alone")
     return AnimationOptions(
         crop=parse_crop(CROP.value, "--crop"),
-        crop_driving=parse_crop(CROP_DRIVING.value, "--crop_driving"),
+        crop_driving=_parse_crop_driving(CROP_DRIVING.value),
         background=parse_colour(BACKGROUND.value),
         paste_back=PASTE_BACK.value,
         side_by_side=SIDE_BY_SIDE.value,
@@ -154,6 +155,10 @@ def parse_crop(text: str, flag: str) -> Crop:
         f"{flag}={text}: expected auto, face, centre, none or x,y,width,height in whole pixels from"
         " the upper left corner"
     )
+
+
+def _parse_crop_driving(text: str) -> DrivingCrop:
+    return "follow" if text == "follow" else parse_crop(text, "--crop_driving")
 
 
 def parse_colour(text: str) -> Colour:

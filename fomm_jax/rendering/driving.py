@@ -1,6 +1,8 @@
 """What drives an animation: a video or pictures, cut to the model's frame, or a motion."""
 
+import contextlib
 import dataclasses
+import functools
 import itertools
 import logging
 from collections.abc import Callable, Iterator
@@ -19,7 +21,8 @@ from fomm_jax.media.reading.probe import probe_video
 from fomm_jax.media.reading.video_reader import DamagedFramesError, iterate_frames
 from fomm_jax.media.writing.sound import SoundState, inspect_sound
 from fomm_jax.rendering.cropping import choose_framing, spread_frames, spread_pictures
-from fomm_jax.rendering.options import Crop
+from fomm_jax.rendering.following import follow_head
+from fomm_jax.rendering.options import DrivingCrop
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +42,7 @@ class Driving:
     is_live: bool = False  # comes through a pipe: `frames` works once and may never end
 
 
-def open_driving(path: str, crop: Crop, size: tuple[int, int]) -> Driving:
+def open_driving(path: str, crop: DrivingCrop, size: tuple[int, int]) -> Driving:
     """Open a video, an animated picture or a folder of frames.
 
     Only the frames that choosing the crop needs are decoded. If there is damage, the last whole
@@ -64,11 +67,16 @@ def open_driving(path: str, crop: Crop, size: tuple[int, int]) -> Driving:
             path,
             info.num_left_out,
         )
-    framing = choose_framing(crop, spread_frames(path, info), size, path)
+    read = functools.partial(iterate_frames, path, index=info.index)
+    place: Callable[[int], Framing]
+    if crop == "follow":
+        place = follow_head(_whole(read()), info.fps, size, path, info.num_frames).framing
+    else:
+        place = _everywhere(choose_framing(crop, spread_frames(path, info), size, path))
     return Driving(
         name=path,
         fps=info.fps,
-        frames=_cutting(lambda: iterate_frames(path, index=info.index), framing, size),
+        frames=_cutting(read, place, size),
         num_frames=info.num_frames,
         times=info.times,
         sound=inspect_sound(path),
@@ -76,26 +84,49 @@ def open_driving(path: str, crop: Crop, size: tuple[int, int]) -> Driving:
 
 
 def _open_driving_pictures(
-    path: str, sequence: PictureSequence, crop: Crop, size: tuple[int, int]
+    path: str, sequence: PictureSequence, crop: DrivingCrop, size: tuple[int, int]
 ) -> Driving:
     times = sequence.times
     rate = constant_rate(times, [Fraction(FOLDER_FPS)], tick=0.0)
     fps = float(rate or usual_rate(times))
-    looks = spread_pictures(sequence.frames(), len(times) - 1, times[-1])
-    framing = choose_framing(crop, looks, size, path)
+    place: Callable[[int], Framing]
+    if crop == "follow":
+        place = follow_head(sequence.frames(), fps, size, path, len(times) - 1).framing
+    else:
+        looks = spread_pictures(sequence.frames(), len(times) - 1, times[-1])
+        place = _everywhere(choose_framing(crop, looks, size, path))
     return Driving(
         name=path,
         fps=fps,
-        frames=_cutting(sequence.frames, framing, size),
+        frames=_cutting(sequence.frames, place, size),
         num_frames=len(times) - 1,
         times=times if rate is None else None,
     )
 
 
+def _everywhere(framing: Framing) -> Callable[[int], Framing]:
+    """Return a place that is the same in all frames."""
+    return lambda number: framing
+
+
+def _whole(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield frames up to damage, about which `_cutting` will tell."""
+    with contextlib.suppress(InputError):
+        yield from frames
+
+
 def _cutting(
-    read: Callable[[], Iterator[np.ndarray]], framing: Framing, size: tuple[int, int]
+    read: Callable[[], Iterator[np.ndarray]],
+    place: Callable[[int], Framing],
+    size: tuple[int, int],
 ) -> Callable[[], Iterator[np.ndarray]]:
-    """Return what starts the frames from the beginning, cut to the model's frame."""
+    """Return what starts the frames from the beginning, cut to the model's frame.
+
+    Args:
+      read: starts the whole frames.
+      place: returns the part of a frame, by its number.
+      size: the height and width of the model's frame.
+    """
     has_warned = False
 
     def frames() -> Iterator[np.ndarray]:
@@ -103,8 +134,8 @@ def _cutting(
         num_frames = 0
         try:
             for frame in read():
+                yield cut_frame(frame, place(num_frames), size)
                 num_frames += 1
-                yield cut_frame(frame, framing, size)
         except InputError as error:
             if num_frames == 0:
                 raise
@@ -117,7 +148,7 @@ def _cutting(
 
 
 def open_driving_pipe(
-    stream: BinaryIO, raw_format: RawFormat, crop: Crop, size: tuple[int, int], name: str
+    stream: BinaryIO, raw_format: RawFormat, crop: DrivingCrop, size: tuple[int, int], name: str
 ) -> Driving:
     """Open a stream of raw frames, and wait for the first.
 
@@ -131,6 +162,8 @@ def open_driving_pipe(
     Raises:
       InputError: there is no frame, or it does not reach into the crop.
     """
+    if crop == "follow":
+        raise InputError("crop_driving=follow: would need the frames from the pipe twice")
     raw = read_raw_frames(stream, raw_format, name)
     first = next(raw)
     framing = choose_framing(crop, [first], size, name)

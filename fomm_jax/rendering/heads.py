@@ -17,22 +17,39 @@ _MAX_REACHES = 2  # of a head that was missed in the frames between
 class _Person:
     """The places where a head was seen."""
 
-    places: list[Box]
-    last: int  # the number of the frame of the last place
+    places: dict[int, Box]  # by the number of the frame
+
+    @property
+    def last(self) -> int:
+        """The number of the frame of the last place."""
+        return next(reversed(self.places))
 
     def distance(self, head: Box) -> float:
         """Return how far the centre of a head is from the last place, in pixels."""
-        return math.dist(_centre(self.places[-1]), _centre(head))
+        return math.dist(_centre(self.places[self.last]), _centre(head))
 
     def reaches(self, head: Box, number: int) -> bool:
         """Tell whether a head in a later frame may be this person's."""
-        left, top, right, bottom = self.places[-1]
+        left, top, right, bottom = self.places[self.last]
         reach = _REACH * max(right - left, bottom - top)
         return self.distance(head) <= reach * min(number - self.last, _MAX_REACHES)
 
 
 def main_head(heads_of_frames: Sequence[Sequence[Box]]) -> Box | None:
-    """Return the box around all places of the head that is seen largest and in most frames.
+    """Return the box around all places of the main person's head; None if there are no heads.
+
+    Args:
+      heads_of_frames: see `main_person`.
+    """
+    places = main_person(heads_of_frames).values()
+    if not places:
+        return None
+    lefts, tops, rights, bottoms = zip(*places, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def main_person(heads_of_frames: Sequence[Sequence[Box]]) -> dict[int, Box]:
+    """Return the places of the head that is seen largest and in most frames.
 
     From frame to frame, each head is taken to be that of the person who was nearest to its place.
     So a head that walks through the picture is followed from place to place.
@@ -41,17 +58,15 @@ def main_head(heads_of_frames: Sequence[Sequence[Box]]) -> Box | None:
       heads_of_frames: the heads that were detected in each frame, in the order of the frames.
 
     Returns:
-      The box around the places of the person whose heads have the largest area in all; None if
-      there are no heads.
+      The boxes of the person whose heads have the largest area in all, by the numbers of the
+      frames; empty if there are no heads.
     """
     people: list[_Person] = []
     for number, heads in enumerate(heads_of_frames):
         _add_heads(people, number, heads)
     if not people:
-        return None
-    main = max(people, key=lambda person: sum(map(_area, person.places)))
-    lefts, tops, rights, bottoms = zip(*main.places, strict=True)
-    return min(lefts), min(tops), max(rights), max(bottoms)
+        return {}
+    return max(people, key=lambda person: sum(map(_area, person.places.values()))).places
 
 
 def _add_heads(people: list[_Person], number: int, heads: Sequence[Box]) -> None:
@@ -61,9 +76,8 @@ def _add_heads(people: list[_Person], number: int, heads: Sequence[Box]) -> None
     for person, head in sorted(pairs, key=lambda pair: pair[0].distance(pair[1])):
         if head in left and person.last < number and person.reaches(head, number):
             left.remove(head)
-            person.places.append(head)
-            person.last = number
-    people += [_Person([head], number) for head in left]
+            person.places[number] = head
+    people += [_Person({number: head}) for head in left]
 
 
 def _area(head: Box) -> float:

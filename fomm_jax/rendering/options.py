@@ -10,6 +10,9 @@ from fomm_jax.media.colours import WHITE, Colour
 # four numbers are x, y, width and height in pixels.
 Crop = Literal["auto", "face", "centre", "none"] | tuple[int, int, int, int]
 
+# In a video, the part may also follow the head.
+DrivingCrop = Crop | Literal["follow"]
+
 
 @dataclasses.dataclass(frozen=True)
 class AnimationOptions:
@@ -17,7 +20,7 @@ class AnimationOptions:
 
     # Part of the sources, and part of the driving videos, that the model sees.
     crop: Crop = "auto"
-    crop_driving: Crop = "auto"
+    crop_driving: DrivingCrop = "auto"
     # Colour that is seen where a source is transparent.
     background: Colour = WHITE
     # Show the whole source, at its own size, with the animated part in its place.

@@ -126,11 +126,11 @@ def _choose_follower(options: AnimationOptions, size: tuple[int, int]) -> HeadFo
     has_detector = importlib.util.find_spec("dlib") is not None
     if options.crop_driving == "centre" or (options.crop_driving == "auto" and not has_detector):
         return None
-    if options.crop_driving not in ("auto", "face"):
-        raise InputError("crop_driving: expected auto, face or centre with --mode=live")
+    if options.crop_driving not in ("auto", "face", "follow"):
+        raise InputError("crop_driving: expected auto, follow or centre with --mode=live")
     if not has_detector:
         raise InputError(
-            "crop_driving=face: faces are found by packages that are not installed:"
+            "crop_driving: faces are found by packages that are not installed:"
             " `pip install fomm_jax[evaluation]`"
         )
     return HeadFollower(size)
