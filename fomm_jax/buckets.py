@@ -9,12 +9,10 @@ import dataclasses
 import functools
 import importlib.util
 import json
-import logging
 import os
 import pathlib
 import re
 import shutil
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fomm_jax.errors import InputError
@@ -27,13 +25,9 @@ AnyPath: TypeAlias = "pathlib.Path | epath.Path"
 PREFIX = "gs://"
 # The rules of Google for names of buckets, without those for dots.
 ADDRESS = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/|$)")
-CONNECT_SECONDS = 10.0  # to wait for a connection
-ANSWER_SECONDS = 30.0  # to wait for an answer, before the next attempt
 # Of TensorStore: half a minute in all, as of gcsfs. By itself it would try 32 times, without a
 # word, for a quarter of an hour.
 TENSORSTORE_RETRIES = {"max_retries": 6, "max_delay": "8s"}
-
-logger = logging.getLogger(__name__)
 
 
 def is_in_bucket(path: str | os.PathLike[str]) -> bool:
@@ -197,6 +191,21 @@ def describe_failure(path: str | os.PathLike[str], error: BaseException) -> str 
     return None
 
 
+def find_refusal(path: str | os.PathLike[str], error: BaseException | None) -> str | None:
+    """Say why a bucket refused, if that is the cause of an error; a missing object is no refusal.
+
+    Args:
+      path: the path in the bucket.
+      error: what was raised by a library that may have a cause of its own below it.
+    """
+    while error is not None:
+        is_missing = isinstance(error, FileNotFoundError) or _status(error) == 404
+        if not is_missing and (reason := describe_failure(path, error)):
+            return reason
+        error = error.__cause__
+    return None
+
+
 def _status(error: BaseException) -> int | None:
     """Return the status of HTTP that an error stands for, if it does for any."""
     text = str(error)
@@ -216,32 +225,6 @@ def _set_up() -> None:
     # gcsfs would ask each bucket for its kind by gRPC, and wait a minute where nobody answers.
     os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     os.environ.setdefault("EPATH_USE_TF", "false")  # etils would prefer TensorFlow to gcsfs
-    import aiohttp
-    import fsspec.config
+    from fomm_jax import bucket_client
 
-    settings: Mapping[str, Any] = {
-        # An emulator wants no credentials. Without a choice, gcsfs looks for them in vain for half
-        # a minute, and then goes on without.
-        "token": "anon" if os.environ.get("STORAGE_EMULATOR_HOST") else "google_default",
-        "use_listings_cache": False,  # other processes write, too
-        "requests_timeout": aiohttp.ClientTimeout(
-            total=None, sock_connect=CONNECT_SECONDS, sock_read=ANSWER_SECONDS
-        ),
-    }
-    for name in ("gcs", "gs"):
-        fsspec.config.conf.setdefault(name, {}).update(settings)
-    library = logging.getLogger("gcsfs")
-    library.setLevel(logging.DEBUG)
-    library.propagate = False
-    library.addHandler(_RetryHandler())
-    logging.getLogger("google.auth").setLevel(logging.CRITICAL)
-
-
-class _RetryHandler(logging.Handler):
-    """Shows in a line of ours that gcsfs tries again, and nothing else of what it logs."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Show one record."""
-        if match := re.search(r"retrying after exception: (.*)", record.getMessage(), re.DOTALL):
-            reason = " ".join(match[1].split())
-            logger.warning("the bucket does not answer as it should (%s); trying again", reason)
+    bucket_client.set_up()

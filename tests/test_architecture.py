@@ -27,6 +27,7 @@ VOCABULARY = {
         "readable",
         "errors",
         "user_paths",
+        "bucket_client",
         "buckets",
         "files",
         "console",

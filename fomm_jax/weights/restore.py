@@ -9,7 +9,7 @@ import jax
 from flax import nnx
 from orbax.checkpoint import v1 as ocp
 
-from fomm_jax.buckets import AnyPath, is_in_bucket
+from fomm_jax.buckets import AnyPath, find_refusal, is_in_bucket
 from fomm_jax.config.parsing import from_json
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
@@ -46,12 +46,13 @@ def restore_state(path: AnyPath, abstract: TrainState, data: Any = None) -> Trai
       InputError: it is of another architecture, or of another step than its folder's name says.
     """
     parts = _with_devices(state_parts(abstract))
-    if not has_averages(path):
-        parts.pop("averages", None)
+    with reading(path):
+        if not has_averages(path):
+            parts.pop("averages", None)
     with _check_damage(path, (*parts, "_CHECKPOINT_METADATA")):
         _check_architecture(path, parts)
         state = TrainState(**ocp.load_checkpointables(path, parts))
-        metadata = ocp.checkpointables_metadata(path).custom_metadata or {}
+        metadata = _read_metadata(path)
     if path.name.isdecimal() and int(path.name) != int(state.step):
         raise InputError(
             f"{path}: holds the state after step {int(state.step)}; expected that after step"
@@ -66,7 +67,7 @@ def restore_state(path: AnyPath, abstract: TrainState, data: Any = None) -> Trai
 
 def restore_epoch(path: AnyPath) -> int:
     """Read the number of epochs that training had done at a checkpoint; 0 if it is not there."""
-    return (ocp.checkpointables_metadata(path).custom_metadata or {}).get("epoch", 0)
+    return _read_metadata(path).get("epoch", 0)
 
 
 def restore_config(path: AnyPath) -> Config | None:
@@ -75,7 +76,7 @@ def restore_config(path: AnyPath) -> Config | None:
     Raises:
       InputError: this version does not know a field of it.
     """
-    text = (ocp.checkpointables_metadata(path).custom_metadata or {}).get("config")
+    text = _read_metadata(path).get("config")
     with naming(path):
         return None if text is None else from_json(text)
 
@@ -93,7 +94,8 @@ def restore_networks(folder: str | os.PathLike[str], model: MotionModel) -> Moti
     """
     path = find_checkpoint(folder)
     params, statistics = split_model(model)
-    weights = "averages" if has_averages(path) else "params"
+    with reading(path):
+        weights = "averages" if has_averages(path) else "params"
     parts = _with_devices({weights: params, "statistics": statistics})
     with _check_damage(path, parts):
         _check_architecture(path, {"params": params, "statistics": statistics})
@@ -101,35 +103,46 @@ def restore_networks(folder: str | os.PathLike[str], model: MotionModel) -> Moti
     return merge_model(nnx.graphdef(model), restored[weights], restored["statistics"])
 
 
+def _read_metadata(path: AnyPath) -> dict[str, Any]:
+    """Read what training has noted in a checkpoint: epoch, configuration, position in the data.
+
+    Raises:
+      InputError: the file, or the bucket, cannot be read.
+    """
+    with reading(path):
+        return ocp.checkpointables_metadata(path).custom_metadata or {}
+
+
 @contextlib.contextmanager
 def _check_damage(path: AnyPath, parts: Iterable[str]) -> Iterator[None]:
     """Raise DamagedCheckpointError if parts of a checkpoint are not as they were written.
 
-    The block reads the parts. If there are no checksums, an error in the block counts as damage.
+    The block reads the parts. If there are no checksums, an error in the block counts as damage,
+    unless the bucket is the reason.
 
     Raises:
-      InputError: the bucket of the checkpoint does not answer as it should.
+      InputError: the bucket of the checkpoint refuses, or does not answer.
     """
     limit_retries()
-    with reading(path) if is_in_bucket(path) else contextlib.nullcontext():
-        yield from _compare_and_read(path, parts)
-
-
-def _compare_and_read(path: AnyPath, parts: Iterable[str]) -> Iterator[None]:
-    try:
-        damage = find_damage(path, parts)
-    except FileNotFoundError:
-        # An older version wrote no checksums, or training was killed before it wrote them.
+    has_checksums = True
+    with reading(path):
         try:
-            yield
-        except InputError:
-            raise
-        except Exception as error:  # Orbax has no class of its own for damage
-            raise DamagedCheckpointError(f"{path}: cannot be read") from error
-        return
+            damage = find_damage(path, parts)
+        except FileNotFoundError:
+            # An older version wrote none, or training was killed before it wrote them.
+            has_checksums, damage = False, None
     if damage:
         raise DamagedCheckpointError(f"{path}: is damaged ({damage})")
-    yield
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # Orbax has no class of its own for damage
+        if is_in_bucket(path) and (reason := find_refusal(path, error)):
+            raise InputError(f"{path}: cannot be read ({reason})") from error
+        if has_checksums:
+            raise
+        raise DamagedCheckpointError(f"{path}: cannot be read") from error
 
 
 def _with_devices(abstract: Any) -> Any:
@@ -144,14 +157,19 @@ def _with_devices(abstract: Any) -> Any:
 
 
 def _check_architecture(path: AnyPath, abstract: dict[str, Any]) -> None:
-    """Raise InputError if a checkpoint's arrays differ in name or shape from abstract networks."""
+    """Raise InputError if a checkpoint's arrays differ in name or shape from abstract networks.
+
+    Networks whose shapes cannot be read are left out: to load them will tell why.
+    """
+    written = ocp.checkpointables_metadata(path).metadata
+    networks = [part for part in ("params", "statistics") if written.get(part) is not None]
 
     def shapes(parts: dict[str, Any]) -> dict[str, tuple[int, ...]]:
         return {
             jax.tree_util.keystr(key, simple=True, separator="."): tuple(leaf.shape)
-            for part in ("params", "statistics")
+            for part in networks
             for key, leaf in jax.tree_util.tree_leaves_with_path(parts[part])
         }
 
     with naming(path):
-        check_shapes(shapes(ocp.checkpointables_metadata(path).metadata), shapes(abstract))
+        check_shapes(shapes(written), shapes(abstract))

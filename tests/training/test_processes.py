@@ -1,7 +1,7 @@
 """Training in two processes of four devices each is the training of one device."""
 
+import contextlib
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +9,17 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from bucket_server import free_port
 from commands import SHALLOW_MODEL
+from small_training import saved_state
+from three_number_run import Run
 
+from fomm_jax.config.schema import DatasetConfig
 from fomm_jax.weights.load import load_config
 from fomm_jax.weights.restore import restore_state
 from fomm_jax.weights.train_state import abstract_state, make_optimizers
 from input_pipeline.figures.scenes import write_dataset
+from input_pipeline.loader import training_batches
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,9 +79,7 @@ def data(tmp_path_factory):
 def test_two_processes_and_one_device_agree_and_go_on_from_each_other(data, tmp_path, x64):
     alone, several = tmp_path / "alone", tmp_path / "several"
     single = start(alone, data, 2, 1)
-    with socket.socket() as probe:  # a port that is free
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     pair = [
         start(
             several,
@@ -102,6 +105,23 @@ def test_two_processes_and_one_device_agree_and_go_on_from_each_other(data, tmp_
     for name, array in expected.items():
         # Kernels are kept in float32, whatever they are computed in.
         np.testing.assert_allclose(actual[name], array, rtol=1e-6, atol=1e-7, err_msg=name)
+
+
+def test_two_processes_train_and_save_together(data, tmp_path):
+    """Three numbers take the place of the networks, so that this takes seconds."""
+    together = "--distributed", f"--coordinator=127.0.0.1:{free_port()}", "--num_processes=2"
+    pair = [
+        Run(data, tmp_path / "W", {}, 3, *together, f"--process_id={number}") for number in range(2)
+    ]
+    for run in pair:
+        assert run.end()[0] == 0, run.text()
+    dataset = DatasetConfig(root_dir=str(data), frame_shape=(32, 32, 3))
+    with contextlib.closing(
+        training_batches(dataset, batch_size=2, num_repeats=1, seed=0)
+    ) as batches:
+        total = sum(np.mean(next(batches).source, dtype=np.float64) for _ in range(3))
+    state = saved_state(tmp_path / "W", 3)
+    np.testing.assert_allclose(state[".params['net']['sum']"], [total] * 3, rtol=1e-6)
 
 
 def test_processes_that_cannot_meet_end_in_one_line(data, tmp_path):
