@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.sharding import SingleDeviceSharding
 
-from fomm_jax.animation.compiled_model import EncodedSource, paint_frames
+from fomm_jax.animation.compiled_model import EncodedSource, paint_frames, transfer_motion
 from fomm_jax.animation.pixels import to_float
 from fomm_jax.config.schema import Config
 from fomm_jax.models.build import abstract_model
@@ -47,7 +47,7 @@ def lower_animation(config: Config, device: jax.Device, batch: int) -> jax.stage
         model: MotionModel = nnx.merge(definition, state)
         driving = model.detect(to_float(frames), train=False)
         mode = config.animate.normalization
-        motion = model.transfer(source.motion, driving, source.motion, scale, mode)
+        motion = transfer_motion(model, source.motion, driving, source.motion, scale, mode)
         return paint_frames(model, source, motion)
 
     shape = config.dataset.frame_shape

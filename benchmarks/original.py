@@ -10,16 +10,11 @@ import numpy as np
 
 from benchmarks.measure import Step
 from fomm_jax.config.schema import Config
+from fomm_jax.parity.clones import as_in_yaml, import_module, quiet
+from fomm_jax.parity.first_order.original import make_networks
 
 # torch is imported through this module, which says in one line if it is not installed.
-from fomm_jax.parity.original import (
-    as_in_yaml,
-    import_module,
-    make_networks,
-    quiet,
-    to_tensor,
-    torch,
-)
+from fomm_jax.parity.torch_networks import to_tensor, torch
 from fomm_jax.types import Batch
 from fomm_jax.weights.train_state import ADAM_BETAS
 
@@ -43,8 +38,8 @@ class Original:
         Raises:
           InputError: `path` is not a clone of the original.
         """
-        self._model = import_module(path, "model")
         networks = make_networks(path, config)
+        self._model = import_module(path, "model")
         self._kp_detector = networks.kp_detector.to(device)
         self._generator = networks.generator.to(device)
         self._discriminator = networks.discriminator.to(device)

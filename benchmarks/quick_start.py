@@ -42,7 +42,7 @@ from pathlib import Path
 import numpy as np
 from benchmarks.command_line import config_from_file
 from benchmarks.original import Original
-from fomm_jax.parity.original import torch
+from fomm_jax.parity.first_order.original import torch
 from fomm_jax.media.pictures import read_picture
 from fomm_jax.media.reading.video_reader import iterate_frames
 clone, config, weights, picture, video = sys.argv[1:]

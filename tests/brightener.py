@@ -52,6 +52,10 @@ class Brightener:
         if motion.model != self.fingerprint:
             raise InputError("the motion was recorded with another model")
 
+    def check_transfer(self, normalization):
+        if normalization.use_avd:
+            raise InputError("motion_transfer: expected relative or absolute")
+
     def animate_keypoints(self, source, keypoints, *, initial, normalization):
         self.normalizations.append(normalization)
         for frame_keypoints in keypoints:

@@ -15,14 +15,14 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from fomm_jax.animation.batching import checked_frames, fill_batch, filled_batches
+from fomm_jax.animation.batching import checked_frames, filled_batches, frames_of_size
 from fomm_jax.animation.best_frame import FaceWatcher, choose_frame
 from fomm_jax.animation.compiled_model import CompiledModel, EncodedSource, programs_of
 from fomm_jax.animation.export import make_animation, write_onnx, write_stablehlo
-from fomm_jax.animation.frame_motion import FrameMotion, join_frames, split_frames
+from fomm_jax.animation.frame_motion import DrivingFrame, FrameMotion, join_frames, split_frames
 from fomm_jax.animation.motion import Motion
-from fomm_jax.animation.painting import paint_batches
-from fomm_jax.animation.pixels import AnimatedFrame, mean_distance
+from fomm_jax.animation.painting import PaintedBatch, measure_batches, paint_batches
+from fomm_jax.animation.pixels import AnimatedFrame
 from fomm_jax.animation.smoothing import OneEuro, smooth_motion
 from fomm_jax.config.schema import Config, NormalizationConfig
 from fomm_jax.config.validation import check_frame_size
@@ -47,19 +47,28 @@ class Animator:
       batch_size: frames per call of the networks.
     """
 
-    def __init__(self, model: MotionModel, config: Config, *, batch_size: int | None = None):
+    def __init__(
+        self,
+        model: MotionModel,
+        config: Config,
+        *,
+        batch_size: int | None = None,
+        same_scene: bool = False,
+    ):
         """Animate with a trained model.
 
         Args:
           model: the trained model; it needs no discriminator.
           config: the configuration of the model.
           batch_size: frames animated together, after the first; default: that of `config.animate`.
+          same_scene: whether `compare` will get the source's own video, as in a reconstruction.
         """
         self.config = config
         self.batch_size = config.animate.batch_size if batch_size is None else batch_size
         if self.batch_size < 1:
             raise InputError(f"batch_size: expected at least 1, got {self.batch_size}")
-        self._model = CompiledModel(model, config, choose_convolutions(jax.devices()))
+        convolutions = choose_convolutions(jax.devices())
+        self._model = CompiledModel(model, config, convolutions, same_scene=same_scene)
 
     @classmethod
     def from_checkpoint(
@@ -68,6 +77,7 @@ class Animator:
         config: Config | None = None,
         *,
         batch_size: int | None = None,
+        same_scene: bool = False,
     ) -> Self:
         """Animate with the networks of a checkpoint.
 
@@ -75,14 +85,16 @@ class Animator:
           path: a workdir or a folder of checkpoints, whose newest checkpoint is taken; a single
             checkpoint; a file that `save` wrote (.npz); or a file of the original (.pth.tar).
           config: the configuration; needed for a file that stores none, such as the original's.
-          batch_size: as in `Animator`.
+          batch_size, same_scene: as in `Animator`.
 
         Raises:
           InputError: the checkpoint is missing, damaged or does not fit, or `config` is needed.
         """
         config = config or load_config(path)
-        programs_of(config, choose_convolutions(jax.devices())).compile_ahead(1)
-        return cls(load_pretrained(path, config), config, batch_size=batch_size)
+        programs = programs_of(config, choose_convolutions(jax.devices()))
+        programs.compile_ahead(1, same_scene=same_scene)
+        model = load_pretrained(path, config)
+        return cls(model, config, batch_size=batch_size, same_scene=same_scene)
 
     @classmethod
     def demo(cls, *, batch_size: int | None = None) -> Self:
@@ -165,6 +177,10 @@ class Animator:
         """Raise an `InputError` if a motion was recorded by another model."""
         motion.check_model(self._model.motion_structure, self.fingerprint)
 
+    def check_transfer(self, normalization: NormalizationConfig) -> None:
+        """Raise an `InputError` if the model cannot transfer motion in a mode."""
+        self._model.check_transfer(normalization)
+
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that tell the detectors of models apart."""
@@ -214,8 +230,9 @@ class Animator:
         Raises:
           InputError: the source is unusable, or keypoints lie on a line (`adapt_movement_scale`).
         """
-        for batch, _, pictures in self._paint_batches(source, keypoints, initial, normalization):
-            yield from np.array(pictures)[: len(batch)]
+        driving = (DrivingFrame(frame, None) for frame in keypoints)
+        for batch in self._paint_batches(source, driving, initial, normalization):
+            yield from np.array(batch.pictures)[: len(batch.driving)]
 
     def compare(
         self,
@@ -229,18 +246,10 @@ class Animator:
         Raises:
           InputError: the frames do not have the source's size; also as in `animate_keypoints`.
         """
-        frames, frames_again = itertools.tee(frames)
-        painted = self._paint_batches(source, self.detect(frames), None, normalization)
-        for batch, predictions, pictures in painted:
-            driving = list(itertools.islice(frames_again, len(batch)))
-            filled = np.stack(fill_batch(driving, len(pictures)))
-            if filled.shape != predictions.shape:
-                sizes = f"{filled.shape[1:3]}, the source has size {predictions.shape[1:3]}"
-                raise InputError(f"frames have size {sizes}; expected the same size")
-            distances = np.asarray(mean_distance(predictions, filled))
-            rows = zip(driving, np.array(pictures), batch, distances, strict=False)
-            for frame, picture, motion, distance in rows:
-                yield AnimatedFrame(frame, picture, self.points(motion), float(distance))
+        frames, again = itertools.tee(frames_of_size(frames, np.shape(source)[:2]))
+        driving = map(DrivingFrame, self.detect(frames), again)
+        painted = self._paint_batches(source, driving, None, normalization)
+        yield from measure_batches(painted, self.points)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights and configuration to one .npz file, for `from_checkpoint`.
@@ -280,21 +289,12 @@ class Animator:
     def _paint_batches(
         self,
         source: np.ndarray | EncodedSource,
-        keypoints: Iterable[FrameMotion],
+        driving: Iterable[DrivingFrame],
         initial: FrameMotion | None,
         normalization: NormalizationConfig | None,
-    ) -> Iterator[tuple[list[FrameMotion], jax.Array, jax.Array]]:
-        """Yield batches of motion with the pictures painted from them, as `paint_batches` does."""
-        keypoints = iter(keypoints)
-        first = next(keypoints, None)
-        if first is None:
-            return
+    ) -> Iterator[PaintedBatch]:
+        """Paint a source, encoded or not, as `paint_batches` does."""
+        mode = normalization or self.config.animate.normalization
+        self.check_transfer(mode)
         encoded = source if isinstance(source, EncodedSource) else self.encode(source)
-        yield from paint_batches(
-            self._model,
-            encoded,
-            itertools.chain([first], keypoints),
-            first if initial is None else initial,
-            normalization or self.config.animate.normalization,
-            self.batch_size,
-        )
+        return paint_batches(self._model, encoded, driving, initial, mode, self.batch_size)

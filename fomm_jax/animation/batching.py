@@ -54,3 +54,18 @@ def checked_frames(frames: Iterable[np.ndarray], config: Config) -> Iterator[np.
                 f"frame {number} is of size {frame.shape[:2]}; expected {size}, as the first"
             )
         yield frame
+
+
+def frames_of_size(frames: Iterable[np.ndarray], source: tuple[int, int]) -> Iterator[np.ndarray]:
+    """Pass frames on, as long as they have the source's (height, width).
+
+    Raises:
+      InputError: a frame has another size.
+    """
+    for frame in frames:
+        if np.shape(frame)[:2] != source:
+            raise InputError(
+                f"frames have size {np.shape(frame)[:2]}, the source has size {source}; expected"
+                " the same size"
+            )
+        yield frame

@@ -14,7 +14,7 @@ from fomm_jax.animation.compiled_once import Background, CompiledOnce
 from fomm_jax.animation.pixels import to_bytes, to_float
 from fomm_jax.config.schema import Config, NormalizationConfig
 from fomm_jax.models.build import abstract_model
-from fomm_jax.models.motion_model import Motion, MotionModel
+from fomm_jax.models.motion_model import Motion, MotionModel, SameScene
 from fomm_jax.ops.convolution import ANY_DEVICE, Convolutions
 
 _background = Background()
@@ -54,33 +54,48 @@ class Programs:
             return EncodedSource(frame, motion, model.points(motion), features)
 
         @CompiledOnce
-        def paint(state: nnx.State, source: EncodedSource, motion: Motion) -> tuple[Array, Array]:
+        def retarget(state: nnx.State, source: Motion, driving: Motion) -> Motion:
+            return nnx.merge(definition, state).retarget(source, driving)
+
+        @CompiledOnce
+        def paint(
+            state: nnx.State, source: EncodedSource, motion: Motion, scene: Array | None
+        ) -> tuple[Array, Array]:
             model: MotionModel = nnx.merge(definition, state)
-            prediction = paint_frames(model, source, motion)
+            frames = None if scene is None else to_float(scene)
+            prediction = paint_frames(model, source, motion, frames)
             return prediction, to_bytes(prediction)
 
-        self.detect, self.encode, self.paint = detect, encode, paint
+        self.detect, self.encode, self.retarget, self.paint = detect, encode, retarget, paint
         self.transfer = jax.jit(abstract.transfer, static_argnames="config")
-        self.points = abstract.points
+        self.points, self.sees_scene = abstract.points, abstract.SEES_SCENE
+        self._definition = definition
         self._frame_shape = config.dataset.frame_shape
-        self._begun: set[int] = set()
+        self._begun: set[tuple[int, bool]] = set()
 
-    def compile_ahead(self, count: int) -> None:
+    def check_can_retarget(self, state: nnx.State) -> None:
+        """Raise an `InputError` if the model with these weights has no use of `retarget`."""
+        nnx.merge(self._definition, state).check_can_retarget()
+
+    def compile_ahead(self, count: int, *, same_scene: bool) -> None:
         """Begin to compile `paint`, which takes longest, in a thread.
 
         It is compiled for pictures of the training's size; the others meanwhile by their first use.
 
         Args:
           count: frames of a batch.
+          same_scene: whether driving frames show the source's scene.
         """
-        if count not in self._begun:
-            self._begun.add(count)
-            _background.add(lambda: self._compile_paint(count))
+        form = count, same_scene and self.sees_scene
+        if form not in self._begun:
+            self._begun.add(form)
+            _background.add(lambda: self._compile_paint(*form))
 
-    def _compile_paint(self, count: int) -> None:
+    def _compile_paint(self, count: int, same_scene: bool) -> None:
         source = self.encode.trace(self._state, self._frames(1), self.motion_structure())
         motion = self.detect.trace(self._state, self._frames(count))
-        self.paint.compile(self._state, source, motion)
+        scene = self._frames(count) if same_scene else None
+        self.paint.compile(self._state, source, motion, scene)
 
     def motion_structure(self) -> Motion:
         """Return the motion of one frame as shapes and dtypes, of batch 1."""
@@ -104,24 +119,34 @@ def programs_of(config: Config, convolutions: Convolutions) -> Programs:
 class CompiledModel:
     """A trained model without its discriminator, ready for several threads."""
 
-    def __init__(self, model: MotionModel, config: Config, convolutions: Convolutions):
+    def __init__(
+        self,
+        model: MotionModel,
+        config: Config,
+        convolutions: Convolutions,
+        *,
+        same_scene: bool = False,
+    ):
         """Take the weights of a model; each function is compiled when it first meets a size.
 
         Args:
           model: the trained model.
           config: the configuration of the model.
           convolutions: the forms of convolution that suit the devices.
+          same_scene: whether driving frames show the source's scene, as in a reconstruction.
         """
-        self._config = config
+        self._config, self._same_scene = config, same_scene
         self._state = nnx.state(model, lambda path, _: path[0] != "discriminator")
         self._detector = model.DETECTOR
         self._programs = programs_of(config, convolutions)
         self.points = self._programs.points
+        self._can_retarget = False  # as far as is known yet
 
     def detect(self, frames: Shaped[np.ndarray, "b h w c"]) -> Motion:
         """Detect the motion in frames, uint8 or float in [0, 1]."""
         if frames.shape[1:] == self._config.dataset.frame_shape:
-            self._programs.compile_ahead(len(frames))  # the source, too, is likely of this size
+            # The source, too, is likely of this size.
+            self._programs.compile_ahead(len(frames), same_scene=self._same_scene)
         return self._programs.detect(self._state, frames)
 
     def encode(self, source: Shaped[np.ndarray, "1 h w c"], motion: Motion) -> EncodedSource:
@@ -136,14 +161,36 @@ class CompiledModel:
         scale: np.floating,
         config: NormalizationConfig,
     ) -> Motion:
-        """Transfer driving motion to a source, as `MotionModel.transfer` does."""
+        """Transfer driving motion to a source, as `transfer_motion` does."""
+        if config.use_avd:
+            return self._programs.retarget(self._state, source.motion, driving)
         return self._programs.transfer(source.motion, driving, initial, scale, config=config)
 
+    def check_transfer(self, config: NormalizationConfig) -> None:
+        """Raise an `InputError` if the model cannot transfer motion in a mode."""
+        if config.use_avd and not self._can_retarget:
+            self._programs.check_can_retarget(self._state)
+            self._can_retarget = True
+
+    @property
+    def sees_scene(self) -> bool:
+        """Whether `paint` has a use for driving frames."""
+        return self._same_scene and self._programs.sees_scene
+
     def paint(
-        self, source: EncodedSource, motion: Motion
+        self,
+        source: EncodedSource,
+        motion: Motion,
+        scene: Shaped[np.ndarray, "b h w c"] | None = None,
     ) -> tuple[Float[Array, "b h w c"], UInt8[Array, "b h w c"]]:
-        """Paint the source in the given motion, as [0, 1] and as uint8."""
-        return self._programs.paint(self._state, source, motion)
+        """Paint the source in the given motion, as [0, 1] and as uint8.
+
+        Args:
+          source: the encoded source.
+          motion: the motion, transferred to the source.
+          scene: the driving frames, uint8 or float in [0, 1], if they show the source's scene.
+        """
+        return self._programs.paint(self._state, source, motion, scene)
 
     def portable(self) -> MotionModel:
         """Return the model itself, for use inside one traced function for any device."""
@@ -168,9 +215,39 @@ class CompiledModel:
         return digest.hexdigest()[:16]
 
 
+def transfer_motion(
+    model: MotionModel,
+    source: Motion,
+    driving: Motion,
+    initial: Motion,
+    scale: Float[Array, ""],
+    config: NormalizationConfig,
+) -> Motion:
+    """Transfer driving motion to a source, by `MotionModel.retarget` or `MotionModel.transfer`."""
+    if config.use_avd:
+        return model.retarget(source, driving)
+    return model.transfer(source, driving, initial, scale, config)
+
+
 def paint_frames(
-    model: MotionModel, source: EncodedSource, motion: Motion
+    model: MotionModel,
+    source: EncodedSource,
+    motion: Motion,
+    scene: Float[Array, "b h w c"] | None = None,
 ) -> Float[Array, "b h w c"]:
-    """Paint the source in the given motion, in [0, 1]."""
-    dense_motion = model.flow(source.frame, source.motion, motion, train=False)
+    """Paint the source in the given motion, in [0, 1].
+
+    Args:
+      model: the trained model.
+      source: the encoded source.
+      motion: the motion, transferred to the source.
+      scene: the driving frames, if they show the source's scene.
+    """
+    dense_motion = model.flow(
+        source.frame,
+        source.motion,
+        motion,
+        scene=None if scene is None else SameScene(scene, None),
+        train=False,
+    )
     return model.decode(source.features, dense_motion, train=False)

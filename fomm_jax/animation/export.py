@@ -13,7 +13,12 @@ import jax.numpy as jnp
 from jax import export
 from jaxtyping import Array, UInt8
 
-from fomm_jax.animation.compiled_model import CompiledModel, EncodedSource, paint_frames
+from fomm_jax.animation.compiled_model import (
+    CompiledModel,
+    EncodedSource,
+    paint_frames,
+    transfer_motion,
+)
 from fomm_jax.animation.pixels import to_bytes, to_float
 from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import InputError
@@ -34,9 +39,11 @@ def make_animation(compiled: CompiledModel, config: NormalizationConfig) -> Anim
       config: the mode in which motion is transferred.
 
     Raises:
-      InputError: the config asks for a movement scale, which only the host can compute.
+      InputError: the config asks for a movement scale, which only the host can compute, or for a
+        network that the model does not have.
     """
-    if config.adapt_movement_scale:
+    compiled.check_transfer(config)
+    if config.scales_movement:
         raise InputError(
             "normalization.adapt_movement_scale: cannot be exported, since the hulls of keypoints"
             " are found on the host; expected False"
@@ -55,7 +62,9 @@ def make_animation(compiled: CompiledModel, config: NormalizationConfig) -> Anim
             jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], both) for i in (0, 1)
         )
         driving_motion = model.detect(to_float(driving), train=False)
-        motion = model.transfer(source_motion, driving_motion, initial_motion, jnp.ones(()), config)
+        motion = transfer_motion(
+            model, source_motion, driving_motion, initial_motion, jnp.ones(()), config
+        )
         features = model.encode(picture, train=False)
         encoded = EncodedSource(picture, source_motion, model.points(source_motion), features)
         return to_bytes(paint_frames(model, encoded, motion))

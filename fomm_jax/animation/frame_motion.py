@@ -5,7 +5,7 @@ motion of one frame: the same pytree without the batch dimension, as numpy array
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -13,6 +13,13 @@ import numpy as np
 from fomm_jax.models.motion_model import Motion
 
 FrameMotion = Any  # a `Motion` without the batch dimension, as numpy arrays
+
+
+class DrivingFrame(NamedTuple):
+    """One frame of what drives an animation."""
+
+    keypoints: FrameMotion
+    picture: np.ndarray | None  # (h, w, 3) uint8; None where only the keypoints are known
 
 
 def split_frames(motion: Motion, count: int) -> list[FrameMotion]:

@@ -14,12 +14,12 @@ def movement_scale(source: np.ndarray, initial: np.ndarray, config: Normalizatio
     Args:
       source: keypoints of the source, (k, 2).
       initial: keypoints of the frame that relative motion starts from, (k, 2).
-      config: with `adapt_movement_scale`; without it the scale is 1.
+      config: the mode of transfer; unless it `scales_movement`, the scale is 1.
 
     Raises:
       InputError: the keypoints lie on a line, so that there is no area.
     """
-    if not config.adapt_movement_scale:
+    if not config.scales_movement:
         return 1.0
     from scipy.spatial import ConvexHull, QhullError  # slow to import, and seldom needed
 

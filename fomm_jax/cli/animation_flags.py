@@ -14,7 +14,7 @@ from fomm_jax.cli.path_flags import PATH
 from fomm_jax.errors import InputError
 from fomm_jax.media.colours import Colour
 from fomm_jax.media.raw_frames import RawFormat
-from fomm_jax.rendering.options import AnimationOptions, Crop, DrivingCrop
+from fomm_jax.rendering.options import AnimationOptions, Crop, DrivingCrop, MotionTransfer
 
 CROP = flags.DEFINE_string(
     "crop",
@@ -43,15 +43,19 @@ SIDE_BY_SIDE = flags.DEFINE_boolean(
     False,
     "Show the picture, the driving frame with its keypoints, and the animation.",
 )
-RELATIVE = flags.DEFINE_boolean(
-    "relative",
+MOTION_TRANSFER = flags.DEFINE_enum(
+    "motion_transfer",
     None,
-    "Add to the picture's keypoints the motion since the driving frame of --best_frame. Default:"
-    " what the model's configuration says, which is usually yes.",
+    ["relative", "absolute", "avd"],
+    "How the picture takes over motion. relative: add to its keypoints the motion since the driving"
+    " frame of --best_frame. absolute: use the driving keypoints as they are. avd: let a network"
+    " give it the pose of each frame; for thin-plate models alone. Default: what the model's"
+    " configuration says, which is usually relative.",
 )
-ABSOLUTE = flags.DEFINE_boolean(
-    "absolute", False, "Use the driving keypoints as they are, in place of relative motion."
+RELATIVE = flags.DEFINE_boolean(
+    "relative", None, "Short for --motion_transfer=relative; --norelative is --absolute."
 )
+ABSOLUTE = flags.DEFINE_boolean("absolute", False, "Short for --motion_transfer=absolute.")
 ADAPT_SCALE = flags.DEFINE_boolean(
     "adapt_scale",
     None,
@@ -115,10 +119,10 @@ def read_options() -> AnimationOptions:
     Raises:
       InputError: a flag has an unknown value, or two flags exclude each other.
     """
-    if ABSOLUTE.value and RELATIVE.value:
-        raise InputError("--relative, --absolute: expected one of them")
-    relative = False if ABSOLUTE.value else RELATIVE.value
-    if relative is False and (BEST_FRAME.value is not None or ADAPT_SCALE.value):
+    motion_transfer = _read_motion_transfer()
+    if motion_transfer in ("absolute", "avd") and (
+        BEST_FRAME.value is not None or ADAPT_SCALE.value
+    ):
         raise InputError("--best_frame, --adapt_scale: expected with relative motion alone")
     return AnimationOptions(
         crop=parse_crop(CROP.value, "--crop"),
@@ -126,13 +130,27 @@ def read_options() -> AnimationOptions:
         background=parse_colour(BACKGROUND.value),
         paste_back=PASTE_BACK.value,
         side_by_side=SIDE_BY_SIDE.value,
-        relative=relative,
+        motion_transfer=motion_transfer,
         adapt_scale=ADAPT_SCALE.value,
         best_frame=_parse_best_frame(BEST_FRAME.value),
         smooth=SMOOTH.value,
         sound=SOUND.value,
         save_motion=SAVE_MOTION.value,
     )
+
+
+def _read_motion_transfer() -> MotionTransfer | None:
+    """Return the mode of motion transfer, from the flag that names it or a short one."""
+    if ABSOLUTE.value and RELATIVE.value:
+        raise InputError("--relative, --absolute: expected one of them")
+    short: MotionTransfer | None = None
+    if RELATIVE.value is not None or ABSOLUTE.value:
+        short = "relative" if RELATIVE.value else "absolute"
+    if short is not None and MOTION_TRANSFER.value is not None:
+        raise InputError(
+            "--motion_transfer: expected without --relative and --absolute, which are short for it"
+        )
+    return MOTION_TRANSFER.value or short  # type: ignore[return-value]
 
 
 def parse_crop(text: str, flag: str) -> Crop:

@@ -215,6 +215,14 @@ class NormalizationConfig:
     adapt_movement_scale: bool = False
     use_relative_movement: bool = True  # False uses the driving keypoints as they are
     use_relative_jacobian: bool = True  # has an effect only together with relative movement
+    # Give the source's object the pose of each driving frame by the AVD network, which only the
+    # thin-plate model has. The other fields then have no effect.
+    use_avd: bool = False
+
+    @property
+    def scales_movement(self) -> bool:
+        """Whether the areas of hulls decide how far the source moves."""
+        return self.adapt_movement_scale and self.use_relative_movement and not self.use_avd
 
 
 @dataclasses.dataclass(frozen=True)

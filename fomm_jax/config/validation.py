@@ -148,12 +148,19 @@ def _networks(config: Config) -> Iterator[str]:
                 f"model.{section}.max_features: expected at least block_expansion"
                 f" ({network.block_expansion}), got {network.max_features}"
             )
+    normalization = config.animate.normalization
     if model.name == "thin-plate":
         yield from thin_plate_networks(model.thin_plate)
-    elif config.animate.normalization.adapt_movement_scale and model.num_kp < 3:
+        return
+    if normalization.adapt_movement_scale and model.num_kp < 3:
         yield (
             "animate.normalization.adapt_movement_scale: the hull of the keypoints needs 3 of them,"
             f" and config.model.num_kp is {model.num_kp}"
+        )
+    if normalization.use_avd:
+        yield (
+            "animate.normalization.use_avd: expected False, since the first-order model has no AVD"
+            " network"
         )
 
 

@@ -44,7 +44,7 @@ def reconstruct(
     In the means over all videos every frame counts the same, as in the original.
 
     Args:
-      animator: the trained model.
+      animator: the trained model, made with `same_scene`.
       videos: at least one video.
       outputs: where films go, and how they are drawn and marked.
       evaluator: measures AKD, MKR and AED. Without it they are left out.

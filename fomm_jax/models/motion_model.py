@@ -14,6 +14,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from fomm_jax.config.schema import Config, LossWeightsConfig, NormalizationConfig
+from fomm_jax.errors import InputError
 from fomm_jax.models.discriminator import MultiScaleDiscriminator
 from fomm_jax.ops.convolution import Convolutions
 from fomm_jax.types import DenseMotion, GeneratorOutput
@@ -65,12 +66,14 @@ class MotionModel(nnx.Module, abc.ABC):
     """The networks of a motion model.
 
     Each attribute that is a network is one branch of a training state and of a checkpoint.
-    `DETECTOR` names the branch that decides what `detect` returns. Frames are (b, h, w, c) in
+    `DETECTOR` names the branch that decides what `detect` returns. `SEES_SCENE` tells whether
+    `flow` has a use for driving frames that show the source's scene. Frames are (b, h, w, c) in
     [0, 1]. With `train`, normalisation uses the statistics of the batch and updates the running
     ones; otherwise it uses the running ones.
     """
 
     DETECTOR: str
+    SEES_SCENE = False
     discriminator: MultiScaleDiscriminator | None
 
     @abc.abstractmethod
@@ -198,7 +201,7 @@ class MotionModel(nnx.Module, abc.ABC):
         scale: Float[Array, ""],
         config: NormalizationConfig,
     ) -> Motion:
-        """Transfer the motion of driving frames to a source.
+        """Transfer the motion of driving frames to a source, absolutely or relatively.
 
         Args:
           source: the motion of the source, of batch 1.
@@ -207,6 +210,21 @@ class MotionModel(nnx.Module, abc.ABC):
           scale: the factor applied to relative movements; see `movement_scale`.
           config: the mode of transfer.
         """
+
+    def check_can_retarget(self) -> None:
+        """Raise an `InputError` if `retarget` cannot be used, as here, without an AVD network."""
+        raise InputError(
+            "motion_transfer: expected relative or absolute, since this model has no AVD network"
+        )
+
+    def retarget(self, source: Motion, driving: Motion) -> Motion:
+        """Give a source's object the poses of driving frames by an AVD network.
+
+        Args:
+          source: the motion of the source, of batch 1.
+          driving: the motion of the driving frames.
+        """
+        raise NotImplementedError("check_can_retarget says whether a model has it")
 
     @classmethod
     @abc.abstractmethod

@@ -8,7 +8,7 @@ import numpy as np
 from fomm_jax.animation.compiled_model import CompiledModel
 from fomm_jax.animation.movement_scale import movement_scale
 from fomm_jax.config.schema import NormalizationConfig
-from fomm_jax.models.first_order.keypoints import Keypoints
+from fomm_jax.models.motion_model import Motion
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,8 +16,8 @@ class AnimatedClip:
     """A source animated by driving frames."""
 
     prediction: np.ndarray  # (t, h, w, c) in [0, 1]
-    driving: Keypoints  # as detected in the driving frames; the batch is t
-    transferred: Keypoints  # as transferred to the source; the batch is t
+    driving: Motion  # as detected in the driving frames; the batch is t
+    transferred: Motion  # as transferred to the source; the batch is t
 
 
 def animate_clip(
@@ -35,7 +35,7 @@ def animate_clip(
     motion = model.detect(driving)
     initial = jax.tree.map(lambda array: array[:1], motion)
     points = np.asarray(encoded.points[0]), np.asarray(model.points(initial)[0])
-    scale = np.float32(movement_scale(*points, config))
+    scale = points[0].dtype.type(movement_scale(*points, config))
     transferred = model.transfer(encoded, motion, initial, scale, config)
     prediction, _ = model.paint(encoded, transferred)
     return AnimatedClip(np.asarray(prediction), motion, transferred)

@@ -1,4 +1,4 @@
-"""Compare our networks with the original's from a clone, on the same weights and pictures."""
+"""Compare our networks with an original's from a clone, on the same weights and pictures."""
 
 import dataclasses
 import functools
@@ -7,26 +7,38 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
 from fomm_jax.config.schema import CompatConfig, Config
 from fomm_jax.errors import naming
-from fomm_jax.parity import original
-from fomm_jax.parity.forward import compile_evaluation
+from fomm_jax.models.motion_model import MotionModel
+from fomm_jax.parity.clones import recognise_clone
+from fomm_jax.parity.evaluation_parts import compare_within
+from fomm_jax.parity.first_order import forward as first_order_forward
+from fomm_jax.parity.first_order import original as first_order_original
 from fomm_jax.parity.recordings import Arrays, as_floats, to_nhwc
-from fomm_jax.parity.results import (
-    ComparedArray,
-    ComparedFrames,
-    Comparison,
-    Timing,
-    compare_arrays,
-)
-from fomm_jax.parity.tolerances import FULL_SIZE_TOLERANCE, KEYPOINT_TOLERANCE
+from fomm_jax.parity.results import ComparedFrames, Comparison, Timing
+from fomm_jax.parity.thin_plate import forward as thin_plate_forward
+from fomm_jax.parity.thin_plate import original as thin_plate_original
 from fomm_jax.weights.torch.from_original import load_networks, read_original
 
 TIMED_RUNS = 5
-KEYPOINTS = ("kp_source/value", "kp_driving/value")
+
+
+class Sides(NamedTuple):
+    """What runs the original of a model, and what compiles ours."""
+
+    original: ModuleType
+    compile_evaluation: Callable[[Config, MotionModel], Callable[[np.ndarray, np.ndarray], Arrays]]
+
+
+SIDES = {
+    "first-order": Sides(first_order_original, first_order_forward.compile_evaluation),
+    "thin-plate": Sides(thin_plate_original, thin_plate_forward.compile_evaluation),
+}
 
 
 def compare_with_original(
@@ -34,7 +46,8 @@ def compare_with_original(
 ) -> Iterator[Comparison]:
     """Evaluate both implementations on a pair, and yield a comparison for each setting.
 
-    The settings are `compat.align_corners` False and then True, in both implementations.
+    The settings are the values of `align_corners` that the original can have, in both
+    implementations.
 
     Args:
       clone: the folder of the original's repository.
@@ -48,6 +61,7 @@ def compare_with_original(
         architecture.
     """
     load = os.getloadavg()[0]
+    original, compile_evaluation = SIDES[recognise_clone(clone)]
     networks = original.make_networks(clone, config)
     weights = read_original(checkpoint)
     with naming(checkpoint):
@@ -55,7 +69,7 @@ def compare_with_original(
         original.load_weights(networks, weights)
     pair = source[None], driving[None]
     source_floats, driving_floats = (as_floats(frames, np.float32) for frames in pair)
-    for align_corners in (False, True):
+    for align_corners in original.ALIGN_CORNERS:
         setting = dataclasses.replace(config, compat=CompatConfig(align_corners=align_corners))
         evaluate = compile_evaluation(setting, model)
         expected, original_seconds = _measure(
@@ -69,34 +83,14 @@ def compare_with_original(
             original=to_nhwc(expected["prediction"]),
             ours=to_nhwc(outputs["prediction"]),
         )
-        arrays = _compare_outputs(outputs, expected, "discriminator" in weights)
         timing = Timing(align_corners, our_seconds, original_seconds, load, os.cpu_count() or 1)
+        # A discriminator without weights in the checkpoint is random on both sides.
+        arrays = [
+            compare_within(name, outputs[name], expected[name], original.bound(name))
+            for name in sorted(expected)
+            if "discriminator" in weights or not name.startswith("discriminator/")
+        ]
         yield Comparison(arrays, [frames], timing=timing)
-
-
-def _compare_outputs(
-    outputs: Arrays, expected: Arrays, has_discriminator: bool
-) -> list[ComparedArray]:
-    """Compare the outputs of the networks by name.
-
-    Args:
-      outputs: this project's outputs.
-      expected: the original's outputs.
-      has_discriminator: whether both discriminators have the weights of the checkpoint. Otherwise
-        both are random, and their outputs are left out.
-    """
-    rows = []
-    for name in sorted(expected):
-        is_discriminator = name.startswith("discriminator/")
-        if is_discriminator and not has_discriminator:
-            continue
-        tolerance = KEYPOINT_TOLERANCE if name in KEYPOINTS else FULL_SIZE_TOLERANCE
-        # The discriminator's feature maps may have values of any size.
-        is_relative = is_discriminator
-        rows.append(
-            compare_arrays(name, outputs[name], expected[name], tolerance, is_relative=is_relative)
-        )
-    return rows
 
 
 def _measure(evaluate: Callable[[], Arrays]) -> tuple[Arrays, float]:

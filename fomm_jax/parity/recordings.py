@@ -1,7 +1,8 @@
 """Recordings of the original implementation: what it was given, and what it computed.
 
 A recording is a folder with a `config.yaml` and a `checkpoint.pth.tar` in the original's formats,
-and `arrays.npz`. The arrays have PyTorch's order of axes; their names begin with
+and `arrays.npz`. In place of the checkpoint it may have a `manifest.json`, from which the weights
+are drawn. The arrays have PyTorch's order of axes; their names begin with
 
 * `inputs/`: the pairs of pictures;
 * `eval/`: the outputs of the networks in evaluation mode;
@@ -30,11 +31,18 @@ from fomm_jax.errors import InputError, naming
 from fomm_jax.files import read_npz
 from fomm_jax.models.motion_model import MotionModel, Perturbation
 from fomm_jax.ops.thin_plate import ThinPlateTransform
+from fomm_jax.parity.seeded_weights import (
+    MANIFEST,
+    draw_checkpoint,
+    draw_resumed_checkpoint,
+    read_manifest,
+)
 from fomm_jax.weights.torch.from_original import load_networks, read_original
 
 BATCH = 2  # pairs in each step of all recordings; step i has the pairs 2i and 2i + 1
 VGG19_SEED = 1234  # seed of the perceptual network's weights in all recordings
 
+NUM_SAMPLES = 64  # of an array that is recorded by its norm and samples
 Arrays = dict[str, np.ndarray]
 DType = type | np.dtype
 
@@ -63,14 +71,33 @@ class Recording:
         return from_config_dict(read_original_yaml(str(self.folder / "config.yaml")))
 
     @property
+    def has_checkpoint(self) -> bool:
+        """Whether the folder has the weights as a file."""
+        return (self.folder / "checkpoint.pth.tar").is_file()
+
+    @property
+    def has_manifest(self) -> bool:
+        """Whether the folder has a manifest, from which weights can be drawn."""
+        return (self.folder / MANIFEST).is_file()
+
+    @functools.cached_property
+    def manifest(self) -> Mapping[str, Any]:
+        """The contents of the manifest."""
+        return read_manifest(self.folder / MANIFEST)
+
+    @property
     def checkpoint_path(self) -> AnyPath:
-        """The path of the original's checkpoint."""
-        return self.checkpoint_file or self.folder / "checkpoint.pth.tar"
+        """The path of the original's checkpoint, or of the manifest in place of one."""
+        if self.checkpoint_file:
+            return self.checkpoint_file
+        draws = self.has_manifest and not self.has_checkpoint
+        return self.folder / (MANIFEST if draws else "checkpoint.pth.tar")
 
     @functools.cached_property
     def checkpoint(self) -> Mapping[str, Any]:
         """The networks before training."""
-        return read_original(self.checkpoint_path)
+        path = self.checkpoint_path
+        return draw_checkpoint(self.manifest) if path.name == MANIFEST else read_original(path)
 
     @functools.cached_property
     def arrays(self) -> Arrays:
@@ -117,6 +144,8 @@ class Recording:
 
     def resumed_checkpoint(self) -> Mapping[str, Any]:
         """Return the checkpoint that has optimisers."""
+        if self.has_manifest:
+            return draw_resumed_checkpoint(self.manifest)
         return read_original(self.folder / "checkpoint_with_optimizers.pth.tar")
 
     def epoch(self, run: str) -> int:
@@ -130,6 +159,22 @@ class Recording:
         return ThinPlateTransform(
             theta=jnp.asarray(theta, dtype), control_params=jnp.asarray(control_params, dtype)
         )
+
+
+def recorded_form(name: str, arrays: Arrays) -> np.ndarray:
+    """Return an array as it is recorded by its name: whole, its norm, or samples of it.
+
+    Args:
+      name: the recorded name; `KEY/norm` and `KEY/samples` stand for a large array KEY.
+      arrays: whole arrays.
+    """
+    key, _, form = name.rpartition("/")
+    if key in arrays and form == "norm":
+        return np.asarray(np.linalg.norm(np.asarray(arrays[key], np.float64)))
+    if key in arrays and form == "samples":
+        flat = arrays[key].reshape(-1)
+        return flat[np.linspace(0, flat.size - 1, NUM_SAMPLES).astype(int)]
+    return arrays[name]
 
 
 def find_recordings(folder: pathlib.Path) -> list[pathlib.Path]:

@@ -77,6 +77,7 @@ class Comparison:
     timing: Timing | None = None  # measured only beside the running original
 
 
+Compared = ComparedArray | ComparedFrames | ComparedLosses
 Comparisons = Mapping[str, Comparison]  # by name of the recording or of the setting
 
 
@@ -87,6 +88,7 @@ def compare_arrays(
     tolerance: float | None,
     *,
     is_relative: bool = False,
+    percentile: float = 100,
 ) -> ComparedArray:
     """Compare an array with the original's.
 
@@ -98,10 +100,15 @@ def compare_arrays(
       original: the original's array.
       tolerance: the largest allowed difference. None if the array is only shown.
       is_relative: whether the tolerance applies to the relative difference.
+      percentile: the share of the values, in per cent, among which the largest difference is taken.
+        The array's name then has it.
     """
+    if percentile < 100:
+        array = f"{array} ({percentile:g}th percentile)"
     if ours.shape != original.shape:
         return ComparedArray(array, math.inf, math.inf, tolerance, is_relative)
-    absolute = float(np.max(np.abs(ours.astype(np.float64) - original), initial=0))
+    differences = np.abs(ours.astype(np.float64) - original)
+    absolute = float(np.percentile(differences, percentile)) if differences.size else 0.0
     largest = float(np.max(np.abs(original), initial=0))
     relative = absolute / largest if largest else (math.inf if absolute else 0.0)
     if not math.isfinite(absolute):

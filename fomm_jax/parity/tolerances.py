@@ -1,4 +1,4 @@
-"""How far this project may be from the original, and why no closer."""
+"""How far the first-order model may be from its original, and why no closer."""
 
 EVALUATION_TOLERANCE = 1e-4  # absolute, for values of the order of 1
 # Models at full size have longer sums, in which rounding adds up.
@@ -19,3 +19,4 @@ FREE_STEPS = {"multiscale_kp_discriminator": 4}
 # For the state after a step, absolute. Adam moves every parameter by 2e-4 a step. A gradient that
 # is nothing but rounding, 1e-14 beside Adam's epsilon of 1e-8, moves its parameter by some 1e-9.
 STATE_TOLERANCE = {0: 1e-7, 3: 3e-6}
+GRADIENT_TOLERANCE = 1e-8  # of the first step in float64, relative to the largest element

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from fomm_jax.animation.animator import Animator
+from fomm_jax.animation.frame_motion import DrivingFrame
 from fomm_jax.errors import InputError, naming
 from fomm_jax.media.raw_frames import RawWriter, repeat_frames
 from fomm_jax.media.reading.frame_times import steady_counts, steady_rate
@@ -19,7 +20,6 @@ from fomm_jax.provenance.mark import Marking
 from fomm_jax.readable import readable
 from fomm_jax.rendering.driving import Driving, open_driving, open_driving_motion, open_driving_pipe
 from fomm_jax.rendering.driving_keypoints import (
-    DrivingFrame,
     RecordedMotion,
     detect_keypoints,
     record_motion,
@@ -65,6 +65,7 @@ def animate_files(animator: Animator, job: AnimationJob) -> list[str]:
     """
     options = job.options.for_model(animator.config.animate)
     check_options(job)
+    animator.check_transfer(options.normalization(animator.config.animate.normalization))
     paths = output_paths(job.sources, job.movers, job.output)
     motion_files = [options.save_motion] if options.save_motion else []
     check_outputs([*job.sources, *job.movers], [*paths.values(), *motion_files])

@@ -5,12 +5,11 @@ import itertools
 import logging
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from fomm_jax.animation.animator import Animator
-from fomm_jax.animation.frame_motion import FrameMotion
+from fomm_jax.animation.frame_motion import DrivingFrame, FrameMotion
 from fomm_jax.animation.motion import Motion
 from fomm_jax.animation.smoothing import JitterMeter, OneEuro, smooth_motion
 from fomm_jax.readable import readable
@@ -25,13 +24,6 @@ from fomm_jax.rendering.start_frame import (
 )
 
 logger = logging.getLogger(__name__)
-
-
-class DrivingFrame(NamedTuple):
-    """One frame of what drives an animation."""
-
-    keypoints: FrameMotion
-    picture: np.ndarray | None  # (h, w, 3) uint8; None where only the keypoints are known
 
 
 @dataclasses.dataclass(frozen=True)

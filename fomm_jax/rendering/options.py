@@ -9,6 +9,7 @@ from fomm_jax.media.colours import WHITE, Colour
 # Which part of a picture or video the model sees; `cropping.choose_framing` explains the words. The
 # four numbers are x, y, width and height in pixels.
 Crop = Literal["auto", "face", "centre", "none"] | tuple[int, int, int, int]
+MotionTransfer = Literal["relative", "absolute", "avd"]
 
 # In a video, the part may also follow the head.
 DrivingCrop = Crop | Literal["follow"]
@@ -27,9 +28,10 @@ class AnimationOptions:
     paste_back: bool = False
     # Show the source, the driving frame with its keypoints, and the animation.
     side_by_side: bool = False
-    # True: add the motion since the first or best driving frame to the source's keypoints. False:
-    # use the driving keypoints as they are. None: do what the model's configuration says.
-    relative: bool | None = None
+    # "relative": add the motion since the first or best driving frame to the source's keypoints.
+    # "absolute": use the driving keypoints as they are. "avd": give the source's object the pose of
+    # each driving frame by the model's AVD network. None: do what the model's configuration says.
+    motion_transfer: MotionTransfer | None = None
     # Scale movements by the ratio of the sizes of source and driving object. None: do what the
     # model's configuration says.
     adapt_scale: bool | None = None
@@ -56,10 +58,12 @@ class AnimationOptions:
         )
 
     def normalization(self, default: NormalizationConfig) -> NormalizationConfig:
-        """Return how motion is transferred: `default`, changed by `relative` and `adapt_scale`."""
+        """Return how motion is transferred: `default`, changed by these options."""
         changes = {}
-        if self.relative is not None:
-            changes["use_relative_movement"] = changes["use_relative_jacobian"] = self.relative
+        if self.motion_transfer is not None:
+            is_relative = self.motion_transfer == "relative"
+            changes["use_relative_movement"] = changes["use_relative_jacobian"] = is_relative
+            changes["use_avd"] = self.motion_transfer == "avd"
         if self.adapt_scale is not None:
             changes["adapt_movement_scale"] = self.adapt_scale
         return dataclasses.replace(default, **changes)

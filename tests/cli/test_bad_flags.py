@@ -147,6 +147,14 @@ BAD_FLAGS = {
         [*FILES, "--best_frame=-1"],
         "main.py: --best_frame=-1: expected auto, face or the number of a frame",
     ),
+    "a short flag too": (
+        [*FILES, "--motion_transfer=relative", "--norelative"],
+        "main.py: --motion_transfer: expected without --relative and --absolute, which are short",
+    ),
+    "best frame of poses": (
+        [*FILES, "--motion_transfer=avd", "--best_frame=1"],
+        "main.py: --best_frame, --adapt_scale: expected with relative motion alone",
+    ),
     "relative and absolute": (
         [*FILES, "--relative", "--absolute"],
         "main.py: --relative, --absolute: expected one of them",

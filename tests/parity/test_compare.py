@@ -15,7 +15,7 @@ import main
 from fomm_jax.config.schema import CompatConfig
 from fomm_jax.errors import InputError
 from fomm_jax.parity.compare import compare_live, write_reports
-from fomm_jax.parity.forward import compile_evaluation
+from fomm_jax.parity.first_order.forward import compile_evaluation
 from fomm_jax.parity.recorded import compare_recording
 from fomm_jax.parity.recordings import as_floats, find_recordings
 from fomm_jax.parity.tolerances import LOSS_TOLERANCE
@@ -66,7 +66,7 @@ def test_incomplete_and_damaged_recordings_are_refused(recording, tmp_path):
     with pytest.raises(InputError, match=r"empty: expected a recording"):
         find_recordings(tmp_path / "empty")
     (folder / "checkpoint.pth.tar").unlink()
-    with pytest.raises(InputError, match=r"checkpoint: .*set has no checkpoint\.pth\.tar; seeded"):
+    with pytest.raises(InputError, match=r"checkpoint: .*set has neither checkpoint\.pth"):
         compare_recording(folder, None)
     del arrays["inputs/source"]
     np.savez(folder / "arrays.npz", **arrays)
@@ -115,8 +115,9 @@ def test_a_checkpoint_that_is_not_needed_is_refused_by_its_flag(recording, tmp_p
 
 
 def test_the_original_needs_torch(tmp_path, monkeypatch):
-    for name in ("fomm_jax.parity.original", "fomm_jax.parity.live"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
+    for name in [name for name in sys.modules if name.startswith("fomm_jax.parity.")]:
+        if name.rpartition(".")[2] in ("original", "live", "torch_networks"):
+            monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
     config = reference.Recording(TINY).config
     with pytest.raises(InputError, match=r"needs torch: `pip install fomm_jax\[torch\]`"):
@@ -152,7 +153,8 @@ def test_curves_show_the_recorded_losses(recording, tmp_path, monkeypatch):
 def test_live_times_and_differences(tmp_path, monkeypatch, capsys):
     """Our networks stand in for the original; with `align_corners` they are off by 0.01."""
     pytest.importorskip("torch")
-    from fomm_jax.parity import live, original
+    from fomm_jax.parity import live
+    from fomm_jax.parity.first_order import original
 
     recorded = reference.Recording(TINY)
     reads = []
@@ -168,6 +170,8 @@ def test_live_times_and_differences(tmp_path, monkeypatch, capsys):
         return load.read_original(path)
 
     weights = [str(TINY / "checkpoint.pth.tar")]
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "generator.py").touch()
     monkeypatch.setattr(original, "make_networks", lambda clone, config: None)
     monkeypatch.setattr(original, "load_weights", lambda networks, weights: None)
     monkeypatch.setattr(original, "evaluate", evaluate)

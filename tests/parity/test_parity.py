@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import reference
 
-from fomm_jax.parity.forward import evaluate_recording
+from fomm_jax.parity.first_order.forward import evaluate_recording
 from fomm_jax.parity.recordings import seeded_vgg19
 from fomm_jax.parity.tolerances import (
     DECISIVE_RESUMED_STEPS,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import reference
 
-from fomm_jax.parity.forward import evaluate_recording
+from fomm_jax.parity.first_order.forward import evaluate_recording
 
 TOLERANCES = {
     "kp_source/value": 1e-4,

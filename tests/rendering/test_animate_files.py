@@ -95,9 +95,9 @@ def test_pictures_and_videos_are_cropped_separately(tmp_path):
     ("options", "expected"),
     [
         ({}, (False, True, True)),
-        ({"relative": False}, (False, False, False)),
+        ({"motion_transfer": "absolute"}, (False, False, False)),
         ({"adapt_scale": True}, (True, True, True)),
-        ({"relative": True, "adapt_scale": False}, (False, True, True)),
+        ({"motion_transfer": "relative", "adapt_scale": False}, (False, True, True)),
     ],
 )
 def test_options_change_how_motion_is_transferred(tmp_path, source, options, expected):
@@ -105,6 +105,17 @@ def test_options_change_how_motion_is_transferred(tmp_path, source, options, exp
     driving = write_levels(tmp_path / "c.mp4", [0, 50])
     animate([source], [driving], tmp_path / "o.mp4", AnimationOptions(**options), animator=animator)
     assert animator.normalizations == [NormalizationConfig(*expected)]
+
+
+def test_a_mode_of_transfer_that_the_model_lacks_is_refused_before_the_work_begins(
+    tmp_path, source
+):
+    animator = Brightener()
+    driving = write_levels(tmp_path / "c.mp4", [0, 50])
+    options = AnimationOptions(motion_transfer="avd")
+    with pytest.raises(InputError, match=r"^motion_transfer: expected relative or absolute"):
+        animate([source], [driving], tmp_path / "o.mp4", options, animator=animator)
+    assert animator.num_detected == 0
 
 
 def test_a_film_with_a_damaged_end_is_animated_up_to_it(tmp_path, source, capsys):

@@ -38,7 +38,7 @@ def run() -> None:
     folder = to_path(WORKDIR.value or "runs") / "comparison"
     check_can_write(folder / JSON_NAME)
     reference = pathlib.Path(REFERENCE.value)
-    is_clone = (reference / "modules" / "model.py").is_file()
+    is_clone = (reference / "modules").is_dir()
     comparisons = _compare_clone(reference) if is_clone else _compare_recordings(reference)
     write_reports(comparisons, folder)
     console.say(f"{summarize(comparisons)}\nJSON, Markdown and a page are in {folder}")

@@ -86,7 +86,7 @@ def _check_flags() -> str | None:
         )
     animation_flags.check_only(
         {"crop", "crop_driving", "background", "paste_back", "relative", "absolute", "adapt_scale"}
-        | {"smooth", "pipe_size", "fps"}
+        | {"motion_transfer", "smooth", "pipe_size", "fps"}
     )
     return OUTPUT.value
 
@@ -113,6 +113,7 @@ def _set_stage(animator: Animator) -> Stage:
     size = animator.config.dataset.frame_shape[:2]
     paths = expand_patterns(SOURCE.value or [], "--source")
     normalization = options.normalization(animator.config.animate.normalization)
+    animator.check_transfer(normalization)
     return Stage(
         sources=[open_source(animator, path, options) for path in paths],
         puppet=Puppet(animator, normalization, smooth=options.smooth),

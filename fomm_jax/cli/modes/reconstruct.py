@@ -21,7 +21,7 @@ def run() -> None:
     evaluator = make_evaluator(settings.evaluator) if settings.evaluator else None
     report = reconstruct(
         Animator.from_checkpoint(
-            CHECKPOINT.value or workdir, config, batch_size=settings.batch_size
+            CHECKPOINT.value or workdir, config, batch_size=settings.batch_size, same_scene=True
         ),
         open_test_videos(config.dataset, settings.num_videos),
         FilmOutputs(

@@ -11,6 +11,7 @@ from typing import Any
 from fomm_jax.cli.page.gradio import gradio as gr
 from fomm_jax.cli.page.studio import Studio
 from fomm_jax.cli.page.terminal_command import terminal_command
+from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import InputError
 from fomm_jax.media.reading.probe import probe_video
 from fomm_jax.rendering.animate_files import animate_files
@@ -25,6 +26,9 @@ CROPS = [
     ("a face", "face"),
     ("all of it", "none"),
 ]
+# What the page calls the values of `AnimationOptions.motion_transfer`.
+POSES = [("the picture's own pose", "relative"), ("the pose in the video", "absolute")]
+POSE_BY_NETWORK = ("the pose in the video, in the picture's own proportions", "avd")
 ALONE, IN_PICTURE, SIDE_BY_SIDE = "just the result", "in the whole picture", "all side by side"
 
 # Where the page is narrow, the result lies below the button.
@@ -54,7 +58,7 @@ class _Inputs:
     video: gr.Video
     view: gr.Radio
     motion: gr.Dropdown
-    relative: gr.Checkbox
+    motion_transfer: gr.Radio
     adapt_scale: gr.Checkbox
     best_frame: gr.Checkbox
     smooth: gr.Checkbox
@@ -172,10 +176,10 @@ def _add_choices(picture: gr.Image, video: gr.Video, studio: Studio) -> _Inputs:
             video=video,
             view=view,
             motion=motion,
-            relative=gr.Checkbox(
-                True,
-                label="Start from the picture's own pose",
-                info="Otherwise the picture takes over the pose in the video.",
+            motion_transfer=gr.Radio(
+                [*POSES, *([POSE_BY_NETWORK] if _can_retarget(studio) else [])],
+                value="relative",
+                label="Start from",
             ),
             adapt_scale=gr.Checkbox(
                 False,
@@ -194,6 +198,15 @@ def _add_choices(picture: gr.Image, video: gr.Video, studio: Studio) -> _Inputs:
         )
 
 
+def _can_retarget(studio: Studio) -> bool:
+    """Tell whether the model has a network for `POSE_BY_NETWORK`."""
+    try:
+        studio.animator.check_transfer(NormalizationConfig(use_avd=True))
+    except InputError:
+        return False
+    return True
+
+
 def _make_handler(studio: Studio, inputs: _Inputs) -> Callable[..., tuple[str, str]]:
     """Return the function that the button calls; the page shows the errors that it raises."""
 
@@ -209,7 +222,7 @@ def _make_handler(studio: Studio, inputs: _Inputs) -> Callable[..., tuple[str, s
             crop=values[inputs.crop],
             paste_back=values[inputs.view] == IN_PICTURE,
             side_by_side=values[inputs.view] == SIDE_BY_SIDE,
-            relative=values[inputs.relative],
+            motion_transfer=values[inputs.motion_transfer],
             adapt_scale=values[inputs.adapt_scale],
             best_frame="auto" if values[inputs.best_frame] else None,
             smooth=values[inputs.smooth],

@@ -28,8 +28,8 @@ def terminal_command(
     for name in ("paste_back", "side_by_side", "adapt_scale", "smooth"):
         if getattr(options, name):
             words.append(f"--{name}")
-    if options.relative is False:
-        words.append("--absolute")
+    if options.motion_transfer in ("absolute", "avd"):
+        words.append(f"--motion_transfer={options.motion_transfer}")
     if options.best_frame is not None:
         words.append(f"--best_frame={options.best_frame}")
     return shlex.join(words)

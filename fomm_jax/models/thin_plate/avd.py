@@ -44,6 +44,11 @@ class AvdNetwork(nnx.Module):
         self.pose_encoder = Perceptron((numbers, *HIDDEN, pose), rngs=rngs)
         self.decoder = Perceptron((pose + shape, *HIDDEN[::-1], numbers), rngs=rngs)
 
+    def is_trained(self) -> bool:
+        """Tell whether a batch has moved the running statistics of a new network."""
+        mean = self.decoder.norms[0].mean[...]
+        return bool(jnp.any(mean != 0))
+
     @jax.named_scope("avd_network")
     def __call__(
         self, source: ControlPoints, driving: ControlPoints, *, train: bool

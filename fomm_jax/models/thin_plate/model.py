@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from fomm_jax.config.schema import Config, LossWeightsConfig, NormalizationConfig
 from fomm_jax.config.thin_plate import ThinPlateTrainConfig
+from fomm_jax.errors import InputError
 from fomm_jax.models.layers import Numerics
 from fomm_jax.models.motion_model import MotionModel, ParameterGroup, Reproduction, SameScene
 from fomm_jax.models.thin_plate import losses
@@ -47,6 +48,7 @@ class ThinPlateModel(MotionModel):
     """Keypoint detector, background predictor, dense motion, inpainting and AVD network."""
 
     DETECTOR = "kp_detector"
+    SEES_SCENE = True
 
     def __init__(
         self,
@@ -205,6 +207,18 @@ class ThinPlateModel(MotionModel):
         if not config.use_relative_movement:
             return driving
         return ControlPoints(scale * (driving.value - initial.value) + source.value)
+
+    def check_can_retarget(self) -> None:
+        """Raise an `InputError` if the AVD network is new: no training of it has begun."""
+        if not self.avd_network.is_trained():
+            raise InputError(
+                "motion_transfer: expected relative or absolute, since the AVD network of this"
+                " model was not trained"
+            )
+
+    def retarget(self, source: ControlPoints, driving: ControlPoints) -> ControlPoints:
+        """Give a source's object the poses of driving frames by the AVD network."""
+        return self.avd_network(source, driving, train=False)
 
     @classmethod
     def points(cls, motion: ControlPoints) -> Float[Any, "*b k 2"]:

@@ -1,6 +1,6 @@
 """The networks of the thin-plate spline model, with outputs named as its recordings name them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -9,7 +9,7 @@ from flax import nnx
 
 from fomm_jax.config.schema import Config
 from fomm_jax.models.build import abstract_model
-from fomm_jax.models.motion_model import SameScene
+from fomm_jax.models.motion_model import MotionModel, SameScene
 from fomm_jax.models.thin_plate.control_points import ControlPoints
 from fomm_jax.models.thin_plate.dense_motion import (
     Motions,
@@ -21,23 +21,32 @@ from fomm_jax.models.thin_plate.inpainting import mask_levels, warp_levels
 from fomm_jax.models.thin_plate.model import ThinPlateModel
 from fomm_jax.ops import geometry
 from fomm_jax.ops.convolution import ONE_CPU
-from fomm_jax.parity.recordings import Arrays, to_nchw
+from fomm_jax.parity.recordings import Arrays, DType, Recording, to_nchw
 from fomm_jax.types import GeneratorOutput
 
 
-def evaluate(
-    config: Config, model: ThinPlateModel, source: np.ndarray, driving: np.ndarray
-) -> Arrays:
-    """Run all networks in evaluation mode, as the original's reconstruction does.
+def evaluate_recording(recording: Recording, dtype: DType) -> Arrays:
+    """Run the recorded model on the first pairs, in a precision.
+
+    Returns:
+      The outputs by their recorded names, without `eval/`.
+    """
+    evaluate = compile_evaluation(recording.config, recording.model(dtype))
+    return evaluate(*recording.pairs(0, dtype))
+
+
+def compile_evaluation(
+    config: Config, model: MotionModel
+) -> Callable[[np.ndarray, np.ndarray], Arrays]:
+    """Compile all networks of a model as the original's reconstruction runs them.
 
     Args:
       config: the configuration.
-      model: the model, whose floats are in the precision of the frames.
-      source: the source frames (b, h, w, c) in [0, 1].
-      driving: driving frames that show the same scenes.
+      model: the model whose weights they have, in the precision of the frames.
 
     Returns:
-      The outputs by their recorded names, without `eval/`, in PyTorch's order of axes.
+      A function of source and driving frames (b, h, w, c) in [0, 1], which show the same scenes. It
+      returns the outputs by their recorded names, in PyTorch's order of axes.
     """
     definition = nnx.graphdef(abstract_model(config, ONE_CPU))
     state: nnx.State = nnx.state(model)
@@ -59,7 +68,7 @@ def evaluate(
         pyramid = geometry.image_pyramid(driving, config.train.scales)
         return generated, motions, levels, avd, pyramid
 
-    return _by_recorded_name(config, *run(state, source, driving))
+    return lambda source, driving: _by_recorded_name(config, *run(state, source, driving))
 
 
 def _by_recorded_name(

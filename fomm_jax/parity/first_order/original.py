@@ -1,31 +1,27 @@
-"""The original's networks, imported from a clone of its repository.
+"""The original of the first-order model, imported from a clone of its repository.
 
-The repository is https://github.com/AliaksandrSiarohin/first-order-model (PyTorch). Its code takes
-VGG19 from torchvision; here it gets a network of the same layers with random weights.
+The repository is https://github.com/AliaksandrSiarohin/first-order-model (PyTorch).
 """
 
 import dataclasses
 import functools
-import importlib
-import sys
-import types
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
 
-from fomm_jax.config.constants import BLOCK_DEPTHS, BLOCK_WIDTHS
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
+from fomm_jax.parity.bounds import Bound
+from fomm_jax.parity.clones import as_in_yaml, check_clone, import_module, quiet
+from fomm_jax.parity.tolerances import FULL_SIZE_TOLERANCE, KEYPOINT_TOLERANCE
+from fomm_jax.parity.torch_networks import to_tensor, torch
 
-try:
-    import torch
-except ImportError:
-    raise InputError("the original needs torch: `pip install fomm_jax[torch]`") from None
+# The values of `compat.align_corners` that the comparison runs with: torch's version decides which
+# one the original has.
+ALIGN_CORNERS = (False, True)
 
 
 class OriginalNetworks(NamedTuple):
@@ -35,24 +31,6 @@ class OriginalNetworks(NamedTuple):
     generator: Any
     discriminator: Any
     pyramid: Any  # shrinks a picture to the scales of the discriminator and the losses
-
-
-def import_module(path: Path, name: str) -> types.ModuleType:
-    """Import a module of the original, such as `model`, from a clone.
-
-    Args:
-      path: the folder of the clone.
-      name: the name of the module in the original's package `modules`.
-
-    Raises:
-      InputError: `path` is not a clone of the original.
-    """
-    if not (path / "modules" / "model.py").is_file():
-        raise InputError(f"{path} has no modules/model.py; expected a clone of first-order-model")
-    if str(path) not in sys.path:
-        sys.path.insert(0, str(path))
-    sys.modules.setdefault("torchvision", _torchvision())
-    return importlib.import_module(f"modules.{name}")
 
 
 def make_networks(path: Path, config: Config) -> OriginalNetworks:
@@ -65,6 +43,7 @@ def make_networks(path: Path, config: Config) -> OriginalNetworks:
     Raises:
       InputError: `path` is not a clone of the original.
     """
+    check_clone(path, config)
     # The fields of our configuration have the names of the original's arguments.
     model = dataclasses.asdict(config.model)
     generator_settings = model["generator"]
@@ -99,15 +78,24 @@ def load_weights(networks: OriginalNetworks, checkpoint: Mapping[str, Any]) -> N
     """
     for name, network in networks._asdict().items():
         if name in checkpoint:
-            tensors = {
-                key.removeprefix("module."): torch.from_numpy(np.array(array))
-                for key, array in checkpoint[name].items()
-            }
-            try:
-                network.load_state_dict(tensors)
-            except RuntimeError as error:
-                reason = " ".join(str(error).split())
-                raise InputError(f"{name}: does not fit the original's ({reason})") from error
+            load_tensors(network, name, checkpoint[name])
+
+
+def load_tensors(network: Any, name: str, tensors: Mapping[str, np.ndarray]) -> None:
+    """Load the tensors of a state dict into a network of the original.
+
+    Raises:
+      InputError: they do not fit; the message names the network.
+    """
+    state = {
+        key.removeprefix("module."): torch.from_numpy(np.array(array))
+        for key, array in tensors.items()
+    }
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{name}: does not fit the original's ({reason})") from error
 
 
 def evaluate(
@@ -154,38 +142,9 @@ def evaluate(
     return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence the warnings about code that was written for an older torch."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def to_tensor(frames: Any) -> torch.Tensor:
-    """Convert pictures (b, h, w, c) uint8 to (b, c, h, w) in [0, 1]."""
-    return torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous().float() / 255
-
-
-def as_in_yaml(scales: Sequence[float]) -> list[float]:
-    """Convert whole numbers to integers, as a YAML file has them."""
-    return [int(scale) if scale == int(scale) else scale for scale in scales]
-
-
-def _torchvision() -> types.ModuleType:
-    """Make a module with the only function of torchvision that the original calls."""
-
-    def vgg19(**_pretrained: bool) -> types.SimpleNamespace:
-        layers: list[torch.nn.Module] = []
-        channels = 3
-        # Build the whole network: the original itself cuts off the layers after relu5_1.
-        for width, depth in zip(BLOCK_WIDTHS, BLOCK_DEPTHS["vgg19"], strict=True):
-            for _ in range(depth):
-                layers += [torch.nn.Conv2d(channels, width, 3, padding=1), torch.nn.ReLU()]
-                channels = width
-            layers.append(torch.nn.MaxPool2d(2))
-        return types.SimpleNamespace(features=torch.nn.Sequential(*layers))
-
-    module = types.ModuleType("torchvision")
-    module.models = types.SimpleNamespace(vgg19=vgg19)  # type: ignore[attr-defined]
-    return module
+def bound(name: str) -> Bound:
+    """Return how far an output may be from the original's."""
+    if name in ("kp_source/value", "kp_driving/value"):
+        return Bound(KEYPOINT_TOLERANCE)
+    # The discriminator's feature maps may have values of any size.
+    return Bound(FULL_SIZE_TOLERANCE, is_relative=name.startswith("discriminator/"))

@@ -1,0 +1,1 @@
+"""Comparison with the original of the first-order model."""
