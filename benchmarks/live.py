@@ -51,9 +51,9 @@ def make_stage(animator: Animator) -> Stage:
     picture, _ = random_frames(config, 1)
     size = config.dataset.frame_shape[:2]
     framing = frame_centre(picture.shape[:2], size)
-    view = choose_view(picture, picture, framing, AnimationOptions(), config.visualize)
+    view = choose_view(picture, picture, [framing], AnimationOptions(), config.visualize)
     return Stage(
-        sources=[Source("random", picture, animator.encode(picture), view)],
+        sources=[Source("random", picture, [animator.encode(picture)], view)],
         puppet=Puppet(animator, config.animate.normalization, smooth=False),
         framing=CameraFraming(size, follow=None),
     )

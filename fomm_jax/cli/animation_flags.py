@@ -14,7 +14,7 @@ from fomm_jax.cli.path_flags import PATH
 from fomm_jax.errors import InputError
 from fomm_jax.media.colours import Colour
 from fomm_jax.media.raw_frames import RawFormat
-from fomm_jax.rendering.options import AnimationOptions, Crop, DrivingCrop, MotionTransfer
+from fomm_jax.rendering.options import AnimationOptions, Crop, DrivingCrop, Faces, MotionTransfer
 
 CROP = flags.DEFINE_string(
     "crop",
@@ -29,6 +29,12 @@ CROP_DRIVING = flags.DEFINE_string(
     "auto",
     "Part of the driving videos to use. The values are those of --crop, for a part that is the same"
     " in all frames; or follow: a part that goes with the face.",
+)
+FACES = flags.DEFINE_string(
+    "faces",
+    None,
+    "Faces of the pictures to animate, each in its place, in place of --crop: all, largest, or"
+    " their numbers from left to right, such as 1,3. One --driving moves all of them, or one each.",
 )
 BACKGROUND = flags.DEFINE_string(
     "background",
@@ -127,6 +133,7 @@ def read_options() -> AnimationOptions:
     return AnimationOptions(
         crop=parse_crop(CROP.value, "--crop"),
         crop_driving=_parse_crop_driving(CROP_DRIVING.value),
+        faces=_parse_faces(FACES.value),
         background=parse_colour(BACKGROUND.value),
         paste_back=PASTE_BACK.value,
         side_by_side=SIDE_BY_SIDE.value,
@@ -177,6 +184,14 @@ def parse_crop(text: str, flag: str) -> Crop:
 
 def _parse_crop_driving(text: str) -> DrivingCrop:
     return "follow" if text == "follow" else parse_crop(text, "--crop_driving")
+
+
+def _parse_faces(text: str | None) -> Faces | None:
+    if text is None or text in ("all", "largest"):
+        return text  # type: ignore[return-value]
+    if re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", text):
+        return tuple(map(int, text.split(",")))
+    raise InputError(f"--faces={text}: expected all, largest, or numbers from 1 such as 1,3")
 
 
 def parse_colour(text: str) -> Colour:

@@ -44,10 +44,15 @@ class Puppet:
         motion = self._smooth(detected)
         if self._neutral is None or calibrations != self._calibrations:
             self._neutral, self._calibrations = motion, calibrations
-        (prediction,) = self._animator.animate_keypoints(
-            source.encoded, [motion], initial=self._neutral, normalization=self._normalization
-        )
-        return source.view.draw(prediction, frame, self._animator.points(motion))
+        predictions = [
+            next(
+                self._animator.animate_keypoints(
+                    part, [motion], initial=self._neutral, normalization=self._normalization
+                )
+            )
+            for part in source.parts
+        ]
+        return source.view.draw(predictions, frame, self._animator.points(motion))
 
 
 def _one_by_one(settings: OneEuro) -> Callable[[FrameMotion], FrameMotion]:

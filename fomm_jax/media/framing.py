@@ -238,11 +238,16 @@ class PasteBack:
         # (h, w, 1), the share of the frame in the picture
         self._weight = (rows[:, None] * columns)[..., None]
 
-    def __call__(self, frame: np.ndarray) -> np.ndarray:
-        """Return the whole picture, (h, w, 3) uint8, with a frame of the model pasted in."""
+    def __call__(self, frame: np.ndarray, onto: np.ndarray | None = None) -> np.ndarray:
+        """Return a whole picture, (h, w, 3) uint8, with a frame of the model pasted in.
+
+        Args:
+          frame: (h, w, 3) uint8.
+          onto: a picture like the first one, in which another frame was pasted; None: the first.
+        """
         size = (self._weight.shape[0], self._weight.shape[1])
         part = _resize_shown(frame, self._framing, size).astype(np.float32)
-        pasted = self._picture.copy()
+        pasted = (self._picture if onto is None else onto).copy()
         old = pasted[self._region].astype(np.float32)
         pasted[self._region] = np.rint(old + self._weight * (part - old)).astype(np.uint8)
         return pasted

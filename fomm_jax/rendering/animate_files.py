@@ -5,7 +5,7 @@ import itertools
 import logging
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -40,13 +40,21 @@ class _Film:
 
     path: str  # of the file to write, or `PIPE`
     source: Source
-    driving: Driving
+    drivings: Sequence[Driving]  # one for all animated parts of the source, or one for each
     sound_from: str | None  # a file whose sound goes into the film
     marking: Marking | None
+
+    @property
+    def driving(self) -> Driving:
+        """What sets the times and the sound of the film."""
+        return self.drivings[0]
 
 
 def animate_files(animator: Animator, job: AnimationJob) -> list[str]:
     """Animate each picture of a job by each of its videos and motions.
+
+    Where each face has a video of its own, the first one sets the times and the sound, and the film
+    ends with the shortest.
 
     All inputs are opened before the first film is begun. Frames are read, animated and written one
     batch after the other, so memory does not grow with the length of a video. Where a video would
@@ -66,7 +74,8 @@ def animate_files(animator: Animator, job: AnimationJob) -> list[str]:
     options = job.options.for_model(animator.config.animate)
     check_options(job)
     animator.check_transfer(options.normalization(animator.config.animate.normalization))
-    paths = output_paths(job.sources, job.movers, job.output)
+    movers = {group[0]: group for group in job.films}
+    paths = output_paths(job.sources, [*movers], job.output)
     motion_files = [options.save_motion] if options.save_motion else []
     check_outputs([*job.sources, *job.movers], [*paths.values(), *motion_files])
 
@@ -74,19 +83,25 @@ def animate_files(animator: Animator, job: AnimationJob) -> list[str]:
     drivings = {path: _open_video(animator, path, options, job.pipes) for path in job.drivings}
     drivings |= {path: _open_motion(animator, path) for path in job.motions}
     films = [
-        _plan_film(path, sources[source], drivings[driving], options, job.marking)
-        for (source, driving), path in paths.items()
+        _plan_film(
+            path,
+            sources[source],
+            [drivings[mover] for mover in movers[first]],
+            options,
+            job.marking,
+        )
+        for (source, first), path in paths.items()
     ]
-    for driving in drivings.values():
-        recorded = None
-        if job.needs_all_keypoints or driving.motion:
-            recorded = record_motion(
-                animator, driving, list(sources.values()), options, job.progress
-            )
+    for group in movers.values():
+        recorded = {}
+        for driving in (drivings[mover] for mover in group):
+            if job.needs_all_keypoints or driving.motion:
+                recorded[driving.name] = record_motion(
+                    animator, driving, list(sources.values()), options, job.progress
+                )
         for film in films:
-            if film.driving is driving:
-                frames = _animate(animator, film, recorded, options)
-                _write_film(film, frames, job)
+            if film.driving is drivings[group[0]]:
+                _write_film(film, _animate(animator, film, recorded, options), job)
     return list(paths.values())
 
 
@@ -114,17 +129,23 @@ def _open_motion(animator: Animator, path: str) -> Driving:
 def _plan_film(
     path: str,
     source: Source,
-    driving: Driving,
+    drivings: Sequence[Driving],
     options: AnimationOptions,
     marking: Marking | None,
 ) -> _Film:
+    if len(drivings) not in (1, len(source.parts)):
+        raise InputError(
+            f"{source.name}: number of faces to animate: {len(source.parts)}; expected one video"
+            f" for all or one for each, got {len(drivings)}"
+        )
+    driving = drivings[0]
     if path != PIPE:
         check_frame_size(path, source.view.height, source.view.width)
     is_video_file = os.path.isfile(driving.name) and driving.frames is not None
     return _Film(
         path=path,
         source=source,
-        driving=driving,
+        drivings=drivings,
         sound_from=_choose_sound(driving, path, options.sound),
         marking=marking
         and dataclasses.replace(
@@ -161,7 +182,7 @@ def _choose_sound(driving: Driving, output: str, sound: bool | None) -> str | No
 def _animate(
     animator: Animator,
     film: _Film,
-    recorded: RecordedMotion | None,
+    recorded: Mapping[str, RecordedMotion],
     options: AnimationOptions,
 ) -> Iterator[np.ndarray]:
     """Yield the frames of a film.
@@ -169,29 +190,48 @@ def _animate(
     Args:
       animator: the trained model.
       film: the film.
-      recorded: the keypoints of all driving frames; None: they are detected as frames come.
+      recorded: by the names of drivings, the keypoints of all their frames; those of the others are
+        detected as frames come.
       options: how to animate.
     """
-    source, driving = film.source, film.driving
-    if recorded is None:
-        start = None
-        driving_frames = detect_keypoints(animator, driving, options.smooth)
-    else:
-        start = recorded.frames[recorded.start_frames[source.name]]
-        pictures: Iterator[np.ndarray | None] = itertools.repeat(None)
-        if source.view.shows_driving and driving.frames is not None:
-            pictures = driving.frames()
-        driving_frames = map(DrivingFrame, recorded.frames, pictures)
+    source = film.source
+    streams = [_driving_frames(animator, film, each, recorded, options) for each in film.drivings]
+    starts = [
+        recorded[driving.name].start(source.name) if driving.name in recorded else None
+        for driving in film.drivings
+    ]
+    if len(streams) < len(source.parts):
+        streams = list(itertools.tee(streams[0], len(source.parts)))
+        starts = starts * len(source.parts)
     # The model takes a batch of keypoints at once, so frames wait here for their predictions.
-    driving_frames, waiting = itertools.tee(driving_frames)
-    predictions = animator.animate_keypoints(
-        source.encoded,
-        (frame.keypoints for frame in driving_frames),
-        initial=start,
-        normalization=options.normalization(animator.config.animate.normalization),
-    )
-    for prediction, frame in zip(predictions, waiting, strict=False):
-        yield source.view.draw(prediction, frame.picture, animator.points(frame.keypoints))
+    streams[0], waiting = itertools.tee(streams[0])
+    predictions = [
+        animator.animate_keypoints(
+            part,
+            (frame.keypoints for frame in stream),
+            initial=start,
+            normalization=options.normalization(animator.config.animate.normalization),
+        )
+        for part, stream, start in zip(source.parts, streams, starts, strict=True)
+    ]
+    for frame, *painted in zip(waiting, *predictions, strict=False):
+        yield source.view.draw(painted, frame.picture, animator.points(frame.keypoints))
+
+
+def _driving_frames(
+    animator: Animator,
+    film: _Film,
+    driving: Driving,
+    recorded: Mapping[str, RecordedMotion],
+    options: AnimationOptions,
+) -> Iterator[DrivingFrame]:
+    """Yield the frames of a video or motion, with their keypoints."""
+    if driving.name not in recorded:
+        return detect_keypoints(animator, driving, options.smooth)
+    pictures: Iterator[np.ndarray | None] = itertools.repeat(None)
+    if film.source.view.shows_driving and driving.frames is not None:
+        pictures = driving.frames()
+    return map(DrivingFrame, recorded[driving.name].frames, pictures)
 
 
 def _write_film(film: _Film, frames: Iterable[np.ndarray], job: AnimationJob) -> None:

@@ -15,7 +15,7 @@ from fomm_jax.media.reading.frame_index import FrameIndex
 from fomm_jax.media.reading.probe import VideoInfo
 from fomm_jax.media.reading.video_reader import iterate_frames, read_frames
 from fomm_jax.rendering.heads import main_head
-from fomm_jax.rendering.options import Crop
+from fomm_jax.rendering.options import Crop, Faces
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ _MARGIN = 0.25
 
 # Height of the smallest head to detect, as a share of the picture's shorter side.
 SMALLEST_HEAD = 1 / 6
+_SMALLEST_OF_SEVERAL = 1 / 12
 
 # The frames of a video in which heads are detected: so many a second that a head that walks is
 # never far from where it was seen before, and the least and the most of them.
@@ -77,6 +78,40 @@ def choose_framing(
     if framing.shown != (0, 0, width, height):
         logger.info("%s: no face is found in it; its middle is taken", name)
     return framing
+
+
+def choose_faces(
+    faces: Faces, picture: np.ndarray, size: tuple[int, int], name: str
+) -> list[Framing]:
+    """Choose the parts of a picture that show its faces, each with a margin.
+
+    Args:
+      faces: which of them; see `options.Faces`.
+      picture: (h, w, 3) uint8.
+      size: the height and width of the model's frame.
+      name: the name of the file, for messages.
+
+    Returns:
+      The parts, from left to right, or in the order of the numbers in `faces`.
+
+    Raises:
+      InputError: dlib is not installed, there is no face, or not as many as the numbers say.
+    """
+    height, width = picture.shape[:2]
+    with naming("faces"):
+        detect = HeadDetector(_SMALLEST_OF_SEVERAL * min(height, width))
+    heads = sorted(detect(picture))
+    if not heads:
+        raise InputError(f"{name}: no face is found in it; expected some to animate")
+    if faces == "largest":
+        heads = [max(heads, key=lambda head: head[2] - head[0])]
+    elif faces != "all":
+        if max(faces) > len(heads):
+            raise InputError(
+                f"{name}: number of faces that are found: {len(heads)}; expected face {max(faces)}"
+            )
+        heads = [heads[number - 1] for number in faces]
+    return [frame_head(head, (height, width), size) for head in heads]
 
 
 def frame_head(head: Box, picture: tuple[int, int], size: tuple[int, int]) -> Framing:

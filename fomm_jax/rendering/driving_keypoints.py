@@ -34,6 +34,10 @@ class RecordedMotion:
     frames: Sequence[FrameMotion]
     start_frames: Mapping[str, int]  # number of the frame, by the name of the source
 
+    def start(self, source: str) -> FrameMotion:
+        """Return the keypoints that the motion of a source starts from."""
+        return self.frames[self.start_frames[source]]
+
 
 def detect_keypoints(animator: Animator, driving: Driving, smooth: bool) -> Iterator[DrivingFrame]:
     """Yield each driving frame with its keypoints, detected as the frames come.

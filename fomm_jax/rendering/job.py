@@ -27,7 +27,8 @@ class Pipes:
 class AnimationJob:
     """Pictures, the videos and motions that animate them, and where the films go.
 
-    Each picture is animated by each video and by each motion.
+    Each picture is animated by each video and by each motion. With `options.faces` and several of
+    these, each face of a picture has its own.
     """
 
     sources: Sequence[str]  # paths of pictures
@@ -47,6 +48,13 @@ class AnimationJob:
         return [*self.drivings, *self.motions]
 
     @property
+    def films(self) -> list[list[str]]:
+        """The paths of what moves each film of a picture."""
+        if self.options.faces is not None:
+            return [self.movers]
+        return [[mover] for mover in self.movers]
+
+    @property
     def needs_all_keypoints(self) -> bool:
         """Whether the keypoints of all driving frames are needed before the first is animated."""
         options = self.options
@@ -62,6 +70,10 @@ def check_options(job: AnimationJob) -> None:
     options, num_movers = job.options, len(set(job.movers))
     if options.paste_back and options.side_by_side:
         raise InputError("paste_back, side_by_side: expected one of them")
+    if options.faces is not None and options.side_by_side:
+        raise InputError("faces, side_by_side: expected one of them")
+    if options.faces is not None and options.crop != "auto":
+        raise InputError("faces, crop: expected one of them")
     if options.side_by_side and job.needs_all_keypoints and PIPE in job.drivings:
         raise InputError(
             "side_by_side: would need the frames from the pipe twice; expected one source, and"

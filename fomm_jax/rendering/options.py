@@ -14,6 +14,10 @@ MotionTransfer = Literal["relative", "absolute", "avd"]
 # In a video, the part may also follow the head.
 DrivingCrop = Crop | Literal["follow"]
 
+# Which faces of a picture are animated: all, the largest, or those with these numbers, which count
+# from 1 and from left to right.
+Faces = Literal["all", "largest"] | tuple[int, ...]
+
 
 @dataclasses.dataclass(frozen=True)
 class AnimationOptions:
@@ -22,6 +26,9 @@ class AnimationOptions:
     # Part of the sources, and part of the driving videos, that the model sees.
     crop: Crop = "auto"
     crop_driving: DrivingCrop = "auto"
+    # Animate faces of a picture, each in its place, in place of the part that `crop` chooses. The
+    # film shows the whole source. None: the part that `crop` chooses.
+    faces: Faces | None = None
     # Colour that is seen where a source is transparent.
     background: Colour = WHITE
     # Show the whole source, at its own size, with the animated part in its place.

@@ -1,7 +1,7 @@
 """The frames of a film: the animation alone, in the whole picture, or beside its inputs."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,9 +11,10 @@ from fomm_jax.provenance.mark import SourceType
 from fomm_jax.rendering.options import AnimationOptions
 from fomm_jax.reporting.drawing import GAP, draw_keypoints, side_by_side
 
-# Draws a frame of the film from a prediction, the driving frame (None is drawn black), both of the
-# model's size, and the driving keypoints (k, 2). All pictures are (h, w, 3) uint8.
-Draw = Callable[[np.ndarray, np.ndarray | None, np.ndarray], np.ndarray]
+# Draws a frame of the film from a prediction for each animated part of the source, the driving
+# frame (None is drawn black), all of the model's size, and the driving keypoints (k, 2). All
+# pictures are (h, w, 3) uint8.
+Draw = Callable[[Sequence[np.ndarray], np.ndarray | None, np.ndarray], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +31,7 @@ class View:
 def choose_view(
     picture: np.ndarray,
     frame: np.ndarray,
-    framing: Framing,
+    framings: Sequence[Framing],
     options: AnimationOptions,
     visualize: VisualizeConfig,
 ) -> View:
@@ -38,28 +39,22 @@ def choose_view(
 
     Args:
       picture: the whole source, (h, w, 3) uint8.
-      frame: the part of it that the model sees, (height, width, 3) uint8.
-      framing: where in the picture that part is.
-      options: the user's choices, of which `paste_back` and `side_by_side` count here.
+      frame: the first part of it that the model sees, (height, width, 3) uint8.
+      framings: where in the picture its parts are.
+      options: the user's choices, of which `faces`, `paste_back` and `side_by_side` count here.
       visualize: how keypoints are drawn.
     """
     height, width = frame.shape[:2]
-    if options.paste_back:
-        paste = PasteBack(picture, framing)
-        return View(
-            picture.shape[0],
-            picture.shape[1],
-            lambda prediction, *_: paste(prediction),
-            source_type=SourceType.EDITED,
-        )
+    if options.paste_back or options.faces is not None:
+        return _show_whole(picture, framings)
     if options.side_by_side:
 
         def draw(
-            prediction: np.ndarray, driving: np.ndarray | None, keypoints: np.ndarray
+            predictions: Sequence[np.ndarray], driving: np.ndarray | None, keypoints: np.ndarray
         ) -> np.ndarray:
             background = np.zeros(frame.shape) if driving is None else driving / 255
             marked = draw_keypoints(background, keypoints, visualize.kp_size, visualize.colormap)
-            return side_by_side([frame, marked, prediction])
+            return side_by_side([frame, marked, *predictions])
 
         return View(
             height,
@@ -68,5 +63,18 @@ def choose_view(
             shows_driving=True,
             source_type=SourceType.COMPOSITE,
         )
-    shown = shown_size(framing, (height, width))
-    return View(*shown, lambda prediction, *_: cut_shown(prediction, framing))
+    shown = shown_size(framings[0], (height, width))
+    return View(*shown, lambda predictions, *_: cut_shown(predictions[0], framings[0]))
+
+
+def _show_whole(picture: np.ndarray, framings: Sequence[Framing]) -> View:
+    """Show the whole source, with each animated part in its place."""
+    pastes = [PasteBack(picture, framing) for framing in framings]
+
+    def draw(predictions: Sequence[np.ndarray], *_: object) -> np.ndarray:
+        pasted = picture
+        for paste, prediction in zip(pastes, predictions, strict=True):
+            pasted = paste(prediction, pasted)
+        return pasted
+
+    return View(picture.shape[0], picture.shape[1], draw, source_type=SourceType.EDITED)

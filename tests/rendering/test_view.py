@@ -18,9 +18,9 @@ CENTRE = np.zeros((1, 2))
 
 def draw(driving=DRIVING, **options):
     view = choose_view(
-        PICTURE, FRAME, FRAMING, AnimationOptions(**options), VisualizeConfig(kp_size=3)
+        PICTURE, FRAME, [FRAMING], AnimationOptions(**options), VisualizeConfig(kp_size=3)
     )
-    drawn = view.draw(WHITE, driving, CENTRE)
+    drawn = view.draw([WHITE], driving, CENTRE)
     assert drawn.shape == (view.height, view.width, 3)
     assert drawn.dtype == np.uint8
     assert view.shows_driving == options.get("side_by_side", False)

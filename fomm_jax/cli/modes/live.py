@@ -86,7 +86,7 @@ def _check_flags() -> str | None:
         )
     animation_flags.check_only(
         {"crop", "crop_driving", "background", "paste_back", "relative", "absolute", "adapt_scale"}
-        | {"motion_transfer", "smooth", "pipe_size", "fps"}
+        | {"faces", "motion_transfer", "smooth", "pipe_size", "fps"}
     )
     return OUTPUT.value
 
