@@ -17,19 +17,6 @@ from fomm_jax.weights.train_state import Optimizers, TrainState, abstract_state,
 
 # Options of XLA for the step, by platform.
 COMPILER_OPTIONS: dict[str, dict[str, Any]] = {
-    # Sum the gradients of a layer over the devices while those of the layers before it are being
-    # computed. Without these options, the compiler waits for the sums.
-    "tpu": dict.fromkeys(
-        (
-            "xla_enable_async_all_reduce",
-            "xla_tpu_enable_async_collective_fusion",
-            "xla_tpu_enable_async_collective_fusion_fuse_all_reduce",
-            "xla_tpu_enable_async_collective_fusion_multiple_steps",
-            "xla_tpu_enable_latency_hiding_scheduler",
-            "xla_tpu_overlap_compute_collective_tc",
-        ),
-        True,
-    ),
     # Without the fusions of YNNPACK, a step of vox_256 takes 0.3 GB less, and its program comes
     # from the compilation cache in half the time (docs/performance.md).
     "cpu": {"xla_cpu_experimental_ynn_fusion_type": ""},
