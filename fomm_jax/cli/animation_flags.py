@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 from fractions import Fraction
+from typing import cast
 
 from absl import flags
 from PIL import ImageColor
@@ -14,7 +15,14 @@ from fomm_jax.cli.path_flags import PATH
 from fomm_jax.errors import InputError
 from fomm_jax.media.colours import Colour
 from fomm_jax.media.raw_frames import RawFormat
-from fomm_jax.rendering.options import AnimationOptions, Crop, DrivingCrop, Faces, MotionTransfer
+from fomm_jax.rendering.options import (
+    AnimationOptions,
+    Crop,
+    DrivingCrop,
+    Faces,
+    MotionTransfer,
+    SoundFrom,
+)
 
 CROP = flags.DEFINE_string(
     "crop",
@@ -90,6 +98,12 @@ SOUND = flags.DEFINE_boolean(
     "Copy the driving video's sound, and fail if that is impossible; --nosound leaves it out."
     " Default: copy it if there is sound and the output can hold it.",
 )
+SOUND_FROM = flags.DEFINE_enum(
+    "sound_from",
+    "driving",
+    ["driving", "source"],
+    "If the source is a video: which of the two sets the times of the film, and gives its sound.",
+)
 PIPE_SIZE = flags.DEFINE_string(
     "pipe_size", None, "WIDTHxHEIGHT of the raw RGB24 frames that --driving=- reads."
 )
@@ -142,6 +156,7 @@ def read_options() -> AnimationOptions:
         best_frame=_parse_best_frame(BEST_FRAME.value),
         smooth=SMOOTH.value,
         sound=SOUND.value,
+        sound_from=cast(SoundFrom, SOUND_FROM.value),
         save_motion=SAVE_MOTION.value,
     )
 

@@ -53,7 +53,11 @@ CHECKPOINT = flags.DEFINE(
 )
 # absl itself adds to the help of these three that they may be repeated.
 SOURCE = flags.DEFINE_multi(
-    PATH, PATH_SERIALIZER, "source", None, "Picture to animate, or a pattern such as '*.jpg'"
+    PATH,
+    PATH_SERIALIZER,
+    "source",
+    None,
+    "Picture to animate, or a pattern such as '*.jpg'; or a video, each frame of which is animated",
 )
 DRIVING = flags.DEFINE_multi(
     PATH,

@@ -17,6 +17,7 @@ DrivingCrop = Crop | Literal["follow"]
 # Which faces of a picture are animated: all, the largest, or those with these numbers, which count
 # from 1 and from left to right.
 Faces = Literal["all", "largest"] | tuple[int, ...]
+SoundFrom = Literal["driving", "source"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +50,9 @@ class AnimationOptions:
     best_frame: int | str | None = None
     # Smooth the keypoints over time with a One-Euro filter.
     smooth: bool = False
-    # Copy the driving video's sound. None: copy it if there is sound and the output can hold it.
+    # Where times and sound of the film come from, if the source is a video.
+    sound_from: SoundFrom = "driving"
+    # Copy the sound. None: copy it if there is sound and the output can hold it.
     sound: bool | None = None
     # File to write the driving motion to, after any smoothing.
     save_motion: str | None = None
