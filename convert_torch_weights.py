@@ -15,7 +15,7 @@ Convert the perceptual network, which https://download.pytorch.org/models/vgg19-
     python convert_torch_weights.py --perceptual=vgg19 --input=vgg19-dcbb9e9d.pth \
         --output=weights/vgg19
 
-Show what a file holds, and which values of config.model fit it:
+Show what a file holds, and which configurations and values of config.model fit it:
 
     python convert_torch_weights.py --inspect=vox-adv-cpk.pth.tar
 """
@@ -26,16 +26,20 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
     # While the program loads, Ctrl-C ends it without a word. `ending_by_signals` changes that.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
+import importlib
+import pathlib
 from collections.abc import Sequence
 
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
+import configs
 from fomm_jax import console
 from fomm_jax.cli.command_line import parse_flags
 from fomm_jax.cli.path_flags import STORED_PATH
 from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.config.parsing import from_config_dict
+from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, one_line_errors
 from fomm_jax.signals import ending_by_signals
 from fomm_jax.weights.torch.convert import convert_from_torch, convert_perceptual, convert_to_torch
@@ -73,7 +77,7 @@ def run(config_dict: ConfigDict | None) -> list[str]:
     if len(purposes) != 1:
         raise InputError("expected one of --inspect, --perceptual and --config; see --help")
     if INSPECT.value:
-        return list(describe_torch_file(INSPECT.value))
+        return list(describe_torch_file(INSPECT.value, known_configs()))
     source, target = INPUT.value, OUTPUT.value
     if not source or not target:
         raise InputError(f"--{purposes[0]}: expected --input and --output with it; see --help")
@@ -81,6 +85,17 @@ def run(config_dict: ConfigDict | None) -> list[str]:
         return convert_perceptual(PERCEPTUAL.value, source, target)
     convert = convert_to_torch if TO_TORCH.value else convert_from_torch
     return convert(from_config_dict(config_dict), source, target)
+
+
+def known_configs() -> dict[str, Config]:
+    """Return the configurations of `configs/` by their files, without those for tests."""
+    files = sorted(pathlib.Path(configs.__file__).parent.glob("*_[0-9]*.py"))
+    return {
+        f"configs/{file.name}": from_config_dict(
+            importlib.import_module(f"configs.{file.stem}").get_config()
+        )
+        for file in files
+    }
 
 
 if __name__ == "__main__":

@@ -158,7 +158,12 @@ _MODEL, _TRAIN = "model.thin_plate", "train.thin_plate"
 _SCHEDULE = ("dropout_epoch", "dropout_maxp", "dropout_startp", "dropout_inc_epoch", "bg_start")
 THIN_PLATE: Sections = {
     **_DATASET,
-    "model_params": Section("model", defaults={"name": "thin-plate"}),
+    # The original's relative motion always adapts the scale.
+    "model_params": Section(
+        "model",
+        fields={"adapt_movement_scale": "animate.normalization.adapt_movement_scale"},
+        defaults={"name": "thin-plate", "adapt_movement_scale": True},
+    ),
     "model_params.common_params": Section(
         _MODEL,
         required=("num_tps", "num_channels", "bg", "multi_mask"),

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.resources
+import logging
 import os
 import pathlib
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ from fomm_jax.weights.train_state import (
     state_parts,
 )
 
+logger = logging.getLogger(__name__)
+
 
 def load_pretrained(path: str | os.PathLike[str], config: Config) -> MotionModel:
     """Load a trained model; from a weight file it has no discriminator.
@@ -44,7 +47,11 @@ def load_pretrained(path: str | os.PathLike[str], config: Config) -> MotionModel
     if is_file(path):
         original = read_original(path)
         with naming(path):
-            return load_networks(config, original)
+            model = load_networks(config, original)
+        if absent := [name for name in nnx.state(model) if original.get(str(name)) is None]:
+            names = ", ".join(map(str, absent))
+            logger.warning("%s: has no %s; new, untrained ones take their place", path, names)
+        return model
     from fomm_jax.weights import restore  # it loads Orbax, which takes long
 
     checkpoint = find_checkpoint(path)

@@ -117,6 +117,11 @@ def test_a_last_batch_that_is_not_full_gives_its_own_frames_only(animator, sourc
     assert list(animator.compare(source, [])) == list(animator.animate(source, [])) == []
 
 
+def test_a_model_without_an_avd_network_says_so(animator, source, frames):
+    with pytest.raises(InputError, match=r"^motion_transfer: .* this model has no AVD network"):
+        next(animator.animate(source, frames, normalization=NormalizationConfig(use_avd=True)))
+
+
 def test_a_video_without_end_is_animated_batch_by_batch(animator, source, frames):
     taken = []
 

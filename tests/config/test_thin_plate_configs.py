@@ -91,6 +91,8 @@ def test_the_model_is_recognised_by_its_keys(tmp_path):
     config = from_config_dict(from_yaml.get_config(write_yaml(tmp_path, "vox_256")))
     assert config.model.name == "thin-plate"
     assert config.train.loss_weights.equivariance_jacobian == 0
+    assert config.animate.normalization == config_of("tpsmm_vox_256").animate.normalization
+    assert config.animate.normalization.adapt_movement_scale
     assert config.dataset.frame_shape == (256, 256, 3)
 
 

@@ -176,12 +176,12 @@ def test_a_file_of_dataparallel_is_described(tmp_path):
         for network in ("generator", "kp_detector")
     }
     write_torch_file(path, prefixed)
-    lines = list(describe_torch_file(str(path)))
+    lines = list(describe_torch_file(str(path), {}))
     assert "  num_kp = 3" in lines
     prefixed["generator"] = {"weight": np.zeros(3, np.float32)}
     path.unlink()
     write_torch_file(path, prefixed)
-    lines = list(describe_torch_file(str(path)))
+    lines = list(describe_torch_file(str(path), {}))
     assert lines[1].startswith("no config.model fits: generator.first.conv.weight is missing")
     assert "  weight float32 (3,)" in lines
 

@@ -66,7 +66,9 @@ def test_larger_checkpoints_are_converted_both_ways(name, tmp_path):
 def test_a_file_says_which_configuration_fits_it(recording, tmp_path):
     path = tmp_path / "checkpoint.pth.tar"
     write_torch_file(path, recording.checkpoint)
-    lines = list(describe_torch_file(str(path)))
+    configs = {"small": recording.config, "vox": config_of("tpsmm_vox_256")}
+    lines = list(describe_torch_file(str(path), configs | {"first-order": config_of("vox_256")}))
+    assert lines[1] == "configurations that fit: small"
     for field, value in (
         ("name", "'thin-plate'"),
         ("thin_plate.num_tps", "4"),

@@ -58,9 +58,9 @@ def check_architecture(
       InputError: a field does not fit; the message names it, both shapes and the value that fits.
     """
     for field in original_of(config).fields(states):
-        configured = attrgetter(field.name)(config.model)
-        if configured == field.value or (field.at_least and configured > field.value):
+        if field.fits(config.model):
             continue
+        configured = attrgetter(field.name)(config.model)
         tensor = states[field.network].get(field.key)
         raise InputError(
             f"config.model.{field.name} is {configured!r}, where the checkpoint fits"

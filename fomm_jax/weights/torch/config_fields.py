@@ -6,10 +6,12 @@ the fields of their models.
 
 import re
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from fomm_jax.config.schema import ModelConfig
 from fomm_jax.errors import InputError
 
 TorchState = Mapping[str, np.ndarray]  # a state dict
@@ -24,6 +26,11 @@ class ConfigField(NamedTuple):
     network: str
     key: str
     at_least: bool = False  # larger values fit as well
+
+    def fits(self, model: ModelConfig) -> bool:
+        """Tell whether the field has a value that fits."""
+        configured = attrgetter(self.name)(model)
+        return configured == self.value or (self.at_least and configured > self.value)
 
 
 def hourglass_fields(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
 from fomm_jax.files import local_file, reading
 from fomm_jax.weights.torch.architecture import read_states
@@ -19,10 +20,14 @@ NOT_TRAINED = re.compile(
 )
 
 
-def describe_torch_file(path: str) -> Iterator[str]:
+def describe_torch_file(path: str, configs: Mapping[str, Config]) -> Iterator[str]:
     """Yield lines on a file: its checksum and plain values, then each module with its tensors.
 
-    The lines on a checkpoint of the original begin with the fields of `config.model` that fit it.
+    The lines on a checkpoint of an original begin with the fields of `config.model` that fit it.
+
+    Args:
+      path: the file.
+      configs: configurations by their names, of which those that fit such a checkpoint are named.
 
     Raises:
       InputError: the file cannot be read.
@@ -35,19 +40,27 @@ def describe_torch_file(path: str) -> Iterator[str]:
     if all(isinstance(value, np.ndarray) for value in modules.values()):
         modules = {"tensors": modules}  # a bare state dict
     if model := recognise_model(list(map(str, modules))):
-        yield from _describe_architecture(model, modules)
+        yield from _describe_architecture(model, modules, configs)
     for name, module in modules.items():
         yield from _describe_module(name, module)
 
 
-def _describe_architecture(model: str, checkpoint: Mapping[str, Any]) -> Iterator[str]:
-    """Yield lines on the fields of `config.model` that fit a checkpoint of a model."""
+def _describe_architecture(
+    model: str, checkpoint: Mapping[str, Any], configs: Mapping[str, Config]
+) -> Iterator[str]:
+    """Yield lines on the configurations and fields that fit a checkpoint of a model."""
     original = ORIGINALS[model]
     try:
         fields = list(original.fields(read_states(original, checkpoint)))
     except InputError as error:
         yield f"no config.model fits: {error}"
         return
+    fitting = [
+        name
+        for name, config in configs.items()
+        if config.model.name == model and all(field.fits(config.model) for field in fields)
+    ]
+    yield f"configurations that fit: {', '.join(fitting) or 'none of those that are known'}"
     yield "config.model that fits:"
     yield f"  name = {model!r}"
     for field in fields:
