@@ -2,7 +2,8 @@
 
     python -m benchmarks.against_original --original=PATH [--config=configs/vox_256.py --json=FILE]
 
-PATH is a clone of the original (first-order-model). Three things run on random frames and weights:
+PATH is a clone of the original of a model: first-order-model or Thin-Plate-Spline-Motion-Model. The
+configuration must be of the same model. Three things run on random frames and weights:
 a step of training, animation in batches, and animation of one frame at a time. In each round a
 process of the original and one of this project follow one another, with the same number of threads
 and the same batch. Each measures the median time of its steps, and the two medians make a ratio,
@@ -33,6 +34,7 @@ from benchmarks.one_side import Figures, Side
 from benchmarks.processes import run_module
 from fomm_jax import console
 from fomm_jax.errors import InputError, naming, one_line_errors
+from fomm_jax.parity.clones import check_clone, recognise_clone
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,11 @@ NAMES = {
 }
 # The ratios to print, as (the original in bfloat16, this project in bfloat16).
 COMPARED = ((False, False), (False, True), (True, True))
+# The configuration for a clone of each model's original.
+DEFAULT_CONFIGS = {
+    "first-order": "configs/vox_256.py",
+    "thin-plate": "configs/tpsmm_vox_256.py",
+}
 UNITS = {"training": "pairs", "animation": "frames"}
 
 # The figures of each round, by (side, in bfloat16) as in NAMES; empty if it was not measured.
@@ -87,7 +94,7 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--original", type=Path, metavar="PATH", required=True, help="clone of the original")
-    add("--config", default="configs/vox_256.py", help="default: %(default)s")
+    add("--config", help="default: that of the same model for VoxCeleb, in configs/")
     add("--pairs", type=int, default=2, help="pairs a step of training; default: %(default)s")
     add("--frames", type=int, default=16, help="frames a call; default: %(default)s")
     add("--rounds", type=int, default=3, help="turns of both sides; default: %(default)s")
@@ -110,16 +117,17 @@ def check_options(options: argparse.Namespace) -> None:
     available = len(os.sched_getaffinity(0))
     if options.threads and options.threads > available:
         raise InputError(f"--threads is {options.threads}; there are {available} processors")
-    if not (options.original / "modules" / "model.py").is_file():
-        raise InputError(
-            f"--original: {options.original} has no modules/model.py; expected a clone of"
-            " first-order-model"
-        )
+    with naming("--original"):
+        model = recognise_clone(options.original)
+    options.config = options.config or DEFAULT_CONFIGS[model]
     if options.json and not options.json.parent.is_dir():
         raise InputError(f"--json: there is no folder {options.json.parent}")
     if importlib.util.find_spec("torch") is None:
         raise InputError("the original needs torch: `pip install fomm_jax[torch]`")
-    if config_from_file(options.config).perceptual.network != "vgg19":
+    config = config_from_file(options.config)
+    with naming("--original, --config"):
+        check_clone(options.original, config)
+    if config.perceptual.network != "vgg19":
         raise InputError(
             f"--config: {options.config} has config.perceptual.network vgg16; expected vgg19, since"
             " the original has no other"

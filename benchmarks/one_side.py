@@ -123,15 +123,21 @@ def measure_original(side: Side, config: Config) -> Figures:
     """Measure the original on torch's first CUDA device, or on the CPU if there is none."""
     from benchmarks import animate, train_step
     from benchmarks.original import Original, torch
+    from benchmarks.thin_plate_original import ThinPlateOriginal
+    from fomm_jax.parity.clones import recognise_clone
 
+    clone = Path(side.original)
+    originals: dict[str, type[Original] | type[ThinPlateOriginal]] = {
+        "first-order": Original,
+        "thin-plate": ThinPlateOriginal,
+    }
+    original = originals[recognise_clone(clone)]
     torch.set_num_threads(side.threads)
     on_gpu = torch.cuda.is_available()
     if side.tf32 is not None:
         torch.backends.cuda.matmul.allow_tf32 = side.tf32
         torch.backends.cudnn.allow_tf32 = side.tf32
-    networks = Original(
-        Path(side.original), config, device="cuda" if on_gpu else "cpu", compiled=side.bfloat16
-    )
+    networks = original(clone, config, device="cuda" if on_gpu else "cpu", compiled=side.bfloat16)
     if side.task == "training":
         step = networks.train_step(train_step.random_pairs(config, side.batch))
     else:

@@ -70,8 +70,33 @@ def test_table_states_what_was_not_measured():
 def clone(tmp_path):
     """A folder that looks like a clone of the original."""
     (tmp_path / "modules").mkdir()
-    (tmp_path / "modules" / "model.py").touch()
+    (tmp_path / "modules" / "generator.py").touch()
     return tmp_path
+
+
+@pytest.fixture
+def thin_plate_clone(tmp_path):
+    """A folder that looks like a clone of the thin-plate spline model's original."""
+    folder = tmp_path / "tpsmm" / "modules"
+    folder.mkdir(parents=True)
+    (folder / "inpainting_network.py").touch()
+    return folder.parent
+
+
+def test_the_clone_decides_which_model_is_measured(clone, thin_plate_clone):
+    pytest.importorskip("torch", reason="the original needs it")
+
+    def checked(path, *more):
+        options = against_original.parse_options([f"--original={path}", *more])
+        against_original.check_options(options)
+        return options.config
+
+    assert checked(clone) == "configs/vox_256.py"
+    assert checked(thin_plate_clone) == "configs/tpsmm_vox_256.py"
+    assert checked(thin_plate_clone, "--config=configs/tpsmm_ted_384.py").endswith("384.py")
+    message = r"is a clone of Thin-Plate-Spline-Motion-Model, .* expected that of the first-order"
+    with pytest.raises(InputError, match=rf"^--original, --config: .*tpsmm {message} model"):
+        checked(thin_plate_clone, "--config=configs/vox_256.py")
 
 
 def turns(monkeypatch, clone, platforms, *more):
@@ -114,7 +139,7 @@ def test_sides_on_different_devices_are_refused(monkeypatch, clone):
 @pytest.mark.parametrize(
     ("option", "expected"),
     [
-        ("--original=none", "--original: none has no modules/model.py"),
+        ("--original=none", "--original: none: expected a clone of first-order-model or Thin-"),
         ("--rounds=0", "--rounds is 0"),
         ("--threads=0", "--threads is 0"),
         (f"--threads={os.cpu_count() + 1}", f"--threads is {os.cpu_count() + 1}; there are "),
