@@ -33,7 +33,6 @@ from collections.abc import Sequence
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
-import configs
 from fomm_jax import console
 from fomm_jax.cli.command_line import parse_flags
 from fomm_jax.cli.path_flags import STORED_PATH
@@ -89,7 +88,7 @@ def run(config_dict: ConfigDict | None) -> list[str]:
 
 def known_configs() -> dict[str, Config]:
     """Return the configurations of `configs/` by their files, without those for tests."""
-    files = sorted(pathlib.Path(configs.__file__).parent.glob("*_[0-9]*.py"))
+    files = sorted((pathlib.Path(__file__).parent / "configs").glob("*_[0-9]*.py"))
     return {
         f"configs/{file.name}": from_config_dict(
             importlib.import_module(f"configs.{file.stem}").get_config()
