@@ -28,10 +28,10 @@ def run(config, workdir, vgg, num_steps=4, begin_from=None, signals=None, **chan
         return train(config, workdir, batches, vgg, begin_from, signals)
 
 
-def saved(workdir, step):
-    """Return the arrays of a checkpoint by name."""
+def saved(workdir, step, *more):
+    """Return the arrays of a checkpoint by name; `more` names further branches."""
     folder = workdir / "checkpoints" / str(step)
-    branches = ocp.load_checkpointables(folder, dict.fromkeys(BRANCHES))
+    branches = ocp.load_checkpointables(folder, dict.fromkeys((*BRANCHES, *more)))
     return {
         jax.tree_util.keystr(path): np.asarray(leaf)
         for path, leaf in jax.tree_util.tree_leaves_with_path(branches)

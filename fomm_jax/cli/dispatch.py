@@ -5,7 +5,15 @@ import importlib
 from fomm_jax import console
 from fomm_jax.cli import animation_flags, live_flags, marking_flags
 from fomm_jax.cli.compilation_cache import use_compilation_cache
-from fomm_jax.cli.flags import COMPILATION_CACHE, DISTRIBUTED, INPUT, MODE, MODES, names_files
+from fomm_jax.cli.flags import (
+    COMPILATION_CACHE,
+    DISTRIBUTED,
+    INPUT,
+    MODE,
+    MODES,
+    TRAINING_MODES,
+    names_files,
+)
 from fomm_jax.errors import InputError, one_line_errors
 from fomm_jax.signals import ending_by_signals
 from fomm_jax.training.signals import HOW_TO_GO_ON
@@ -14,7 +22,7 @@ from fomm_jax.training.signals import HOW_TO_GO_ON
 def main(_: list[str]) -> None:
     """Run the mode, and end in one line on bad input or Ctrl-C."""
     console.show_messages()
-    hint = HOW_TO_GO_ON if MODE.value == "train" else ""
+    hint = HOW_TO_GO_ON if MODE.value in TRAINING_MODES else ""
     with ending_by_signals(), one_line_errors(hint):
         _run_mode()
 
@@ -31,8 +39,8 @@ def _run_mode() -> None:
 
 def _check_unused_flags(mode: str) -> None:
     """Raise an `InputError` if a flag is given that the mode does not read."""
-    if DISTRIBUTED.value and mode != "train":
-        raise InputError("--distributed: expected with --mode=train alone")
+    if DISTRIBUTED.value and mode not in TRAINING_MODES:
+        raise InputError(f"--distributed: expected with --mode={' or '.join(TRAINING_MODES)} alone")
     if not (mode == "live" or (mode == "animate" and names_files())):
         animation_flags.check_unused()
     if mode != "live":

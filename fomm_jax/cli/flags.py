@@ -17,8 +17,10 @@ from fomm_jax.errors import InputError, naming
 from fomm_jax.user_paths import expand_home, parse_path, parse_stored_path
 
 # Each is the name of a module of this package, whose function `run` does the work.
+TRAINING_MODES = ("train", "train_avd")
 MODES = [
-    *("train", "reconstruct", "animate", "live", "compare", "profile", "verify", "demo", "app"),
+    *TRAINING_MODES,
+    *("reconstruct", "animate", "live", "compare", "profile", "verify", "demo", "app"),
 ]
 
 config_flags.DEFINE_config_file(
@@ -30,11 +32,12 @@ MODE = flags.DEFINE_enum(
     "mode",
     None,
     MODES,
-    "What to do. train: train a model. reconstruct: reconstruct the test videos and measure the"
-    " errors. animate: animate pictures, or pairs of test videos. live: animate a picture by a"
-    " camera, while it happens. compare: compare with the original. profile: find what a training"
-    " step spends its time on. verify: tell whether a film or picture is marked as generated. demo:"
-    " animate drawn figures with the included model. app: open a page for the browser.",
+    "What to do. train: train a model. train_avd: train the AVD network of a finished thin-plate"
+    " model. reconstruct: reconstruct the test videos and measure the errors. animate: animate"
+    " pictures, or pairs of test videos. live: animate a picture by a camera, while it happens."
+    " compare: compare with the original. profile: find what a training step spends its time on."
+    " verify: tell whether a film or picture is marked as generated. demo: animate drawn figures"
+    " with the included model. app: open a page for the browser.",
 )
 WORKDIR = flags.DEFINE(
     STORED_PATH,

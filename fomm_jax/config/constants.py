@@ -4,6 +4,7 @@ The networks are built with them, and the validation of a configuration calculat
 """
 
 HEAD_KERNEL = 7  # pixels along a side; the heads of keypoint detector and dense motion network
+RESNET_STRIDE = 32  # pixels of a frame for each pixel of the last maps of a ResNet-18
 OCCLUSION_MAPS = 4  # of the thin-plate model, one for each size of the features
 DISCRIMINATOR_KERNEL = 4  # pixels along a side; the blocks of the discriminator
 # Convolutions of VGG16 and VGG19 whose rectified outputs the perceptual loss compares: relu1_1 …

@@ -149,6 +149,9 @@ class PerceptualConfig:
 class TrainConfig:
     """The course of training."""
 
+    # What is trained: the motion model, or the AVD network of a finished thin-plate model, for
+    # which the section `train_avd` has settings of its own.
+    stage: Annotated[str, one_of("motion", "avd")] = "motion"
     batch_size: PositiveInt = 40  # pairs in a step, over all devices and hosts
     fsdp: PositiveInt = 1  # devices that share a copy of the parameters; divides all devices evenly
     # Devices that share the statistics of batch normalisation; divides all devices evenly. None is
@@ -256,6 +259,9 @@ class CompatConfig:
     # 1.3 did. Set it for the released weights, which were trained with such a version. False
     # samples as later versions of torch do, and with them the original's last commit.
     align_corners: bool = False
+    # True lets the stage `avd` of training detect control points by the statistics of the batch,
+    # and change the running ones. The original does so, and thereby changes a finished model.
+    avd_batch_statistics: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,8 +6,8 @@ Each function yields messages that begin with the name of a field, as in `valida
 import math
 from collections.abc import Iterator
 
-from fomm_jax.config.constants import OCCLUSION_MAPS
-from fomm_jax.config.schema import LossWeightsConfig
+from fomm_jax.config.constants import OCCLUSION_MAPS, RESNET_STRIDE
+from fomm_jax.config.schema import LossWeightsConfig, TrainConfig
 from fomm_jax.config.thin_plate import ThinPlateConfig
 
 SECTION = "model.thin_plate"
@@ -47,4 +47,23 @@ def thin_plate_losses(model: ThinPlateConfig, weights: LossWeightsConfig) -> Ite
     if weights.warp_loss and not model.multi_mask:
         yield (
             f"train.loss_weights.warp_loss: expected 0, since config.{SECTION}.multi_mask is False"
+        )
+
+
+def thin_plate_batch(train: TrainConfig, size: tuple[int, int]) -> Iterator[str]:
+    """Check that each part of a batch leaves batch normalisation more than one pixel.
+
+    Args:
+      train: the course of training.
+      size: (height, width) of the frames.
+    """
+    if train.stage == "avd":
+        field, pixels, network = "train_avd.batch_size", 1, "the AVD network"
+    else:
+        field, network = "train.batch_size", "the ResNets"
+        pixels = math.prod(math.ceil(side / RESNET_STRIDE) for side in size)
+    if train.batch_size * pixels == train.accumulate:
+        yield (
+            f"{field}: expected at least {2 * train.accumulate}, since batch normalisation in"
+            f" {network} needs more than one pixel"
         )

@@ -14,7 +14,11 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from fomm_jax.config.constants import DISCRIMINATOR_KERNEL, HEAD_KERNEL, PERCEPTUAL_TAPS
 from fomm_jax.config.fields import Constraint
 from fomm_jax.config.schema import AugmentationConfig, Config, VisualizeConfig
-from fomm_jax.config.thin_plate_checks import thin_plate_losses, thin_plate_networks
+from fomm_jax.config.thin_plate_checks import (
+    thin_plate_batch,
+    thin_plate_losses,
+    thin_plate_networks,
+)
 from fomm_jax.errors import InputError
 
 COLOUR = "since every frame is read as red, green and blue"
@@ -238,7 +242,13 @@ def _course(config: Config) -> Iterator[str]:
     train = config.train
     milestones = train.epoch_milestones
     if any(after <= before for before, after in itertools.pairwise((0, *milestones))):
-        yield f"train.epoch_milestones: expected growing epochs from 1 on, got {milestones}"
+        section = "train_avd" if train.stage == "avd" else "train"
+        yield f"{section}.epoch_milestones: expected growing epochs from 1 on, got {milestones}"
+    if config.model.name == "thin-plate":
+        yield from thin_plate_batch(train, _training_size(config))
+        return
+    if train.stage != "motion":
+        yield "train.stage: expected 'motion', since the first-order model has no AVD network"
     for blocks, (scale, times) in _halvings(config).items():
         height, width = (_shrunk(pixels, scale) >> times for pixels in _training_size(config))
         if train.batch_size * height * width == train.accumulate:

@@ -186,10 +186,23 @@ class MotionModel(nnx.Module, abc.ABC):
         Networks that it calls are in training, as in `flow` with `train`.
         """
 
+    def finishing_losses(
+        self,
+        source: Float[Array, "b h w c"],
+        driving: Float[Array, "b h w c"],
+        perturbation: Perturbation,
+        config: Config,
+    ) -> dict[str, Float[Array, ""]]:
+        """Compute the weighted terms of `config.train.stage`, if it is not "motion".
+
+        Such a stage trains networks that a finished model gets. Most models have none.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no stage {config.train.stage}")
+
     @classmethod
     @abc.abstractmethod
     def parameter_groups(cls, config: Config) -> dict[str, ParameterGroup]:
-        """Return how the optimisers treat each branch of parameters that a training changes."""
+        """Return how the optimisers treat each branch that `config.train.stage` trains."""
 
     @classmethod
     @abc.abstractmethod

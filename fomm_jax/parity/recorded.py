@@ -56,6 +56,7 @@ KINDS = {
             Part(("eval_float64/",), True, thin_plate.compare_networks_in_float64),
             Part(("float32/",), False, thin_plate.compare_first_step),
             Part(("float64/", "resumed_float64/"), True, thin_plate.compare_training),
+            Part(("avd_float64/",), True, thin_plate.compare_avd_training),
             Part(("standard/",), False, thin_plate.compare_animation),
             Part(("standard/",), True, thin_plate.compare_animation_in_float64),
         ),

@@ -16,7 +16,7 @@ from fomm_jax.config.schema import Config
 from fomm_jax.errors import naming
 from fomm_jax.ops.convolution import ONE_CPU
 from fomm_jax.parity.recordings import Arrays, Recording, cast_floats, seeded_vgg19, to_nchw
-from fomm_jax.training.step.objectives import StepInputs
+from fomm_jax.training.step.objectives import StepInputs, StepOutputs
 from fomm_jax.training.step.train_step import DIAGNOSTICS, make_update
 from fomm_jax.weights.torch.from_original import load_train_state
 from fomm_jax.weights.torch.names import from_torch_layout, torch_arrays, variable_keys
@@ -38,8 +38,8 @@ class Step:
     losses: dict[str, float]
     gradients: Arrays
     state_after: Arrays  # parameters and statistics after the step
-    prediction: np.ndarray  # (b, c, h, w)
-    transformed_frame: np.ndarray  # (b, c, h, w)
+    # `prediction` and `transformed_frame` (b, c, h, w); none from a stage that generates none.
+    pictures: Arrays
 
 
 class Trainer:
@@ -94,13 +94,11 @@ class Trainer:
         state, scalars, outputs = self._update(state, inputs, self._vgg)
         gradients = {network: states[0] for network, states in state.optimizers.items()}
         networks = nnx.merge_state(nnx.State(state.params), nnx.State(state.statistics))
-        assert outputs.transformed is not None, "all recordings have equivariance losses"
         return state, Step(
             losses={key: float(scalars[key]) for key in scalars if key not in DIAGNOSTICS},
             gradients=by_torch_key(nnx.State(gradients), self.recording.config),
             state_after=by_torch_key(networks, self.recording.config),
-            prediction=to_nchw(outputs.generated.prediction),
-            transformed_frame=to_nchw(outputs.transformed),
+            pictures=_pictures(outputs),
         )
 
     def _load_state(self, path: pathlib.Path, checkpoint: Mapping[str, Any]) -> TrainState:
@@ -113,6 +111,17 @@ class Trainer:
             for name in state.optimizers
         }
         return dataclasses.replace(state, optimizers=optimizers)
+
+
+def _pictures(outputs: StepOutputs | None) -> Arrays:
+    """Return the pictures of a step by their recorded names."""
+    if outputs is None:
+        return {}
+    assert outputs.transformed is not None, "all recordings have equivariance losses"
+    return {
+        "prediction": to_nchw(outputs.generated.prediction),
+        "transformed_frame": to_nchw(outputs.transformed),
+    }
 
 
 def _at_epoch(state: TrainState, epoch: int) -> TrainState:

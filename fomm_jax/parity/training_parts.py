@@ -30,19 +30,23 @@ def compare_single_step(recording: Recording, bounds: TrainingBounds) -> Iterato
     yield from compare_losses(recording, name, step.losses, bounds.single_losses)
     pictures = f"{name}/prediction", f"{name}/transformed_frame"
     expected = recording.array(pictures[0])
-    yield compare_within(pictures[0], step.prediction, expected, bounds.single_prediction)
+    yield compare_within(
+        pictures[0], step.pictures["prediction"], expected, bounds.single_prediction
+    )
     if pictures[1] in recording.arrays:
         bound, expected = Bound(EVALUATION_TOLERANCE), recording.array(pictures[1])
-        yield compare_within(pictures[1], step.transformed_frame, expected, bound)
+        yield compare_within(pictures[1], step.pictures["transformed_frame"], expected, bound)
     recorded = recording.below(f"{name}/grads/")
     yield from _compare_networks(f"{name}/grads", step.gradients, recorded, Bound(None))
-    yield compare_frames(recording, f"{name}/prediction", step.prediction)
+    yield compare_frames(recording, f"{name}/prediction", step.pictures["prediction"])
 
 
-def compare_trajectory(trainer: Trainer, bounds: TrainingBounds) -> Iterator[Compared]:
-    """Compare all recorded steps in float64, of which the first ones have tolerances."""
+def compare_trajectory(
+    trainer: Trainer, bounds: TrainingBounds, run: str = "float64"
+) -> Iterator[Compared]:
+    """Compare all recorded steps of a run in float64, of which the first ones have tolerances."""
     recording = trainer.recording
-    for i, (name, step) in enumerate(_train(trainer, trainer.initial, "float64")):
+    for i, (name, step) in enumerate(_train(trainer, trainer.initial, run)):
         yield from _compare_step(recording, name, step, _at(bounds.losses, i), bounds)
         if i == 0:
             yield from _compare_gradients(recording, name, step, bounds.gradients)

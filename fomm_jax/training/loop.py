@@ -253,7 +253,7 @@ def take_steps(run: Run, state: TrainState, skipped: Sequence[Any], log: Trainin
             if schedule.log_is_due(step):
                 saver.read()
                 log.write_scalars(step)
-            if schedule.drawing_is_due(step):
+            if outputs is not None and schedule.drawing_is_due(step):
                 log.write_picture(step, outputs)
             if save:
                 watch.begin(f"checkpoint {step}")

@@ -135,6 +135,14 @@ BAD_FLAGS = {
         ["--mode=train", "--source=DIR/a.png"],
         "main.py: --source, --driving, --output: expected with --mode=animate",
     ),
+    "network that the model has not": (
+        ["--mode=train_avd"],
+        "main.py: config.train.stage: expected 'motion', since the first-order model has no AVD",
+    ),
+    "model that is not finished": (
+        ["--mode=train_avd", "--config=configs/tpsmm_tiny.py"],
+        "main.py: --workdir: DIR/work: no checkpoint here; expected a workdir that was trained in",
+    ),
     "crop without a picture": (
         ["--mode=animate", "--crop=none"],
         "main.py: --crop: expected with --mode=animate, --source, --driving and --output",

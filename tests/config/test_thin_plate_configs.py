@@ -6,6 +6,7 @@ import pytest
 from config_helpers import config_of, with_fields
 
 from configs import from_yaml
+from fomm_jax.config.avd_stage import avd_stage
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.config.validation import check_config
 from fomm_jax.errors import InputError
@@ -112,6 +113,7 @@ def test_the_model_is_recognised_by_its_keys(tmp_path):
         ({"train__loss_weights__equivariance_jacobian": 1.0}, "equivariance_jacobian: expected 0"),
         ({"model__thin_plate__multi_mask": False}, "warp_loss: expected 0"),
         ({"dataset__frame_shape": (36, 36, 3)}, "height 36"),
+        ({"train__batch_size": 1}, "train.batch_size: expected at least 2, .* in the ResNets"),
     ],
 )
 def test_fields_that_do_not_fit_are_named(fields, message):
@@ -122,3 +124,25 @@ def test_fields_that_do_not_fit_are_named(fields, message):
 def test_the_first_order_model_has_no_losses_of_the_other_model():
     with pytest.raises(InputError, match="warp_loss: expected 0"):
         check_config(with_fields(config_of("tiny"), train__loss_weights__warp_loss=1.0))
+
+
+def test_the_stage_of_the_avd_network_has_a_course_of_its_own():
+    config = config_of("tpsmm_vox_256")
+    stage = avd_stage(config, finished_model="W")
+    train = stage.train
+    assert (train.stage, train.init_from, train.batch_size) == ("avd", "W", 256)
+    assert (train.num_epochs, train.num_repeats, train.checkpoint_freq) == (200, 300, 50)
+    assert train.epoch_milestones == (140, 180)
+    assert not any(train.loss_weights.perceptual)
+    assert dataclasses.replace(stage, train=config.train) == config
+
+
+def test_the_avd_network_needs_pairs_to_normalise_by():
+    config = with_fields(config_of("tpsmm_tiny"), train_avd__batch_size=1)
+    with pytest.raises(InputError, match=r"train_avd.batch_size: expected at least 2, .* the AVD"):
+        avd_stage(config, finished_model="W")
+
+
+def test_the_first_order_model_has_no_avd_network():
+    with pytest.raises(InputError, match=r"train.stage: expected 'motion'"):
+        avd_stage(config_of("tiny"), finished_model="W")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from narrow_vgg import narrow_vgg
 
-from configs import tiny
+from configs import tiny, tpsmm_tiny
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.config.schema import TrainConfig
 from fomm_jax.training import loop
@@ -15,18 +15,38 @@ from input_pipeline.figures.scenes import write_dataset
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    """The tiny model on drawn figures: an epoch has 2 steps, and a checkpoint follows every 2."""
+def figures(tmp_path_factory):
+    """A dataset of drawn figures."""
     data = tmp_path_factory.mktemp("figures") / "data"
     write_dataset(data, size=32, num_videos=10, num_frames=5, seed=0)
+    return str(data)
+
+
+@pytest.fixture(scope="module")
+def config(figures):
+    """The tiny model on drawn figures: an epoch has 2 steps, and a checkpoint follows every 2."""
     values = tiny.get_config()
-    values.dataset.root_dir = str(data)
+    values.dataset.root_dir = figures
     # The step compiles in half the time, with every kind of part still in it.
     values.model.kp_detector.num_blocks = 1
     values.model.generator.update(num_down_blocks=1)
     values.model.generator.dense_motion.num_blocks = 1
     values.model.discriminator.num_blocks = 1
     values.train.update(batch_size=8, num_repeats=2, num_steps=4, epoch_milestones=(1,))
+    return from_config_dict(values)
+
+
+@pytest.fixture(scope="module")
+def thin_plate_config(figures):
+    """The tiny thin-plate spline model, trained likewise and with averages of its weights.
+
+    The devices share the ResNets, of which eight copies would take gigabytes.
+    """
+    values = tpsmm_tiny.get_config()
+    values.dataset.root_dir = figures
+    values.train.update(batch_size=8, fsdp=8, num_repeats=2, epoch_milestones=(1,), ema_decay=0.9)
+    values.train.thin_plate.bg_start = 1
+    values.train_avd.update(batch_size=8, num_epochs=2, num_repeats=2)
     return from_config_dict(values)
 
 

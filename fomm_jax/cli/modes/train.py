@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from fomm_jax import console
 from fomm_jax.buckets import AnyPath
@@ -38,23 +39,36 @@ from input_pipeline.splits import VideoLocation
 logger = logging.getLogger(__name__)
 
 
+class Task(NamedTuple):
+    """What to train, where, and from which checkpoint; None is from the start."""
+
+    config: Config
+    workdir: AnyPath
+    begin_from: str | None
+
+
 def run() -> None:
-    """Train in --workdir, starting from --checkpoint if the workdir has no checkpoint of its own.
+    """Train in --workdir, from --checkpoint on if the workdir has no checkpoint of its own."""
+    run_task(lambda: Task(*read_config_and_workdir(), CHECKPOINT.value))
+
+
+def run_task(read: Callable[[], Task]) -> None:
+    """Train what `read` reads from the flags.
 
     The program ends with status 1 if training diverges, with 128 plus the number of the signal if
     one ends it before its last step, and with status 75 if another host of the run is gone or
     nothing goes on.
     """
     with EndingSignals(_end_at_once, _end_to_repeat) as signals, contextlib.ExitStack() as stack:
-        config, workdir = read_config_and_workdir()
+        task = read()
         if DISTRIBUTED.value:
-            watch = _join_processes(config.train, signals)
-            stack.enter_context(watch.finding_out(config.train.host_timeout))
-        videos, vgg = _check(config, workdir)
-        _train(config, workdir, videos, vgg, signals)
+            watch = _join_processes(task.config.train, signals)
+            stack.enter_context(watch.finding_out(task.config.train.host_timeout))
+        videos, vgg = _check(task)
+        _train(task, videos, vgg, signals)
 
 
-def _check(config: Config, workdir: AnyPath) -> tuple[Sequence[VideoLocation], VggArrays]:
+def _check(task: Task) -> tuple[Sequence[VideoLocation], VggArrays]:
     """Check what can be known before JAX is loaded and anything is written.
 
     Returns:
@@ -63,6 +77,7 @@ def _check(config: Config, workdir: AnyPath) -> tuple[Sequence[VideoLocation], V
     Raises:
       InputError: data, workdir, a checkpoint or these weights cannot be used.
     """
+    config, workdir, begin_from = task
     settings = config.train
     allow_open_files(config.dataset.num_workers)
     if DISTRIBUTED.value:  # another process may already have locked it
@@ -73,8 +88,8 @@ def _check(config: Config, workdir: AnyPath) -> tuple[Sequence[VideoLocation], V
     if settings.init_from:
         with naming("config.train.init_from"):
             check_is_model(settings.init_from)
-    if CHECKPOINT.value is not None:
-        _check_checkpoint(CHECKPOINT.value, workdir)
+    if begin_from is not None:
+        _check_checkpoint(begin_from, workdir)
     vgg = load_vgg(config.perceptual) if any(settings.loss_weights.perceptual) else {}
     logger.info(
         "%d videos to train on and %d to test with, in %s",
@@ -101,13 +116,10 @@ def _check_checkpoint(path: str, workdir: AnyPath) -> None:
 
 
 def _train(
-    config: Config,
-    workdir: AnyPath,
-    videos: Sequence[VideoLocation],
-    vgg: VggArrays,
-    signals: EndingSignals,
+    task: Task, videos: Sequence[VideoLocation], vgg: VggArrays, signals: EndingSignals
 ) -> None:
     """Load JAX, train, and tell how it ended."""
+    config, workdir, begin_from = task
     settings = config.train
     # These take several seconds, in which bad input would wait for its message.
     import jax
@@ -127,7 +139,7 @@ def _train(
     )
     try:
         with contextlib.closing(batches):
-            steps = train(config, workdir, batches, vgg, CHECKPOINT.value, signals)
+            steps = train(config, workdir, batches, vgg, begin_from, signals)
     except NotFiniteError as error:
         sys.exit(f"main.py: {error}")
     except TerminatedError as error:

@@ -64,3 +64,8 @@ class AvdNetwork(nnx.Module):
         shape = jnp.broadcast_to(shape, (len(pose), shape.shape[1]))
         numbers = self.decoder(jnp.concatenate([pose, shape], axis=-1), train=train)
         return ControlPoints(numbers.reshape(len(numbers), -1, 2))
+
+
+def draw_scales(key: Array, batch: int, dtype: jnp.dtype, largest: float) -> Float[Array, "b 2"]:
+    """Draw factors for x and y, uniformly from [1 - largest, 1 + largest]."""
+    return jax.random.uniform(key, (batch, 2), dtype, 1 - largest, 1 + largest)

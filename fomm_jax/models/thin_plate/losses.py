@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from fomm_jax.models.thin_plate.avd import AvdNetwork
 from fomm_jax.models.thin_plate.control_points import ControlPoints
 from fomm_jax.models.thin_plate.inpainting import SourceFeatures, mask_levels, warp_levels
 from fomm_jax.ops import geometry
@@ -49,3 +50,18 @@ def background_consistency(
     """Compute mean |1 - M M'| for the motion of the background there and back."""
     product = jnp.sum(there[..., None] * back[:, None], axis=-2)
     return jnp.mean(jnp.abs(jnp.eye(3, dtype=product.dtype)[None] - product))
+
+
+def recovered_shape(
+    network: AvdNetwork,
+    source: ControlPoints,
+    driving: ControlPoints,
+    scales: Float[Array, "b 2"],
+) -> Float[Array, ""]:
+    """Compute mean |p - AVD(source, scaled p)| for the points p of driving frames.
+
+    Scaled about the centre of the frame, the points are those of an object of another shape.
+    """
+    scaled = ControlPoints(driving.value * scales[:, None])
+    recovered = network(source, scaled, train=True)
+    return jnp.mean(jnp.abs(driving.value - recovered.value))

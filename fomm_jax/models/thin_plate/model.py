@@ -14,7 +14,7 @@ from fomm_jax.errors import InputError
 from fomm_jax.models.layers import Numerics
 from fomm_jax.models.motion_model import MotionModel, ParameterGroup, Reproduction, SameScene
 from fomm_jax.models.thin_plate import losses
-from fomm_jax.models.thin_plate.avd import AvdNetwork
+from fomm_jax.models.thin_plate.avd import AvdNetwork, draw_scales
 from fomm_jax.models.thin_plate.background import BackgroundPredictor, identities
 from fomm_jax.models.thin_plate.control_points import ControlPoints
 from fomm_jax.models.thin_plate.dense_motion import (
@@ -121,8 +121,13 @@ class ThinPlateModel(MotionModel):
     @classmethod
     def sample_perturbation(
         cls, key: Array, batch: int, dtype: jnp.dtype, config: Config, epoch: Int[Array, ""]
-    ) -> StepDraws:
-        """Draw the transform of the equivariance loss, and the transformations that take part."""
+    ) -> StepDraws | Float[Array, "b 2"]:
+        """Draw the transform of the equivariance loss, and the transformations that take part.
+
+        In the stage `avd`, draw the factors by which driving points are scaled in x and y.
+        """
+        if config.train.stage == "avd":
+            return draw_scales(key, batch, dtype, config.train_avd.random_scale)
         transform_key, dropout_key = jax.random.split(key)
         settings = config.train.transform
         drawn = sample_transform(
@@ -179,9 +184,28 @@ class ThinPlateModel(MotionModel):
             terms["bg"] = weights.bg * losses.background_consistency(motion.background, back)
         return terms
 
+    def finishing_losses(
+        self,
+        source: Float[Array, "b h w c"],
+        driving: Float[Array, "b h w c"],
+        perturbation: Float[Array, "b 2"],
+        config: Config,
+    ) -> dict[str, Float[Array, ""]]:
+        """Compute the loss of the AVD network: it has to undo the scaling of driving points."""
+        frames = jnp.stack([source, driving], axis=1)
+        points = self.detect(frames, train=config.compat.avd_batch_statistics).value
+        loss = losses.recovered_shape(
+            self.avd_network, ControlPoints(points[:, 0]), ControlPoints(points[:, 1]), perturbation
+        )
+        return {"rec_kp": config.train_avd.lambda_shift * loss}
+
     @classmethod
     def parameter_groups(cls, config: Config) -> dict[str, ParameterGroup]:
-        """Return how each network is trained. The AVD network has a training of its own."""
+        """Return how each network is trained. The AVD network has a stage of its own."""
+        if config.train.stage == "avd":
+            return {
+                "avd_network": ParameterGroup(config.train_avd.lr, config.train.max_gradient_norm)
+            }
         rate, schedule = config.train.lr_generator, config.train.thin_plate
         unlimited = ParameterGroup(rate, config.train.max_gradient_norm, WEIGHT_DECAY)
         limited = dataclasses.replace(unlimited, largest_gradient=LARGEST_GRADIENT)

@@ -12,7 +12,9 @@ from fomm_jax.parity.evaluation_parts import compare_clips, compare_evaluation
 from fomm_jax.parity.recordings import DType, Recording
 from fomm_jax.parity.results import Compared
 from fomm_jax.parity.thin_plate.forward import evaluate_recording
+from fomm_jax.parity.thin_plate.recording import AvdRecording
 from fomm_jax.parity.thin_plate.tolerances import (
+    AVD_TRAINING,
     FLOAT32,
     FLOAT32_FILM,
     FLOAT64,
@@ -59,6 +61,12 @@ def compare_training(recording: Recording) -> Iterator[Compared]:
         yield from compare_trajectory(trainer, TRAINING)
     if recording.below("resumed_float64/"):
         yield from compare_resumed(trainer, TRAINING)
+
+
+def compare_avd_training(recording: Recording) -> Iterator[Compared]:
+    """Compare the training of the AVD network in float64, from the pictures on."""
+    of_avd = AvdRecording(recording.folder, recording.checkpoint_file)
+    yield from compare_trajectory(Trainer(of_avd), AVD_TRAINING, "avd_float64")
 
 
 def compare_animation(recording: Recording) -> Iterator[Compared]:

@@ -3,6 +3,8 @@
 The README beside the recordings tells how far the original is from itself.
 """
 
+import dataclasses
+
 from fomm_jax.parity.bounds import Bound, TrainingBounds
 
 FLOAT64 = 1e-9  # of evaluation in float64, relative to the largest value
@@ -56,4 +58,9 @@ TRAINING = TrainingBounds(
         "resumed_float64/step_1": _STATE,
     },
     gradients=1e-8,
+)
+AVD_TRAINING = dataclasses.replace(
+    TRAINING,
+    losses=(1e-12, 1e-11, 1e-11),
+    state={"avd_float64/step_0": _STATE, "avd_float64/step_2": _STATE},
 )

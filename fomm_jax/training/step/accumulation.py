@@ -21,8 +21,8 @@ def accumulate(take_gradients: TakeGradients, parts: int) -> TakeGradients:
 
     def take_in_parts(
         params: Branches, statistics: Branches, inputs: StepInputs, vgg: VggWeights
-    ) -> tuple[Gradients, Branches, StepOutputs]:
-        def add_part(carry: Carry, part: StepInputs) -> tuple[Carry, StepOutputs]:
+    ) -> tuple[Gradients, Branches, StepOutputs | None]:
+        def add_part(carry: Carry, part: StepInputs) -> tuple[Carry, StepOutputs | None]:
             sums, statistics = carry
             gradients, statistics, outputs = take_gradients(params, statistics, part, vgg)
             return (jax.tree.map(jnp.add, sums, gradients), statistics), outputs

@@ -17,7 +17,7 @@ from fomm_jax.training.step.objectives import (
     StepInputs,
     StepOutputs,
     discriminator_loss,
-    generator_losses,
+    stage_losses,
 )
 from fomm_jax.weights.train_state import Branches, merge_model, split_model
 
@@ -37,7 +37,7 @@ class Gradients:
 
 # (params, statistics, inputs, vgg) -> (gradients, statistics after the pass, outputs)
 TakeGradients = Callable[
-    [Branches, Branches, StepInputs, VggWeights], tuple[Gradients, Branches, StepOutputs]
+    [Branches, Branches, StepInputs, VggWeights], tuple[Gradients, Branches, StepOutputs | None]
 ]
 
 
@@ -62,12 +62,12 @@ def make_gradients(
 
     def take_gradients(
         params: Branches, statistics: Branches, inputs: StepInputs, vgg: VggWeights
-    ) -> tuple[Gradients, Branches, StepOutputs]:
+    ) -> tuple[Gradients, Branches, StepOutputs | None]:
         def generator_objective(
             generator_params: Branches,
-        ) -> tuple[jax.Array, tuple[Losses, StepOutputs, Branches]]:
+        ) -> tuple[jax.Array, tuple[Losses, StepOutputs | None, Branches]]:
             model = merge_model(definition, params | generator_params, statistics)
-            losses, outputs = generator_losses(config, model, vgg, vgg_numerics, inputs)
+            losses, outputs = stage_losses(config, model, vgg, vgg_numerics, inputs)
             total = jnp.sum(jnp.stack(list(losses.values())))
             return total, (losses, outputs, split_model(model)[1])
 
@@ -78,7 +78,7 @@ def make_gradients(
         gradients, (losses, outputs, statistics_after_generator) = jax.grad(
             objective, has_aux=True
         )(generator_params)
-        if config.train.loss_weights.generator_gan == 0:
+        if outputs is None or config.train.loss_weights.generator_gan == 0:
             return Gradients(gradients, losses), statistics_after_generator, outputs
 
         def discriminator_objective(

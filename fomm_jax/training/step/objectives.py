@@ -50,6 +50,19 @@ class StepOutputs:
     transformed_points: Float[Array, "b k 2"] | None
 
 
+def stage_losses(
+    config: Config, model: MotionModel, vgg: VggWeights, vgg_numerics: Numerics, inputs: StepInputs
+) -> tuple[Losses, StepOutputs | None]:
+    """Compute the terms of `config.train.stage`, as `generator_losses` does for that of motion.
+
+    The others have no outputs: they generate no frames.
+    """
+    if config.train.stage == "motion":
+        return generator_losses(config, model, vgg, vgg_numerics, inputs)
+    terms = model.finishing_losses(inputs.source, inputs.driving, inputs.perturbation, config)
+    return terms, None
+
+
 def generator_losses(
     config: Config, model: MotionModel, vgg: VggWeights, vgg_numerics: Numerics, inputs: StepInputs
 ) -> tuple[Losses, StepOutputs]:

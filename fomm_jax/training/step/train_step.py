@@ -19,10 +19,11 @@ from fomm_jax.types import Batch
 from fomm_jax.weights.train_state import Branches, Optimizers, TrainState, update_averages
 
 Scalars = dict[str, jax.Array]  # the losses and DIAGNOSTICS
-# The norm of all gradients together, and the spread of the keypoints (absent with one keypoint).
+# The norm of all gradients together, and the spread of the keypoints (absent with one keypoint,
+# and where no frames are generated).
 DIAGNOSTICS = ("gradient_norm", "keypoint_spread")
 
-Result = tuple[TrainState, Scalars, StepOutputs]
+Result = tuple[TrainState, Scalars, StepOutputs | None]
 TrainStep = Callable[[TrainState, Batch, jax.Array, VggWeights], Result]
 Update = Callable[[TrainState, StepInputs, VggWeights], Result]
 
@@ -104,10 +105,10 @@ def apply_gradients(
     return TrainState(state.step + 1, params, statistics, optimizer_states, averages)
 
 
-def step_scalars(gradients: Gradients, outputs: StepOutputs) -> Scalars:
+def step_scalars(gradients: Gradients, outputs: StepOutputs | None) -> Scalars:
     """Return the losses and `DIAGNOSTICS` of a step."""
     scalars = gradients.losses | {"gradient_norm": optax.tree.norm(gradients.by_network)}
-    if outputs.driving_points.shape[1] > 1:
+    if outputs is not None and outputs.driving_points.shape[1] > 1:
         scalars["keypoint_spread"] = keypoint_spread(outputs.driving_points)
     return scalars
 

@@ -5,14 +5,15 @@ Each function returns the lines that tell its user what it wrote.
 
 import os
 
-from fomm_jax.buckets import absolute, list_folder
+from fomm_jax.buckets import AnyPath, absolute, list_folder
+from fomm_jax.config.avd_stage import avd_stage
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.files import check_can_write, is_file, reading
 from fomm_jax.weights.checkpoints import Checkpoints
 from fomm_jax.weights.find_checkpoint import FOLDER, find_checkpoint, has_averages
 from fomm_jax.weights.finite import check_finite_tree
-from fomm_jax.weights.restore import restore_epoch, restore_state
+from fomm_jax.weights.restore import restore_config, restore_epoch, restore_state
 from fomm_jax.weights.torch.from_original import load_train_state, read_epoch, read_original
 from fomm_jax.weights.torch.originals import original_of
 from fomm_jax.weights.torch.reader import read_torch_file
@@ -65,6 +66,7 @@ def convert_to_torch(config: Config, source: str, target: str) -> list[str]:
     """
     _check_is_new(target)
     path = find_checkpoint(source)
+    config = _of_its_stage(config, path)
     optimizers = make_optimizers(config, steps_per_epoch=1)
     abstract = abstract_state(config, optimizers)
     state = restore_state(path, abstract)
@@ -78,6 +80,12 @@ def convert_to_torch(config: Config, source: str, target: str) -> list[str]:
             " continues with"
         )
     return [*lines, f"wrote {target}"]
+
+
+def _of_its_stage(config: Config, path: AnyPath) -> Config:
+    """Return a configuration as it is in the stage of training that a checkpoint is from."""
+    own = restore_config(path)
+    return avd_stage(config, str(path)) if own and own.train.stage == "avd" else config
 
 
 def convert_perceptual(network: str, source: str, target: str) -> list[str]:

@@ -20,10 +20,7 @@ from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.models.random_parameters import host_source
 from fomm_jax.weights.finite import check_finite
 from fomm_jax.weights.shapes import MOST_NAMED, check_shapes
-from fomm_jax.weights.torch.architecture import (
-    check_architecture,
-    read_states,
-)
+from fomm_jax.weights.torch.architecture import check_architecture, read_states
 from fomm_jax.weights.torch.config_fields import TorchState, TorchStates
 from fomm_jax.weights.torch.names import (
     ANTIALIAS_KERNEL,
@@ -142,6 +139,8 @@ def load_train_state(
     for name, networks in original_of(config).optimizers.items():
         adam = checkpoint.get(name)
         if adam is None or any(checkpoint.get(network) is None for network in networks):
+            continue
+        if not states.keys() >= set(networks):  # another stage trains them
             continue
         with naming(name):
             _check_adam(adam)

@@ -118,6 +118,7 @@ THIN_PLATE = Original(
     optimizers={
         "optimizer": TRAINED_TOGETHER,
         "optimizer_bg_predictor": ("bg_predictor",),
+        "optimizer_avd": ("avd_network",),
     },
     key=torch_key,
     position=torch_position,
