@@ -1,6 +1,6 @@
 """Measure how well a model animates drawn figures, by comparing it with the true answers.
 
-    python -m benchmarks.demo_model [--checkpoint=WORKDIR --pairs=100]
+    python -m benchmarks.demo_model [--checkpoint=WORKDIR --pairs=100 --subject=portraits]
 
 Figure A is animated with the motion of another figure B. The model has seen neither of them in
 training. A is also drawn in that motion: the animation is compared with this true answer, by L1 on
@@ -26,7 +26,7 @@ from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import one_line_errors
 from fomm_jax.evaluation.lpips import ARCHITECTURES, load_lpips, lpips
 from input_pipeline.figures.drawing import find_joints
-from input_pipeline.figures.scenes import Scene, random_scene
+from input_pipeline.figures.scenes import SUBJECTS, random_scene
 
 TRAINING_SEED, HELD_OUT_SEED = 0, 1  # seeds for `input_pipeline.figures.scenes`
 NUM_FRAMES = 32  # length of a video
@@ -35,12 +35,15 @@ RELATIVE = NormalizationConfig()
 ABSOLUTE = NormalizationConfig(use_relative_movement=False, use_relative_jacobian=False)
 
 
-def measure_animation(animator: Animator, size: int, num_pairs: int) -> dict[str, dict]:
+def measure_animation(
+    animator: Animator, num_pairs: int, subject: str = "figures"
+) -> dict[str, dict]:
     """Return the mean distances from the answer over all frames but the first.
 
     Returns:
       The distances by case, by what is compared with the answer, and by name ("l1", …).
     """
+    size = animator.config.dataset.frame_shape[0]
     weights = {network: load_lpips(network) for network in ARCHITECTURES}
 
     def distances(frames: np.ndarray, answer: np.ndarray) -> dict[str, float]:
@@ -52,8 +55,8 @@ def measure_animation(animator: Animator, size: int, num_pairs: int) -> dict[str
 
     cases: dict[str, dict[str, list]] = {}
     for pair in tqdm(range(num_pairs), desc="animate", unit="pair"):
-        figure, mover = (random_scene(size, HELD_OUT_SEED, 2 * pair + i) for i in range(2))
-        moved = Scene(figure.appearance, figure.background, mover.motion)
+        figure, mover = (random_scene(size, HELD_OUT_SEED, 2 * pair + i, subject) for i in range(2))
+        moved = figure.moved_as(mover)
         answer, driving = (scene.frames(NUM_FRAMES)[::FRAME_STEP] for scene in (moved, mover))
         driving_distances = distances(driving, answer)
         for case, source, normalization in (
@@ -122,6 +125,8 @@ def describe(animation: dict[str, dict], joints: dict[str, float]) -> Iterator[s
         for subject, means in subjects.items():
             distances = [means["l1"], means["lpips_alexnet"], means["lpips_vgg16"]]
             yield f"| {subject} | {' | '.join(f'{distance:.4f}' for distance in distances)} |"
+    if not joints:
+        return
     yield "\n| joints, mean distance in units of the frame's side | |\n| --- | --- |"
     for predictor, distance in joints.items():
         yield f"| {predictor} | {distance:.4f} |"
@@ -134,14 +139,17 @@ def main() -> None:
     parser.add_argument(
         "--pairs", type=int, default=100, help="the number of pairs of held-out figures"
     )
+    parser.add_argument("--subject", choices=sorted(SUBJECTS), default="figures")
     options = parser.parse_args()
     with one_line_errors():
         animator = (
             Animator.from_checkpoint(options.checkpoint) if options.checkpoint else Animator.demo()
         )
         size = animator.config.dataset.frame_shape[0]
-        animation = measure_animation(animator, size, options.pairs)
-        joints = measure_joints(animator, size, options.pairs)
+        animation = measure_animation(animator, options.pairs, options.subject)
+        joints = {}
+        if options.subject == "figures":
+            joints = measure_joints(animator, size, options.pairs)
     print("\n".join(describe(animation, joints)))
     print(json.dumps({"pairs": options.pairs, "animation": animation, "joints": joints}))
 

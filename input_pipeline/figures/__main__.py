@@ -1,6 +1,7 @@
-"""Draw a dataset of moving figures.
+"""Draw a dataset of moving figures or heads.
 
 python -m input_pipeline.figures --output=DIR [--size=64 --videos=40 --frames=32 --seed=0]
+    [--subject=portraits]
 """
 
 import signal
@@ -16,7 +17,7 @@ from fomm_jax import console
 from fomm_jax.errors import InputError, naming, one_line_errors
 from fomm_jax.signals import ending_by_signals
 from fomm_jax.user_paths import check_current_folder, parse_path
-from input_pipeline.figures.scenes import MINIMA, write_dataset
+from input_pipeline.figures.scenes import MINIMA, SUBJECTS, write_dataset
 
 # The flags of the arguments of `write_dataset`.
 FLAGS = {"size": "--size", "num_videos": "--videos", "num_frames": "--frames", "seed": "--seed"}
@@ -45,6 +46,12 @@ def main() -> None:
         help="the number of frames in each video",
     )
     add("--seed", type=int, default=0, help="another seed gives other figures")
+    add(
+        "--subject",
+        choices=sorted(SUBJECTS),
+        default="figures",
+        help="what the videos show; default: %(default)s",
+    )
     options = parser.parse_args()
     console.show_messages()
     numbers = {argument: getattr(options, argument) for argument in FLAGS}
@@ -57,7 +64,7 @@ def main() -> None:
                 raise InputError(
                     f"{FLAGS[argument]} is {value}; expected at least {MINIMA[argument]}"
                 )
-        write_dataset(output, **numbers)
+        write_dataset(output, **numbers, subject=options.subject)
         console.say(f"drew {options.num_videos} videos into {output}")
 
 

@@ -49,7 +49,7 @@ def test_keypoints_follow_the_joints(animator):
 
 @pytest.mark.slow
 def test_animation_halves_the_error_of_the_better_baseline(animator):
-    relative, absolute = measure_animation(animator, 64, num_pairs=100).values()
+    relative, absolute = measure_animation(animator, num_pairs=100).values()
     for ways, name, share in (
         (relative, "lpips_alexnet", 0.5),
         (relative, "lpips_vgg16", 0.5),

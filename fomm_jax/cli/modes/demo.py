@@ -16,7 +16,7 @@ from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance.mark import Marking, SourceType
 from fomm_jax.reporting.html_page import contact_sheet, link, paragraph, table, write_page
-from input_pipeline.figures.scenes import Scene, random_scene
+from input_pipeline.figures.scenes import random_scene
 
 SEED = 2  # of figures that the model was neither trained nor measured on
 NUM_PAIRS, NUM_FRAMES, FPS = 4, 48, 16.0
@@ -62,7 +62,7 @@ def write_demo(folder: AnyPath, marking: Marking | None) -> None:
 def _animate(animator: Animator, size: int, pair: int) -> tuple[np.ndarray, ...]:
     """Return the columns of a pair in the order of `COLUMNS`, (t, h, w, c) uint8 each."""
     figure, mover = (random_scene(size, SEED, 2 * pair + i) for i in range(2))
-    answer = Scene(figure.appearance, figure.background, mover.motion).frames(NUM_FRAMES)
+    answer = figure.moved_as(mover).frames(NUM_FRAMES)
     driving = mover.frames(NUM_FRAMES)
     animation = np.stack([*animator.animate(answer[0], driving)])
     return np.broadcast_to(answer[0], answer.shape), driving, animation, answer

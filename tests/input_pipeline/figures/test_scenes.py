@@ -11,7 +11,7 @@ import pytest
 from fomm_jax.errors import InputError
 from input_pipeline.figures import __main__ as command
 from input_pipeline.figures.drawing import JOINTS, draw_frame, find_joints
-from input_pipeline.figures.scenes import Scene, random_scene, write_dataset
+from input_pipeline.figures.scenes import random_scene, write_dataset
 from input_pipeline.videos import open_video
 
 
@@ -98,7 +98,7 @@ def test_joints_lie_in_the_parts_that_they_join(number):
 
 def test_another_figures_motion_changes_the_pose_and_nothing_else():
     figure, mover = (random_scene(64, 0, number) for number in range(2))
-    answer = Scene(figure.appearance, figure.background, mover.motion)
+    answer = figure.moved_as(mover)
     pose = mover.motion.at(0.25)
     np.testing.assert_array_equal(
         answer.frames(4)[1], draw_frame(figure.appearance, figure.background, pose)
@@ -112,7 +112,7 @@ def test_another_figures_motion_changes_the_pose_and_nothing_else():
         ]
         angles = [np.arctan2(*line) for line in lines]
         assert angles[0] == pytest.approx(angles[1])
-    own = Scene(figure.appearance, figure.background, figure.motion)
+    own = figure.moved_as(figure)
     np.testing.assert_array_equal(own.frames(3), figure.frames(3))
 
 
