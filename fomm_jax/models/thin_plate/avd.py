@@ -58,12 +58,12 @@ class AvdNetwork(nnx.Module):
         A single source serves every driving frame.
         """
         pose, shape = (
-            encoder(points.value.reshape(len(points.value), -1), train=train)
+            encoder(points.value.reshape(points.value.shape[0], -1), train=train)
             for encoder, points in ((self.pose_encoder, driving), (self.id_encoder, source))
         )
-        shape = jnp.broadcast_to(shape, (len(pose), shape.shape[1]))
+        shape = jnp.broadcast_to(shape, (pose.shape[0], shape.shape[1]))
         numbers = self.decoder(jnp.concatenate([pose, shape], axis=-1), train=train)
-        return ControlPoints(numbers.reshape(len(numbers), -1, 2))
+        return ControlPoints(numbers.reshape(numbers.shape[0], -1, 2))
 
 
 def draw_scales(key: Array, batch: int, dtype: jnp.dtype, largest: float) -> Float[Array, "b 2"]:

@@ -41,13 +41,13 @@ class BackgroundPredictor(nnx.Module):
         before = jax.tree.map(jnp.asarray, nnx.state(self, nnx.BatchStat))  # variables of its own
         frames = jnp.concatenate([source, driving], axis=-1)
         rows = self.encoder(frames, train=train).reshape(-1, 2, 3)
-        last = jnp.broadcast_to(jnp.eye(3, dtype=rows.dtype)[None, 2:], (len(rows), 1, 3))
+        last = jnp.broadcast_to(jnp.eye(3, dtype=rows.dtype)[None, 2:], (rows.shape[0], 1, 3))
         matrices = jnp.concatenate([rows, last], axis=1)
         if begun is None:
             return matrices
         after = nnx.state(self, nnx.BatchStat)
         nnx.update(self, jax.tree.map(lambda old, new: jnp.where(begun, new, old), before, after))
-        return jnp.where(begun, matrices, identities(len(matrices), matrices.dtype))
+        return jnp.where(begun, matrices, identities(matrices.shape[0], matrices.dtype))
 
 
 def identities(count: int, dtype: jnp.dtype) -> Float[Array, "b 3 3"]:

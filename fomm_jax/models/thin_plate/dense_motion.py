@@ -141,7 +141,7 @@ def difference_of_heatmaps(
 def fit(motions: Motions) -> Splines:
     """Fit the splines that take the driving control points to those of the sources."""
     driving, source = (
-        points.value.reshape(len(points.value), -1, POINTS_OF_SPLINE, 2)
+        points.value.reshape(points.value.shape[0], -1, POINTS_OF_SPLINE, 2)
         for points in (motions.driving, motions.source)
     )
     return fit_splines(driving, source)

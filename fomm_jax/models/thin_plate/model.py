@@ -92,7 +92,7 @@ class ThinPlateModel(MotionModel):
 
         The background is predicted from frames of the same scene; in an animation it stands still.
         """
-        background = identities(len(driving_motion.value), driving_motion.value.dtype)
+        background = identities(driving_motion.value.shape[0], driving_motion.value.dtype)
         draws: StepDraws | None = scene.perturbation if scene else None
         if scene and self.bg_predictor is not None:
             sources = jnp.broadcast_to(source, scene.driving.shape)
