@@ -4,21 +4,23 @@ The seed and the number of a batch determine its content. The content does not d
 of threads, worker processes or hosts, nor on the batches that were read before, even if files are
 damaged.
 
-A worker process copies each array of a finished batch into a block of shared memory and sends the
-block's name, shape and dtype through a pipe (Grain's `ProcessPrefetchDatasetIterator`). The arrays
-of a `Batch` lie in these blocks. A block is freed together with its array.
+A worker process stacks the pictures of a batch in blocks of shared memory and sends the name, shape
+and dtype of each block through a pipe (Grain's `ProcessPrefetchDatasetIterator`). The arrays of a
+`Batch` lie in these blocks. A block is freed together with its array.
 """
 
+import functools
 import multiprocessing
 import os
 import shutil
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import grain
+from grain.multiprocessing import SharedMemoryArray
 
 from fomm_jax.buckets import is_in_bucket
 from fomm_jax.config.schema import DatasetConfig
@@ -28,7 +30,7 @@ from input_pipeline.bad_videos import BadVideos
 from input_pipeline.data_checks import check_batch_size
 from input_pipeline.local_copies import Copying
 from input_pipeline.prepared import PreparedVideo
-from input_pipeline.sampler import PairSampler, finish
+from input_pipeline.sampler import DrawnPair, PairSampler, finish, stack
 from input_pipeline.splits import VideoLocation, split_videos
 
 MAX_THREADS = 16
@@ -72,7 +74,7 @@ class TrainingBatches(grain.DatasetIterator[Batch]):
     ) -> None:
         super().__init__()
         self.steps_per_epoch = steps_per_epoch
-        self._parts = parts  # all hosts' parts of all batches, in turn
+        self._parts = parts  # all hosts' parts of all batches in turn; workers still stack them
         self._bad_videos = bad_videos
         self._process_index, self._process_count = process
         self._readers = readers
@@ -122,6 +124,9 @@ class TrainingBatches(grain.DatasetIterator[Batch]):
             num_threads=threads, prefetch_buffer_size=BUFFERED_BATCHES * threads
         )
         batches = self._parts[first :: self._process_count].to_iter_dataset(options)
+        if self._readers.workers:
+            # Grain would copy arrays that lie elsewhere.
+            batches = batches.map(functools.partial(stack, new_array=SharedMemoryArray))
         workers = grain.MultiprocessingOptions(
             num_workers=self._readers.workers, per_worker_buffer_size=BUFFERED_BATCHES
         )
@@ -212,13 +217,21 @@ def training_batches(
     steps_per_epoch = num_pairs // batch_size
     epoch = elements.shuffle(seed=seed)[: steps_per_epoch * batch_size]
     return TrainingBatches(
-        epoch.batch(pairs_per_host, batch_fn=finish if in_bucket else None).repeat(),
+        epoch.batch(pairs_per_host, batch_fn=_batch_function(in_bucket, dataset)).repeat(),
         steps_per_epoch=steps_per_epoch,
         bad_videos=BadVideos(sampler.num_videos, dataset.max_bad_share),
         process=process,
         readers=_readers(dataset.num_workers, bool(in_bucket)),
         copying=_copying(in_bucket, dataset),
     )
+
+
+def _batch_function(
+    in_bucket: Sequence[PreparedVideo], dataset: DatasetConfig
+) -> Callable[[Sequence[Any]], list[DrawnPair] | DrawnPair]:
+    """Return what makes a batch of pairs; in workers a list, which is stacked when it is sent."""
+    take = finish if in_bucket else list
+    return take if dataset.num_workers else lambda pairs: stack(take(pairs))
 
 
 def _copying(videos: Sequence[PreparedVideo], dataset: DatasetConfig) -> Copying | None:

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -120,7 +120,24 @@ def finish_one(drawing: PairUnderWay) -> DrawnPair:
     return next(pair for pair in drawing if pair is not None)
 
 
-def finish(pairs: Sequence[PairUnderWay]) -> DrawnPair:
-    """Wait for pairs that `PairSampler.begin` returned, and batch them."""
-    fields = zip(*map(finish_one, pairs), strict=True)
-    return DrawnPair(*map(np.stack, fields))
+def finish(pairs: Sequence[PairUnderWay]) -> list[DrawnPair]:
+    """Wait for pairs that `PairSampler.begin` returned."""
+    return [finish_one(pair) for pair in pairs]
+
+
+def stack(pairs: Sequence[DrawnPair], new_array: Callable[..., np.ndarray] = np.empty) -> DrawnPair:
+    """Batch pairs.
+
+    Args:
+      pairs: at least one pair.
+      new_array: makes the arrays for the pictures, from their shape and dtype.
+    """
+
+    def stack_pictures(frames: list[np.ndarray]) -> np.ndarray:
+        return np.stack(frames, out=new_array((len(frames), *frames[0].shape), frames[0].dtype))
+
+    return DrawnPair(
+        stack_pictures([pair.source for pair in pairs]),
+        stack_pictures([pair.driving for pair in pairs]),
+        np.stack([pair.problems for pair in pairs]),
+    )

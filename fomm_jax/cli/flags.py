@@ -77,11 +77,12 @@ MOTION = flags.DEFINE_multi(
     "File of --save_motion that moves the picture in place of a video, or a pattern",
 )
 OUTPUT = flags.DEFINE(
-    PATH,
+    STORED_PATH,
     "output",
     None,
-    "Film to write, in .mp4 or .gif; a folder if there are several films; or - for raw frames to"
-    " standard output. With --mode=live: virtual for a virtual camera, or -; default: a window.",
+    "Film to write, in .mp4 or .gif, on this computer or at gs://BUCKET/PATH; a folder if there are"
+    " several films; or - for raw frames to standard output. With --mode=live: virtual for a"
+    " virtual camera, or -; default: a window.",
 )
 REFERENCE = flags.DEFINE(
     PATH,

@@ -4,6 +4,7 @@ import os
 import pathlib
 from collections.abc import Sequence
 
+from fomm_jax.buckets import is_in_bucket
 from fomm_jax.errors import InputError
 from fomm_jax.media.writing.video_writer import WRITABLE_SUFFIXES
 
@@ -20,7 +21,8 @@ def output_paths(
       drivings: paths of videos or motions, or `PIPE`.
       output: for one pair the file itself, or `PIPE`; for several a folder, which need not exist
         yet. One pair is also written into a folder if `output` exists as a folder or ends with a
-        slash. In a folder the files are called `DRIVING-SOURCE.mp4`.
+        slash. In a bucket, where folders do not exist by themselves, every `output` that does not
+        end like a film is one. In a folder the files are called `DRIVING-SOURCE.mp4`.
 
     Returns:
       The file for each (source, driving).
@@ -31,7 +33,8 @@ def output_paths(
     """
     pairs = [(source, driving) for driving in drivings for source in sources]
     is_film = output == PIPE or output.lower().endswith(WRITABLE_SUFFIXES)
-    if not output.endswith(os.sep) and not os.path.isdir(output):
+    is_folder = output.endswith(os.sep) or os.path.isdir(output)
+    if not is_folder and (is_film or not is_in_bucket(output)):
         if len(pairs) == 1 and is_film:
             return {pairs[0]: output}
         if len(pairs) == 1:
@@ -45,7 +48,7 @@ def output_paths(
     pair_of: dict[str, tuple[str, str]] = {}
     for pair in pairs:
         source, driving = (pathlib.Path(name).stem if name != PIPE else "pipe" for name in pair)
-        path = str(pathlib.Path(output) / f"{driving}-{source}.mp4")
+        path = os.path.join(output, f"{driving}-{source}.mp4")
         other = pair_of.setdefault(path, pair)
         if other != pair:
             raise InputError(

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from bucket_server import make_bucket
 from commands import SHALLOW_MODEL, TINY, run_main
+from films import write_silent_film
 
 import main
 from fomm_jax.animation.animator import Animator
 from fomm_jax.buckets import file_system, to_path
+from fomm_jax.media.pictures import write_picture
 from fomm_jax.reporting.events import read_curves
 from fomm_jax.weights.find_checkpoint import find_checkpoint
 from fomm_jax.weights.load import load_config
@@ -94,7 +96,7 @@ def test_training_begins_with_weights_in_a_bucket(workdir, train, tmp_path):
     ("mode", "outputs"),
     [
         ("reconstruct", {"metrics.csv", "metrics.json", "report.html", "0000.mp4", "png/0000.png"}),
-        ("animate", {"0001-0000.mp4", "png/0001-0000.png"}),
+        pytest.param("animate", {"0001-0000.mp4", "png/0001-0000.png"}, marks=pytest.mark.slow),
     ],
 )
 def test_outputs_in_a_bucket(workdir, figures, tmp_path, mode, outputs):
@@ -105,6 +107,18 @@ def test_outputs_in_a_bucket(workdir, figures, tmp_path, mode, outputs):
     assert outputs <= assert_same_files(folder, f"{BUCKET}/out/{folder.name}")
 
 
+def test_films_in_a_bucket(workdir, tmp_path):
+    write_picture(tmp_path / "a.png", np.full((32, 32, 3), 99, np.uint8))
+    write_silent_film(tmp_path / "b.mp4", 32, 32)
+    inputs = f"--source={tmp_path}/a.png", f"--driving={tmp_path}/b.mp4"
+    flags = "--mode=animate", *inputs
+    for checkpoint, output in ((workdir, f"{tmp_path}/"), (f"{BUCKET}/W", f"{BUCKET}/films")):
+        assert run_main(*flags, f"--checkpoint={checkpoint}", f"--output={output}") == 0
+    content = (to_path(BUCKET) / "films" / "b-a.mp4").read_bytes()
+    assert content == (tmp_path / "b-a.mp4").read_bytes()
+
+
+@pytest.mark.slow
 def test_torch_files_in_a_bucket(workdir, tmp_path):
     converted = f"{BUCKET}/torch/model.pth.tar"
     run = subprocess.run(

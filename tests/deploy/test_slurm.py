@@ -14,6 +14,8 @@ import pytest
 from small_training import saved_state
 from training_runs import assert_same
 
+from fomm_jax.reporting.events import read_curves
+from fomm_jax.weights.find_checkpoint import find_checkpoint
 from input_pipeline.figures.scenes import write_dataset
 
 TESTS = Path(__file__).parents[1]
@@ -92,10 +94,10 @@ def slurm(tmp_path):
         yield environment
 
 
-def run(environment, *command):
+def run(environment, *command, cwd=TESTS.parent):
     """Run a command of Slurm's and return what it prints."""
     ended = subprocess.run(
-        command, cwd=TESTS.parent, env=environment, capture_output=True, text=True, timeout=WAIT
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=WAIT
     )
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
@@ -179,8 +181,8 @@ def test_a_job_array_prepares_a_dataset(slurm, tmp_path):
     command = [sys.executable, "-m", "input_pipeline.prepare", *options, "--workers=1"]
     run(slurm, *command, f"--output={tmp_path / 'one'}")
     script = SCRIPT.parent / "prepare.sh"
-    jobs = slurm | {"CPUS": "1", "SBATCH_CHDIR": str(tmp_path), "PYTHONPATH": str(TESTS.parent)}
-    run(jobs, script, "3", *options, f"--output={tmp_path / 'many'}")
+    jobs = slurm | {"CPUS": "1", "PYTHONPATH": str(TESTS.parent)}
+    run(jobs, script, "3", *options, f"--output={tmp_path / 'many'}", cwd=tmp_path)
     one, many = (
         tmp_path / name / "video_folder" / "32x32_png" / "1.0.0" for name in ("one", "many")
     )
@@ -190,3 +192,20 @@ def test_a_job_array_prepares_a_dataset(slurm, tmp_path):
         {path.name: path.read_bytes() for path in folder.iterdir()} for folder in (one, many)
     )
     assert one == many
+
+
+@pytest.mark.slow
+def test_a_job_keeps_everything_in_a_bucket(bucket, bucket_server, slurm, tmp_path):
+    write_dataset(tmp_path / "raw", size=32, num_videos=10, num_frames=4, seed=0)
+    command = [sys.executable, "-m", "input_pipeline.prepare", "--dataset=video_folder"]
+    command += [f"--input={tmp_path / 'raw'}", "--size=32", "--workers=1"]
+    run(slurm, *command, f"--output={bucket}/data")
+    script = tmp_path / "train.sbatch"
+    script.write_text(SCRIPT.read_text().replace("python main.py", "python tests/small_main.py"))
+    options = ["--config=configs/tiny.py", f"--workdir={bucket}/W", "--compilation_cache="]
+    options += [f"--config.dataset.root_dir={bucket}/data/video_folder/32x32_png/1.0.0"]
+    options += ["--config.train.num_steps=5", "--config.train.host_timeout=600"]
+    job = ["--wait", "--nodes=2", "--ntasks-per-node=1", f"--output={tmp_path / 'log'}"]
+    run(slurm, "sbatch", *job, script, *options)
+    assert find_checkpoint(f"{bucket}/W").name == "5"
+    assert [*read_curves(f"{bucket}/W")["perceptual"]] == [1, 2, 3, 4, 5]

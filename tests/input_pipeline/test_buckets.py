@@ -76,7 +76,7 @@ def test_an_interrupted_preparation_goes_on_to_the_bytes_of_one_on_a_disk(
     assert "exists already" in caplog.text
 
 
-@pytest.mark.parametrize("num_workers", [0, 1])
+@pytest.mark.parametrize("num_workers", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_batches_from_a_bucket_equal_those_from_a_disk(
     in_bucket, prepared_png, read, tmp_path, num_workers
 ):

@@ -24,7 +24,7 @@ def test_batches_continue_from_a_restored_position(make_batches, position):
     np.testing.assert_array_equal(read_batches(restored, 12 - position), all_batches[position:])
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 2), (0, 1)])
+@pytest.mark.parametrize(("before", "after"), [pytest.param(2, 2, marks=pytest.mark.slow), (0, 1)])
 def test_batches_continue_with_any_number_of_workers(make_batches, before, after):
     all_batches = read_batches(make_batches(augmentation=CROP), 12)
     first = make_batches(augmentation=CROP, num_workers=before)

@@ -18,6 +18,14 @@ def test_one_pair_may_go_into_a_folder(tmp_path):
         assert path == f"{folder.rstrip('/')}/b.c-a.mp4"
 
 
+def test_in_a_bucket_what_is_no_film_is_a_folder():
+    for output, path in (
+        ("gs://bucket/films", "gs://bucket/films/b-a.mp4"),
+        ("gs://bucket/film.gif", "gs://bucket/film.gif"),
+    ):
+        assert output_paths(["a.png"], ["b.mp4"], output) == {("a.png", "b.mp4"): path}
+
+
 def test_all_pairs_of_several(tmp_path):
     folder = tmp_path / "new.v2"
     paths = output_paths(["a.png", "b.png"], ["c.mp4", "-"], str(folder))

@@ -60,6 +60,7 @@ class Stopping(CountedBatches):
         return super().__next__()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_its_newest_checkpoint(bucket, tmp_path):
     for workdir in (tmp_path / "W", f"{bucket}/W"):
         with pytest.raises(RuntimeError, match="no more"):
@@ -69,6 +70,7 @@ def test_a_run_goes_on_from_its_newest_checkpoint(bucket, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, saved(tmp_path / "W", 5), saved(f"{bucket}/W", 5))
 
 
+@pytest.mark.slow
 def test_a_run_begins_from_a_checkpoint_in_a_bucket(bucket, tmp_path):
     run(f"{bucket}/W", num_steps=4)
     for workdir in (tmp_path / "W", f"{bucket}/V"):

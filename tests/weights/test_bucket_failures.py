@@ -82,7 +82,7 @@ def saved(bucket):
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize(
     ("part", "status"),
-    [("W", 403), ("W", 503), ("_CHECKPOINT_METADATA", 503), ("manifest.ocdbt", 503)],
+    [("W", 503), ("manifest.ocdbt", 503)],
 )
 def test_a_bucket_that_fails_is_no_damage(bucket_server, saved, monkeypatch, part, status):
     monkeypatch.setattr("gcsfs.retry.asyncio", types.SimpleNamespace(sleep=at_once))
