@@ -108,7 +108,10 @@ def compare_arrays(
     if ours.shape != original.shape:
         return ComparedArray(array, math.inf, math.inf, tolerance, is_relative)
     differences = np.abs(ours.astype(np.float64) - original)
-    absolute = float(np.percentile(differences, percentile)) if differences.size else 0.0
+    if percentile < 100 and np.isfinite(differences).all():
+        absolute = float(np.percentile(differences, percentile))
+    else:
+        absolute = float(np.max(differences, initial=0))
     largest = float(np.max(np.abs(original), initial=0))
     relative = absolute / largest if largest else (math.inf if absolute else 0.0)
     if not math.isfinite(absolute):
