@@ -138,7 +138,7 @@ def test_first_step_in_float32(training):
         assert step.losses[key] == pytest.approx(expected, rel=1e-4), key
     # Normalising by the batch at 2x2 pixels magnifies rounding: our prediction in float32 is up to
     # 0.9e-4 from ours in float64, the original's up to 2.4e-4.
-    exact = float64.single.prediction
+    exact = float64.single.pictures["prediction"]
     np.testing.assert_allclose(step.pictures["prediction"], exact, rtol=0, atol=2e-4)
     np.testing.assert_allclose(
         step.pictures["prediction"], recorded["prediction"], rtol=0, atol=4e-4
