@@ -16,10 +16,11 @@ LOSS_TOLERANCES = (1e-10, 1e-9, 1e-7, 1e-7, 1e-6, 1e-6)
 RESUMED_TOLERANCES = (1e-10, 1e-9)
 
 
-SMALL = [pytest.param(f"small/{name}", marks=pytest.mark.slow) for name in reference.SMALL]
+# Two ResNet18 in float64 take 4 GB, and a minute, even with the tiny recording.
+pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=["tiny", *SMALL])
+@pytest.fixture(scope="module", params=["tiny", *(f"small/{name}" for name in reference.SMALL)])
 def training(request):
     """A recording, and its trainer."""
     recording = reference.find(request.param)

@@ -39,7 +39,11 @@ def alone():
         return step, arguments, jax.device_get(jax.jit(step)(*arguments))
 
 
-@pytest.fixture(scope="module", params=[1, 4], ids=["replicated", "fsdp 4"])
+@pytest.fixture(
+    scope="module",
+    params=[1, pytest.param(4, marks=pytest.mark.slow)],
+    ids=["replicated", "fsdp 4"],
+)
 def steps(request, alone):
     """State, losses and outputs after one step: on one device, and spread over all."""
     step, (state, batch, key, vgg), results = alone
