@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 from narrow_vgg import narrow_vgg
+from three_number_run import Run
 
 from configs import tiny, tpsmm_tiny
 from fomm_jax.config.parsing import from_config_dict
@@ -20,6 +21,20 @@ def figures(tmp_path_factory):
     data = tmp_path_factory.mktemp("figures") / "data"
     write_dataset(data, size=32, num_videos=10, num_frames=5, seed=0)
     return str(data)
+
+
+@pytest.fixture
+def start(figures):
+    """Start a run of three numbers in a process; what still runs when the test ends is killed."""
+    runs = []
+
+    def begin(workdir, environment, num_steps):
+        runs.append(Run(figures, workdir, environment, num_steps))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        run.kill()
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,10 @@ import time
 import pytest
 from bucket_proxy import faulty
 from bucket_server import variables
-from three_number_run import EVERY, Run
+from three_number_run import EVERY
 
 from fomm_jax.reporting.events import read_curves
 from fomm_jax.weights.find_checkpoint import find_checkpoint
-from input_pipeline.figures.scenes import write_dataset
 
 LONGEST_SILENCE = 60.0  # seconds between two lines, while a bucket does not answer
 
@@ -21,27 +20,6 @@ REASONS = {
     403: "no permission in the bucket {}",
     401: "credentials are missing or have expired",
 }
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("figures") / "data"
-    write_dataset(folder, size=32, num_videos=10, num_frames=4, seed=0)
-    return folder
-
-
-@pytest.fixture
-def start(data):
-    """Start a run; what still runs when the test ends is killed."""
-    runs = []
-
-    def begin(workdir, environment, num_steps):
-        runs.append(Run(data, workdir, environment, num_steps))
-        return runs[-1]
-
-    yield begin
-    for run in runs:
-        run.kill()
 
 
 def start_and_save(start, url, workdir, faults, num_steps):

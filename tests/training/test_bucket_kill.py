@@ -6,13 +6,12 @@ import time
 import pytest
 from bucket_server import variables
 from small_training import saved_state
-from three_number_run import EVERY, Run
+from three_number_run import EVERY
 from training_runs import assert_same
 
 from fomm_jax.buckets import list_folder, to_path
 from fomm_jax.reporting.events import read_curves
 from fomm_jax.weights.find_checkpoint import list_checkpoints
-from input_pipeline.figures.scenes import write_dataset
 
 LONGEST = 1.5  # seconds between the first step and a kill, in which a run takes 150 steps at most
 
@@ -32,23 +31,18 @@ def is_cut_off(workdir):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [2, 20])
-def test_killed_run_ends_like_the_undisturbed_one(bucket, bucket_server, tmp_path, kills):
+def test_killed_run_ends_like_the_undisturbed_one(bucket, bucket_server, start, tmp_path, kills):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    write_dataset(tmp_path / "data", size=32, num_videos=10, num_frames=4, seed=0)
     environment, num_steps = variables(bucket_server), 100 * (kills + 2)
-
-    def start(workdir):
-        return Run(tmp_path / "data", workdir, environment, num_steps)
-
     undisturbed, killed = tmp_path / "W", f"{bucket}/W"
-    run = start(undisturbed)
+    run = start(undisturbed, environment, num_steps)
     assert run.end()[0] == 0, run.text()
     rng = random.Random(0)
     cut_off = 0
     for _ in range(kills):
         at_start = newest(killed)
-        run = start(killed)
+        run = start(killed, environment, num_steps)
         run.wait_for(lambda run=run: "\nstep " in run.text())
         time.sleep(rng.uniform(0, LONGEST))
         run.kill()
@@ -60,7 +54,7 @@ def test_killed_run_ends_like_the_undisturbed_one(bucket, bucket_server, tmp_pat
         done = max(read_curves(killed).get("perceptual", [0]))
         assert newest(killed) >= max(done // EVERY * EVERY - EVERY, at_start)
     assert cut_off >= kills // 4
-    run = start(killed)
+    run = start(killed, environment, num_steps)
     assert run.end()[0] == 0, run.text()
     assert newest(killed) == num_steps
     assert_same(saved_state(to_path(killed), num_steps), saved_state(undisturbed, num_steps))
