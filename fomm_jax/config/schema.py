@@ -165,7 +165,7 @@ class TrainConfig:
     # ends after twice as many. 0 waits for ever.
     stall_timeout: NonNegativeInt = 1800
     accumulate: PositiveInt = 1  # equal parts of a batch that are computed one after another
-    remat: bool = False  # to save memory, gradients recompute everything but the convolutions
+    remat: bool = False  # gradients recompute everything but the convolutions
     num_epochs: PositiveInt = 100
     num_repeats: PositiveInt = 75  # passes over the training videos in an epoch
     num_steps: NonNegativeInt = 0  # above 0: the length of the run, in place of num_epochs

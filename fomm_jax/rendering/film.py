@@ -32,7 +32,7 @@ class Film:
 
     @property
     def driving(self) -> Driving:
-        """What moves the first part of the source."""
+        """The video or motion of the source's first part."""
         return self.drivings[0]
 
     @property

@@ -14,6 +14,7 @@ from fomm_jax.ops.convolution import ONE_CPU
 from fomm_jax.parity.animated_clip import animate_clip
 from fomm_jax.parity.seeded_weights import draw_checkpoint, draw_resumed_checkpoint
 from fomm_jax.parity.thin_plate.forward import evaluate_recording
+from fomm_jax.parity.thin_plate.tolerances import FLOAT32, OTHERS_FLOAT32
 
 
 def recordings(quick, others):
@@ -23,22 +24,6 @@ def recordings(quick, others):
 
 
 SMALL = [f"small/{name}" for name in reference.SMALL]
-# Of values in float32, relative to the largest of their array. How far the original in float32 is
-# from itself in float64: random weights give a jagged deformation, which magnifies rounding.
-FLOAT32_TOLERANCES = {
-    "kp_source": 2e-5,
-    "kp_driving": 2e-5,
-    "avd": 2e-5,
-    "bg_param": 2e-5,
-    "tps": 6e-4,
-    "transformations": 6e-4,
-    "deformation": 6e-4,
-    "prediction": 7e-4,
-    "deformed": 1.2e-3,
-    "deformed_source": 1.2e-3,
-    "warped_encoder_maps": 1.2e-3,
-}
-OTHERS = 4e-4
 MEAN_TOLERANCE = 2e-5  # of the mean difference of a prediction
 MODES = {
     "standard": NormalizationConfig(use_relative_movement=False),
@@ -63,7 +48,7 @@ def test_evaluation_in_float32(name):
     recording = reference.find(name)
     outputs = evaluate_recording(recording, np.float32)
     for key, difference in reference.differences(outputs, recording.below("eval/")).items():
-        assert difference < FLOAT32_TOLERANCES.get(key.split("/")[0], OTHERS), key
+        assert difference < FLOAT32.get(key.split("/")[0], OTHERS_FLOAT32), key
     distance = np.abs(outputs["prediction"] - recording.array("eval/prediction"))
     assert distance.mean() < MEAN_TOLERANCE
 
@@ -76,7 +61,7 @@ def test_evaluation_at_full_size_in_float32():
     recorded = recording.below("eval/")
     others = {key: array for key, array in recorded.items() if key not in pictures}
     for key, difference in reference.differences(outputs, others).items():
-        assert difference < FLOAT32_TOLERANCES.get(key.split("/")[0], OTHERS), key
+        assert difference < FLOAT32.get(key.split("/")[0], OTHERS_FLOAT32), key
     for key in pictures:  # a few pixels lie on edges of the deformation
         distance = np.abs(outputs[key] - recorded[key])
         assert np.percentile(distance, 99.9) < 1e-3, key
