@@ -138,7 +138,7 @@ def test_models_equal_the_yaml_files_of_the_original(name):
 def test_every_model_states_its_command_cost_and_score():
     own_models = {"actions_64", "shapes_64", "figures_64", "tiny", "tpsmm_tiny"}
     thin_plate_models = {
-        f"tpsmm_{name}" for name in ("vox_256", "taichi_256", "mgif_256", "ted_384")
+        f"tpsmm_{name}" for name in ("vox_256", "taichi_256", "mgif_256", "ted_384", "actions_64")
     }
     models = set(ORIGINAL_FACTS) | own_models | thin_plate_models
     assert models == set(MODELS) - {"base", "tpsmm_base"}
@@ -166,3 +166,13 @@ def test_actions_is_the_recorded_run():
     shapes = config_of("shapes_64")
     assert (shapes.model, shapes.perceptual) == (config.model, config.perceptual)
     assert shapes.dataset.root_dir == "../shared/data/shapes"
+
+
+def test_both_models_learn_actions_alike():
+    first_order, thin_plate = config_of("actions_64"), config_of("tpsmm_actions_64")
+    assert thin_plate.dataset == first_order.dataset
+    assert thin_plate.perceptual == first_order.perceptual
+    for field in ("batch_size", "num_steps", "num_repeats", "scales", "epoch_milestones"):
+        assert getattr(thin_plate.train, field) == getattr(first_order.train, field), field
+    weights = [config.train.loss_weights.perceptual for config in (first_order, thin_plate)]
+    assert weights[0] == weights[1]
