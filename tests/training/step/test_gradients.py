@@ -7,36 +7,32 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import reference
 from narrow_vgg import narrow_vgg
+from tiny_models import BOTH, first_moments, tiny_model
 
 from fomm_jax.config.schema import Config, TrainConfig
 from fomm_jax.models.build import model_class
 from fomm_jax.ops.convolution import ANY_DEVICE
-from fomm_jax.parity.trainer import Trainer
 from fomm_jax.training.step.gradients import make_gradients
 from fomm_jax.training.step.objectives import StepInputs
 from fomm_jax.training.step.train_step import make_update
 from fomm_jax.weights.train_state import make_optimizers
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    """Config and state in float64 of a recorded model, and what its gradients are computed from."""
-    recording = reference.Recording(reference.IN_REPOSITORY / "tiny_adversarial")
+@pytest.fixture(scope="module", params=BOTH)
+def tiny(request):
+    """Config and state in float64 of a small model, and what its gradients are computed from."""
     with jax.enable_x64(True):
-        optimizers = make_optimizers(recording.config, 10)
-        state = Trainer(recording).initial
-        fresh = {name: optimizers[name].init(state.params[name]) for name in optimizers}
+        config, _, state = tiny_model(request.param)
         source, driving = np.random.default_rng(0).uniform(size=(2, 4, 32, 32, 3))
-        transform = model_class(recording.config).sample_perturbation(
-            jax.random.key(0), 4, jnp.float64, recording.config, jnp.asarray(0)
+        draws = model_class(config).sample_perturbation(
+            jax.random.key(0), 4, jnp.float64, config, jnp.asarray(0)
         )
         return (
-            recording.config,
-            dataclasses.replace(state, optimizers=fresh),
+            config,
+            state,
             jax.tree.map(jnp.asarray, narrow_vgg()),
-            StepInputs(jnp.asarray(source), jnp.asarray(driving), transform),
+            StepInputs(jnp.asarray(source), jnp.asarray(driving), draws),
         )
 
 
@@ -80,8 +76,7 @@ def test_parts_give_the_mean_of_their_gradients(x64, tiny, parts):
         assert float(scalars[name]) == pytest.approx(float(term), rel=1e-12)
     for network, gradient in mean.by_network.items():
         expected = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)]) / 2
-        moments = jax.tree.leaves(after.optimizers[network][0].mu)  # half of the gradients
-        actual = np.concatenate([np.ravel(leaf) for leaf in moments])
+        actual = first_moments(after.optimizers[network])  # half of the gradients
         np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-12)
     statistics = parts[-1][1][1]
     for actual, expected in zip(
