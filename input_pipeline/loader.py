@@ -34,9 +34,8 @@ from input_pipeline.sampler import DrawnPair, PairSampler, finish, stack
 from input_pipeline.splits import VideoLocation, split_videos
 
 MAX_THREADS = 16
-# While a bucket answers, a thread does nothing.
-THREADS_FOR_BUCKET = 16
-WORKER_THREADS_FOR_BUCKET = 4
+# While a bucket answers, a thread does nothing. More threads than these slow one another down.
+THREADS_FOR_BUCKET = 4
 BUFFERED_BATCHES = 2  # for each thread or worker process
 # One batch of a worker is being made, BUFFERED_BATCHES wait in its queue, one is on its way, and
 # Grain has taken BUFFERED_BATCHES out of the queue for us.
@@ -241,11 +240,8 @@ def _copying(videos: Sequence[PreparedVideo], dataset: DatasetConfig) -> Copying
 
 
 def _readers(num_workers: int, in_bucket: bool) -> Readers:
-    if in_bucket:
-        return Readers(
-            num_workers, WORKER_THREADS_FOR_BUCKET if num_workers else THREADS_FOR_BUCKET
-        )
-    return Readers(num_workers, 0 if num_workers else min(MAX_THREADS, os.cpu_count() or 1))
+    threads = 0 if num_workers else min(MAX_THREADS, os.cpu_count() or 1)
+    return Readers(num_workers, max(threads, THREADS_FOR_BUCKET) if in_bucket else threads)
 
 
 def _divide(batch_size: int, process_count: int) -> int:
