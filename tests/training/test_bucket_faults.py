@@ -55,6 +55,7 @@ def test_a_run_ends_in_one_line_when_a_fault_lasts(bucket, bucket_server, start,
         run = start_and_save(start, url, f"{bucket}/W", faults, num_steps=100_000)
         faults.status, begun = status, time.monotonic()
         code, last = run.end()
+        print(f"{status}: the run ended after {time.monotonic() - begun:.0f} s")
     assert code == 2, run.text()
     reason = REASONS[status].format(bucket.removeprefix("gs://"))
     assert re.fullmatch(rf"main\.py: {bucket}/W\S*: cannot be written \({reason}.*\)", last)
