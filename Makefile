@@ -13,13 +13,14 @@ OPTIMISED := --xla_backend_optimization_level=3 --xla_llvm_disable_expensive_pas
 # Many tests ask XLA for the same compilation.
 PYTEST := JAX_COMPILATION_CACHE_DIR=$(VENV)/xla $(BIN)/pytest
 
-.PHONY: help test slow demo benchmarks clean
+.PHONY: help test slow demo benchmarks wheel clean
 
 help:
 	@echo "make test        lint, types and tests, as the CI does"
 	@echo "make slow        the tests that take too long for the CI"
 	@echo "make demo        animate drawn figures with the model that comes with the project"
 	@echo "make benchmarks  time a step of training and the animation at 256x256"
+	@echo "make wheel       a wheel in dist, to install elsewhere"
 	@echo "make clean       remove what these targets have made"
 
 test: $(VENV)/for-development
@@ -38,8 +39,11 @@ benchmarks: $(VENV)/for-use
 	$(BIN)/python -m benchmarks.train_step --batch=2
 	$(BIN)/python -m benchmarks.animate
 
+wheel: $(VENV)/python-found
+	$(BIN)/python -m pip wheel --no-deps --wheel-dir=dist .
+
 clean:
-	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/python-found:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -48,9 +52,9 @@ $(VENV)/python-found:
 	@touch $@
 
 $(VENV)/for-use: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[vgg16]'
+	$(INSTALL) --editable '.[train,vgg16]'
 	@touch $@
 
 $(VENV)/for-development: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[dev,vgg16,torch,gcs,evaluation,c2pa,app,export]'
+	$(INSTALL) --editable '.[dev,train,vgg16,torch,gcs,evaluation,c2pa,app,export]'
 	@touch $@ $(VENV)/for-use

@@ -1,24 +1,4 @@
-r"""Convert weights from and to PyTorch's files, or describe such a file. PyTorch is not needed.
-
-Convert a checkpoint of the original, with its optimisers and epoch if it has them. Training,
-reconstruction and animation take the folder DIR as --workdir or --checkpoint:
-
-    python convert_torch_weights.py --config=configs/vox_256.py --input=vox-cpk.pth.tar --output=DIR
-
-Convert a checkpoint of ours for the original:
-
-    python convert_torch_weights.py --config=configs/vox_256.py --input=DIR \
-        --output=model.pth.tar --to_torch
-
-Convert the perceptual network, which https://download.pytorch.org/models/vgg19-dcbb9e9d.pth has:
-
-    python convert_torch_weights.py --perceptual=vgg19 --input=vgg19-dcbb9e9d.pth \
-        --output=weights/vgg19
-
-Show what a file holds, and which configurations and values of config.model fit it:
-
-    python convert_torch_weights.py --inspect=vox-adv-cpk.pth.tar
-"""
+"""Convert weights from and to PyTorch's files. `--help` and fomm_jax/cli/convert.py say how."""
 
 import signal
 
@@ -26,77 +6,7 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
     # While the program loads, Ctrl-C ends it without a word. `ending_by_signals` changes that.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-import importlib
-import pathlib
-from collections.abc import Sequence
-
-from absl import app, flags
-from ml_collections import ConfigDict, config_flags
-
-from fomm_jax import console
-from fomm_jax.cli.command_line import parse_flags
-from fomm_jax.cli.path_flags import STORED_PATH
-from fomm_jax.config.constants import VGG_LAYERS
-from fomm_jax.config.parsing import from_config_dict
-from fomm_jax.config.schema import Config
-from fomm_jax.errors import InputError, one_line_errors
-from fomm_jax.signals import ending_by_signals
-from fomm_jax.weights.torch.convert import convert_from_torch, convert_perceptual, convert_to_torch
-from fomm_jax.weights.torch.describe import describe_torch_file
-
-config_flags.DEFINE_config_file(
-    "config", None, "File with get_config(), such as those in configs/: the architecture."
-)
-PERCEPTUAL = flags.DEFINE_enum(
-    "perceptual", None, list(VGG_LAYERS), "Convert torchvision's weights of this network."
-)
-INPUT = flags.DEFINE(STORED_PATH, "input", None, "What to convert: PyTorch's file, or our folder.")
-OUTPUT = flags.DEFINE(STORED_PATH, "output", None, "Where to write the converted weights.")
-TO_TORCH = flags.DEFINE_bool("to_torch", False, "Convert a checkpoint of ours for PyTorch.")
-INSPECT = flags.DEFINE(STORED_PATH, "inspect", None, "Describe this file of PyTorch's.")
-
-
-def main(_: Sequence[str]) -> None:
-    """Convert or describe a file as the flags ask, and print what was done."""
-    console.show_messages()
-    with ending_by_signals(), one_line_errors():
-        console.say("\n".join(run(flags.FLAGS.config)))
-
-
-def run(config_dict: ConfigDict | None) -> list[str]:
-    """Check the flags against one another and do what they ask for.
-
-    Returns:
-      The lines to print.
-
-    Raises:
-      InputError: the flags do not go together, or a file cannot be used.
-    """
-    purposes = [name for name in ("inspect", "perceptual", "config") if flags.FLAGS[name].present]
-    if len(purposes) != 1:
-        raise InputError("expected one of --inspect, --perceptual and --config; see --help")
-    if INSPECT.value:
-        return list(describe_torch_file(INSPECT.value, known_configs()))
-    source, target = INPUT.value, OUTPUT.value
-    if not source or not target:
-        raise InputError(f"--{purposes[0]}: expected --input and --output with it; see --help")
-    if PERCEPTUAL.value:
-        return convert_perceptual(PERCEPTUAL.value, source, target)
-    convert = convert_to_torch if TO_TORCH.value else convert_from_torch
-    return convert(from_config_dict(config_dict), source, target)
-
-
-def known_configs() -> dict[str, Config]:
-    """Return the configurations of `configs/` by their files, without those for tests."""
-    files = sorted((pathlib.Path(__file__).parent / "configs").glob("*_[0-9]*.py"))
-    return {
-        f"configs/{file.name}": from_config_dict(
-            importlib.import_module(f"configs.{file.stem}").get_config()
-        )
-        for file in files
-    }
-
+from fomm_jax.cli.convert import start
 
 if __name__ == "__main__":
-    console.hide_warnings_of_libraries()
-    app.run(main, flags_parser=parse_flags)
+    start()

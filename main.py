@@ -18,17 +18,9 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
     # While the program loads, Ctrl-C ends it without a word. `ending_by_signals` changes that.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from absl import app, flags
+from fomm_jax.cli.program import main, parse_flags, start
 
-from fomm_jax import console
-from fomm_jax.cli import animation_flags, marking_flags
-from fomm_jax.cli import flags as general_flags
-from fomm_jax.cli.command_line import parse_flags
-from fomm_jax.cli.dispatch import main
-
-for module in (general_flags, animation_flags, marking_flags):
-    flags.adopt_module_key_flags(module)  # so that --help shows them
+__all__ = ["main", "parse_flags", "start"]
 
 if __name__ == "__main__":
-    console.hide_warnings_of_libraries()
-    app.run(main, flags_parser=parse_flags)
+    start()

@@ -19,5 +19,5 @@ def get_config(path: str = "") -> ConfigDict:
       InputError: no file is named; or the errors of `read_original_yaml`.
     """
     if not path:
-        raise InputError("configs/from_yaml.py: expected a file, as in configs/from_yaml.py:PATH")
+        raise InputError("from_yaml: expected a file, as in from_yaml:PATH")
     return read_original_yaml(expand_home(path))

@@ -61,17 +61,17 @@ def one_line_errors(hint: str = "") -> Iterator[None]:
             raise
         refuse(f"{os.fsdecode(error.filename)}: cannot be used ({error.strerror})")
     except KeyboardInterrupt:
-        print(f"{_program()}: interrupted{hint and '; '}{hint}", file=sys.stderr)
+        print(f"{program_name()}: interrupted{hint and '; '}{hint}", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
 
 
 def refuse(message: str) -> NoReturn:
     """Exit with one line on stderr and status 2, which means that the input cannot be used."""
-    print(f"{_program()}: {readable(message)}", file=sys.stderr)
+    print(f"{program_name()}: {readable(message)}", file=sys.stderr)
     sys.exit(2)
 
 
-def _program() -> str:
+def program_name() -> str:
     """Return the name of the program that runs."""
     path = pathlib.Path(sys.argv[0])
     return path.parent.name if path.name == "__main__.py" else path.name

@@ -217,7 +217,8 @@ def check_can_write(path: str | os.PathLike[str]) -> None:
         for place in (existing, target):
             if os.path.exists(place) and not os.access(place, os.W_OK):
                 raise InputError(f"{path}: cannot be written (no permission for {place})")
-        longest = os.pathconf(existing, "PC_NAME_MAX")
+        # Windows does not tell.
+        longest = os.pathconf(existing, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255
         for name in target.relative_to(existing).parts:
             if len(os.fsencode(name)) > longest:
                 raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))

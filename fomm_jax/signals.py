@@ -18,7 +18,8 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+# Windows has no SIGHUP.
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 _DELAY = 0.1  # seconds before a signal is sent again
 # Seconds for the main thread to come back from a compiler; Kubernetes gives 30 in all.
 _PATIENCE = 5.0
@@ -52,7 +53,8 @@ def hearing(hear: Callable[[int], None]) -> Iterator[None]:
     The block has to be in the main thread, as Python demands.
     """
     read_end, write_end = os.pipe()
-    os.set_blocking(write_end, False)
+    if os.name == "posix":  # Python demands it there, and 3.11 does not know it on Windows
+        os.set_blocking(write_end, False)
     previous = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
 
     def listen() -> None:
@@ -142,7 +144,7 @@ def ending_by_signals() -> Iterator[None]:
         for number in _SIGNALS
         if signal.getsignal(number) != signal.SIG_IGN
     }
-    is_loading = signal.getsignal(signal.SIGINT) == signal.SIG_DFL  # see main.py
+    is_loading = signal.getsignal(signal.SIGINT) == signal.SIG_DFL  # see cli/installed.py
     if is_loading:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.unraisablehook = send_again

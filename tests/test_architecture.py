@@ -11,14 +11,14 @@ ROOT = Path(__file__).parents[1]
 ORDER = (
     {"vocabulary"},
     {"fomm_jax.ops", "fomm_jax.config"},
-    {"fomm_jax.models", "fomm_jax.provenance", "fomm_jax.reporting"},
+    {"fomm_jax.models", "fomm_jax.provenance", "fomm_jax.reporting", "configs"},
     {"fomm_jax.media"},
     {"fomm_jax.weights", "input_pipeline"},
     {"fomm_jax.training", "fomm_jax.animation"},
     {"fomm_jax.rendering", "fomm_jax.evaluation", "fomm_jax.parity"},
     {"fomm_jax.live"},
     {"fomm_jax.cli"},
-    {"main", "convert_torch_weights", "configs", "benchmarks"},
+    {"main", "convert_torch_weights", "benchmarks"},
 )
 VOCABULARY = {
     f"fomm_jax.{module}"

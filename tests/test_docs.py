@@ -11,6 +11,7 @@ from absl import flags
 from test_architecture import ORDER, VOCABULARY
 
 import main  # noqa: F401  # defines the flags
+from fomm_jax.cli.config_names import find_file
 from fomm_jax.cli.flags import MODES
 from fomm_jax.config.parsing import check_field
 from fomm_jax.models.motion_model import MotionModel
@@ -27,7 +28,8 @@ MODULES = (
     "input_pipeline.figures",
     *(f"benchmarks.{path.stem}" for path in sorted((ROOT / "benchmarks").glob("[!_]*.py"))),
 )
-OTHERS = {"help", "shm-size", "signal"}  # absl's help, Docker, Slurm: the text mentions them
+# absl's help, Docker, Slurm: the text mentions them.
+OTHERS = {"help", "build-arg", "gpus", "shm-size", "signal"}
 # Files and folders of the project in running text; names in capitals are for the reader to fill in.
 PATH = re.compile(
     r"(?<![\w./-])(?:fomm_jax|input_pipeline|configs|benchmarks|deploy|tests|docs|notebooks)/"
@@ -78,17 +80,25 @@ def module_of(command):
         return called[1]
     if re.search(r"(^|[\s/\"])main\.py\b|^\$T ", command):  # $T is a shell variable of demo_model
         return "main"
-    return "convert_torch_weights" if "convert_torch_weights.py" in command else None
+    if called := re.match(r"fomm-jax (prepare|figures)\b", command):
+        return f"input_pipeline.{called[1]}"
+    if re.match(r"fomm-jax\b(?!-)", command):
+        return "main"
+    converts = ("convert_torch_weights.py", "fomm-jax-convert")
+    return "convert_torch_weights" if any(name in command for name in converts) else None
 
 
 def source_of(module):
     """Return the file of a module of the project, for a package that of its program."""
+    if module == "convert_torch_weights":
+        return ROOT / "fomm_jax" / "cli" / "convert.py"
     path = ROOT / module.replace(".", "/")
     return path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def exists(name):
     """Return whether a dotted name is a module of the project, or something in one."""
+    name = re.sub(r"^fomm_jax\.(?=configs|input_pipeline)", "", name)  # where a wheel has them
     path = ROOT / name.replace(".", "/")
     if path.is_dir() or path.with_suffix(".py").is_file():
         return True
@@ -197,8 +207,8 @@ def test_commands_name_modules_modes_flags_and_files_that_exist(page):
                 assert is_flag_of_main(name) or name in known | OTHERS, command
             if name == "mode" and value is not None:
                 assert value in MODES, command
-            if name == "config" and value is not None and value.startswith("configs/"):
-                assert (ROOT / value.partition(":")[0]).is_file(), command
+            if name == "config" and value is not None and value != value.upper():
+                assert Path(find_file(value).partition(":")[0]).is_file(), command
 
 
 @by_page

@@ -18,7 +18,7 @@ gcloud storage cat "$(metadata code)" | tar --extract --gzip
 if [ ! -d .venv ]; then
     python3 -m venv .venv
 fi
-.venv/bin/pip install --quiet --constraint=constraints.txt 'jax[tpu]' --editable '.[vgg16,gcs]'
+.venv/bin/pip install --quiet --constraint=constraints.txt 'jax[tpu]' --editable '.[train,vgg16,gcs]'
 
 # 75: another host is gone. 137: killed, for lack of memory say. 143: SIGTERM, saved.
 for _ in {1..100}; do

@@ -1,1 +1,1 @@
-"""The command line of main.py: flags, dispatch, and one file for each mode."""
+"""The command line: flags, dispatch, and one file for each mode."""

@@ -1,4 +1,4 @@
-"""The flags of `main.py --mode=animate --source=PICTURE`, and the options that they set."""
+"""The flags of `--mode=animate --source=PICTURE`, and the options that they set."""
 
 import contextlib
 import re

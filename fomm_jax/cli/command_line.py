@@ -8,11 +8,12 @@ from typing import Any
 from absl import flags, logging
 
 from fomm_jax import console
+from fomm_jax.cli.config_names import A_CONFIG, find_file
 from fomm_jax.config.parsing import check_field
 from fomm_jax.errors import InputError, naming, refuse
 from fomm_jax.user_paths import check_current_folder, parse_path
 
-EXPECTED_CONFIG = "expected one that returns a ConfigDict, as in configs/tiny.py"
+EXPECTED_CONFIG = "expected one that returns a ConfigDict"
 
 
 def parse_flags(arguments: list[str]) -> list[str]:
@@ -29,7 +30,7 @@ def parse_flags(arguments: list[str]) -> list[str]:
     config_file = ""
     try:
         check_current_folder()
-        arguments = [_read_config_path(argument) for argument in arguments]
+        arguments = _read_config_path(arguments)
         config_file = _find_config_file(arguments)
         _check_config_arguments(config_file, arguments)
         rest = flags.FLAGS(arguments)
@@ -54,12 +55,18 @@ def parse_flags(arguments: list[str]) -> list[str]:
     return rest
 
 
-def _read_config_path(argument: str) -> str:
-    """Return the argument --config=PATH with the path that it means, any other as it is."""
-    if match := re.fullmatch(r"(--?config)=(.*)", argument, re.DOTALL):
-        with naming(match[1]):
-            return f"{match[1]}={parse_path(match[2])}"
-    return argument
+def _read_config_path(arguments: list[str]) -> list[str]:
+    """Return the arguments with the file that --config=NAME, or --config NAME, means."""
+    arguments = [*arguments]
+    for i, argument in enumerate(arguments):
+        match = re.fullmatch(r"(--?config)(?:=(.*))?", argument, re.DOTALL)
+        if match is not None:
+            with naming(match[1]):
+                if match[2] is not None:
+                    arguments[i] = f"{match[1]}={find_file(parse_path(match[2]))}"
+                elif i + 1 < len(arguments):
+                    arguments[i + 1] = find_file(parse_path(arguments[i + 1]))
+    return arguments
 
 
 def _find_config_file(arguments: list[str]) -> str:
@@ -75,15 +82,15 @@ def _check_config_arguments(file: str, arguments: list[str]) -> None:
     if file.endswith((".yaml", ".yml")):
         raise InputError(
             f"--config: {file} is no Python file; for a configuration of the original use"
-            f" --config=configs/from_yaml.py:{file}"
+            f" --config=from_yaml:{file}"
         )
     for argument in arguments[1:]:
         if field := re.match(r"--?(?:no)?(config\.[^=]*)", argument):
             check_field(field[1])
             if not file:
                 raise InputError(
-                    f"--config: is missing, though {argument} changes a field of it; expected a"
-                    " file with get_config(), such as configs/tiny.py"
+                    f"--config: is missing, though {argument} changes a field of it; expected"
+                    f" {A_CONFIG}"
                 )
 
 

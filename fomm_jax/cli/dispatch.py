@@ -3,7 +3,7 @@
 import importlib
 
 from fomm_jax import console
-from fomm_jax.cli import animation_flags, live_flags, marking_flags
+from fomm_jax.cli import animation_flags, extras, live_flags, marking_flags
 from fomm_jax.cli.compilation_cache import use_compilation_cache
 from fomm_jax.cli.flags import (
     COMPILATION_CACHE,
@@ -31,9 +31,11 @@ def _run_mode() -> None:
     if MODE.value is None:
         raise InputError(f"--mode: expected one of {', '.join(MODES)}")
     _check_unused_flags(MODE.value)
+    if MODE.value in extras.MODES:
+        extras.check_can_train(f"--mode={MODE.value}")
     use_compilation_cache(COMPILATION_CACHE.value)
-    # The mode is imported here because the loader's worker processes import main.py, and with it
-    # this file: networks, plots and event files would take 200 MB in each of them for nothing.
+    # The mode is imported here because the loader's worker processes import the program, and with
+    # it this file: networks, plots and event files would take 200 MB in each of them for nothing.
     importlib.import_module(f"fomm_jax.cli.modes.{MODE.value}").run()
 
 

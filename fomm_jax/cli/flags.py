@@ -10,6 +10,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from fomm_jax.buckets import AnyPath, to_path
+from fomm_jax.cli.config_names import A_CONFIG
 from fomm_jax.cli.path_flags import PATH, PATH_OR_NOTHING, PATH_SERIALIZER, STORED_PATH
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.config.schema import Config
@@ -26,7 +27,7 @@ MODES = [
 config_flags.DEFINE_config_file(
     "config",
     None,
-    "Python file whose get_config() returns the configuration, such as those in configs/.",
+    "Name of a configuration, such as vox_256, or Python file whose get_config() returns one.",
 )
 MODE = flags.DEFINE_enum(
     "mode",
@@ -178,7 +179,7 @@ def read_config_and_workdir() -> tuple[Config, AnyPath]:
     """
     config = read_config()
     if config is None:
-        raise InputError("--config: expected a file with get_config(), such as configs/tiny.py")
+        raise InputError(f"--config: expected {A_CONFIG}")
     if names_files():
         raise InputError("--source, --driving, --output: expected with --mode=animate")
     if WORKDIR.value is None:

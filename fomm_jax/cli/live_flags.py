@@ -1,4 +1,4 @@
-"""The flags of `main.py --mode=live`."""
+"""The flags of `--mode=live`."""
 
 from absl import flags
 

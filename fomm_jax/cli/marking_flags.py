@@ -1,4 +1,4 @@
-"""The flags of `main.py` that set how outputs are marked as generated."""
+"""The flags that set how outputs are marked as generated."""
 
 import logging
 import pathlib

@@ -1,6 +1,6 @@
 """The configuration of a run: every field with its type, its default and its meaning.
 
-A run is configured by a file in `configs/` and by options of the command line. They fill an
+A run is configured by a file with `get_config()` and by options of the command line. They fill an
 `ml_collections.ConfigDict`, from which `parsing.from_config_dict` makes a `Config`. The types say
 which values a field allows: a `PositiveInt`, for instance, is at least 1 (see `fields.py`).
 `validation.py` checks the values, and whether they fit together.

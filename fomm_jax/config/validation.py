@@ -7,6 +7,7 @@ the first one.
 import dataclasses
 import itertools
 from collections.abc import Iterator
+from importlib.util import find_spec
 from operator import attrgetter
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -209,9 +210,8 @@ def _course(config: Config) -> Iterator[str]:
 
 
 def _outputs(config: Config) -> Iterator[str]:
-    if config.visualize.colormap == VisualizeConfig.colormap:
-        return
-    import matplotlib  # slow to import, and only this check needs it
+    if config.visualize.colormap != VisualizeConfig.colormap and find_spec("matplotlib"):
+        from matplotlib import colormaps  # slow to import, and optional
 
-    if config.visualize.colormap not in matplotlib.colormaps:
-        yield f"visualize.colormap: not one of matplotlib's, {config.visualize.colormap!r}"
+        if config.visualize.colormap not in colormaps:
+            yield f"visualize.colormap: not one of matplotlib's, {config.visualize.colormap!r}"

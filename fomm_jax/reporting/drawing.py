@@ -5,15 +5,31 @@ side, which makes them uint8. Points are (x, y) on [-1, 1].
 """
 
 import dataclasses
+import importlib.util
 from collections.abc import Sequence
 
 import numpy as np
 from skimage.draw import disk
 
 from fomm_jax.config.schema import VisualizeConfig
+from fomm_jax.errors import InputError
 from fomm_jax.types import Array, GeneratorOutput
 
 GAP = 4  # pixels of white between pictures side by side
+LEVELS = 256  # of a colour map
+# Matplotlib's colour map of this name: positions on [0, 1], and red, green and blue there. Pictures
+# in these colours, which are the default, need no Matplotlib.
+RAINBOW = "gist_rainbow"
+RAINBOW_COLOURS = (
+    (0.0, 1.0, 0.0, 0.16),
+    (0.03, 1.0, 0.0, 0.0),
+    (0.215, 1.0, 1.0, 0.0),
+    (0.4, 0.0, 1.0, 0.0),
+    (0.586, 0.0, 1.0, 1.0),
+    (0.77, 0.0, 0.0, 1.0),
+    (0.954, 1.0, 0.0, 1.0),
+    (1.0, 1.0, 0.0, 0.75),
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,10 +45,32 @@ def keypoint_colours(num_kp: int, colormap: str) -> np.ndarray:
 
     Returns:
       (k, 3) float in [0, 1]: keypoint i has the colour at i / k of Matplotlib's `colormap`.
-    """
-    import matplotlib  # slow to import, and only pictures with keypoints need it
 
-    return matplotlib.colormaps[colormap](np.arange(num_kp) / num_kp)[:, :3]
+    Raises:
+      InputError: it is not the default, and Matplotlib is not installed.
+    """
+    places = np.arange(num_kp) / num_kp
+    if colormap == RAINBOW:
+        return _rainbow((places * LEVELS).astype(int))
+    if importlib.util.find_spec("matplotlib") is None:
+        raise InputError(
+            f"config.visualize.colormap={colormap}: needs the package matplotlib; expected"
+            f" {RAINBOW}, or `pip install 'fomm_jax[train]'`"
+        )
+    import matplotlib  # slow to import, and optional
+
+    return matplotlib.colormaps[colormap](places)[:, :3]
+
+
+def _rainbow(levels: np.ndarray) -> np.ndarray:
+    """Return the colours at some levels of the default map, rounded as Matplotlib rounds them."""
+    table = np.array(RAINBOW_COLOURS)
+    positions, colours = (LEVELS - 1) * table[:, 0], table[:, 1:]
+    places = (LEVELS - 1) * np.linspace(0, 1, LEVELS)[levels]
+    after = np.clip(np.searchsorted(positions, places), 1, None)
+    before = after - 1
+    shares = (places - positions[before]) / (positions[after] - positions[before])
+    return shares[:, np.newaxis] * (colours[after] - colours[before]) + colours[before]
 
 
 def draw_keypoints(

@@ -14,8 +14,6 @@ from collections.abc import Collection, Iterable, Sequence
 
 import imageio.v3 as iio
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from fomm_jax.files import replacing
 from fomm_jax.readable import readable
@@ -100,6 +98,9 @@ def plot(
       caption: the text below the figure.
       dashed: the names of the curves to draw dashed. A curve below them stays visible.
     """
+    from matplotlib.figure import Figure  # slow to import, and only plots need it
+    from matplotlib.ticker import MaxNLocator
+
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.subplots()
     for name, curve in curves.items():

@@ -19,11 +19,9 @@ from fomm_jax.signals import hearing
 logger = logging.getLogger(__name__)
 
 # What ends a program, and how a message says so.
-WORDS = {
-    signal.SIGINT: "interrupted",
-    signal.SIGTERM: "ended by SIGTERM",
-    signal.SIGHUP: "ended by SIGHUP",
-}
+WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "ended by SIGTERM"}
+if hasattr(signal, "SIGHUP"):  # Windows has none
+    WORDS[signal.SIGHUP] = "ended by SIGHUP"
 # How a message goes on where the program does not know whether there is a checkpoint.
 HOW_TO_GO_ON = "the same command goes on from the last checkpoint, if there is one"
 # A terminal and a program in between may both pass the same Ctrl-C on.

@@ -79,8 +79,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
         config = restore.restore_config(find_checkpoint(path))
     if config is None:
         raise InputError(
-            f"{path}: carries no configuration; expected the model's configuration too, such as"
-            " configs/vox_256.py"
+            f"{path}: carries no configuration; expected the model's configuration too"
         )
     return config
 

@@ -58,10 +58,20 @@ BAD_FLAGS = {
         ["--mode=train", "--config=configs/none.py"],
         "--config: [Errno 2] No such file or directory: 'configs/none.py'",
     ),
+    "no config of this name": (
+        ["--mode=train", "--config=vox_265"],
+        "main.py: --config: there is no configuration vox_265; expected a file with get_config(),"
+        " or one of actions_64, bair_256,",
+    ),
+    "file of a clone that is not there": (
+        ["--mode=train", "--config", "DIR/configs/vox_256.py"],
+        "main.py: --config: there is no file DIR/configs/vox_256.py; the project's own"
+        " configuration is --config=vox_256",
+    ),
     "YAML file in the place of a config": (
         ["--mode=train", "--config=DIR/model.yaml"],
         "main.py: --config: DIR/model.yaml is no Python file; for a configuration of the original"
-        " use --config=configs/from_yaml.py:DIR/model.yaml",
+        " use --config=from_yaml:DIR/model.yaml",
     ),
     "config that takes no argument": (
         ["--mode=train", "--config=configs/tiny.py:abc"],
@@ -79,12 +89,12 @@ BAD_FLAGS = {
     "config without its function": (
         ["--mode=train", "--config=DIR/without.py"],
         "main.py: --config: DIR/without.py has no function get_config(); expected one that returns"
-        " a ConfigDict, as in configs/tiny.py",
+        " a ConfigDict",
     ),
     "config that returns a dict": (
         ["--mode=train", "--config=DIR/dict.py"],
         "main.py: --config: get_config() of DIR/dict.py returned a dict; expected one that returns"
-        " a ConfigDict, as in configs/tiny.py",
+        " a ConfigDict",
     ),
     "config that returns nothing": (
         ["--mode=train", "--config=DIR/nothing.py"],
@@ -104,7 +114,7 @@ BAD_FLAGS = {
         " config.train.num_steps",
     ),
     "no such YAML file": (
-        ["--mode=train", "--config=configs/from_yaml.py:DIR/none.yaml"],
+        ["--mode=train", "--config=from_yaml:DIR/none.yaml"],
         "DIR/none.yaml",
     ),
     "unknown mode": (["--mode=dream"], "dream"),
@@ -192,7 +202,7 @@ def test_a_field_without_a_configuration_is_answered_with_what_is_missing(capsys
     assert run_main("--mode=train", "--config.train.num_steps=3", "--workdir=W") == 2
     assert capsys.readouterr().err == (
         "main.py: --config: is missing, though --config.train.num_steps=3 changes a field of it;"
-        " expected a file with get_config(), such as configs/tiny.py\n"
+        " expected the name of a configuration, such as vox_256, or a file with get_config()\n"
     )
 
 

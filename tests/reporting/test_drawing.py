@@ -1,11 +1,14 @@
 """Drawings have the right contents, column by column, and equal those of the original."""
 
+import importlib.util
 from pathlib import Path
 
 import matplotlib
 import numpy as np
+import pytest
 
 from fomm_jax.config.schema import VisualizeConfig
+from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import read_picture
 from fomm_jax.reporting.drawing import (
     FramesWithPoints,
@@ -50,6 +53,20 @@ def random_inputs(seed=0):
         "output": GeneratorOutput(pictures(*frame_shape), pictures(*frame_shape), motion),
         "transformed": FramesWithPoints(pictures(*frame_shape), points()),
     }
+
+
+def test_the_default_colours_are_those_of_matplotlib():
+    for num_kp in range(1, 200):
+        expected = matplotlib.colormaps["gist_rainbow"](np.arange(num_kp) / num_kp)[:, :3]
+        colours = keypoint_colours(num_kp, VisualizeConfig.colormap)
+        np.testing.assert_array_equal(colours, expected)
+
+
+def test_other_colours_need_matplotlib(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert keypoint_colours(3, "gist_rainbow").shape == (3, 3)
+    with pytest.raises(InputError, match=r"^config\.visualize\.colormap=viridis: .*\[train\]"):
+        keypoint_colours(3, "viridis")
 
 
 def columns_of(grid):

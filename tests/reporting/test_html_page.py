@@ -5,6 +5,7 @@ import html.parser
 import io
 import urllib.parse
 
+import matplotlib.figure
 import numpy as np
 import pytest
 from PIL import Image
@@ -110,12 +111,12 @@ def test_plot_has_a_curve(tmp_path, values):
 def test_plot_of_a_wide_range_is_logarithmic(values, scale, monkeypatch):
     figures = []
 
-    class Recorded(html_page.Figure):
+    class Recorded(matplotlib.figure.Figure):
         def __init__(self, **settings):
             super().__init__(**settings)
             figures.append(self)
 
-    monkeypatch.setattr(html_page, "Figure", Recorded)
+    monkeypatch.setattr(matplotlib.figure, "Figure", Recorded)
     curve = dict(enumerate(values))
     html_page.plot({"first": curve, "second": curve}, "step", "loss", "", dashed=["second"])
     (axes,) = figures[0].axes

@@ -1,1 +1,1 @@
-"""The modes of main.py, one file each."""
+"""The modes of the program, one file each."""

@@ -7,6 +7,7 @@ import sys
 from fomm_jax import console
 from fomm_jax.animation.animator import Animator
 from fomm_jax.cli import animation_flags, marking_flags
+from fomm_jax.cli.extras import check_can_train
 from fomm_jax.cli.file_patterns import expand_patterns
 from fomm_jax.cli.flags import (
     CHECKPOINT,
@@ -39,6 +40,7 @@ def run() -> None:
 
 
 def _animate_pairs() -> None:
+    check_can_train("--mode=animate without --source")
     # These take a second, which the animation of files does without.
     from fomm_jax.evaluation.animate_pairs import animate_pairs
     from fomm_jax.evaluation.films import FilmOutputs

@@ -21,7 +21,7 @@ from fomm_jax.cli.flags import (
     read_config_and_workdir,
 )
 from fomm_jax.config.schema import Config, TrainConfig
-from fomm_jax.errors import InputError, naming
+from fomm_jax.errors import InputError, naming, program_name
 from fomm_jax.training.lost_hosts import HostWatch
 from fomm_jax.training.open_files import allow_open_files
 from fomm_jax.training.signals import HOW_TO_GO_ON, SECONDS_TO_TELL, WORDS, EndingSignals
@@ -141,9 +141,9 @@ def _train(
         with contextlib.closing(batches):
             steps = train(config, workdir, batches, vgg, begin_from, signals)
     except NotFiniteError as error:
-        sys.exit(f"main.py: {error}")
+        sys.exit(f"{program_name()}: {error}")
     except TerminatedError as error:
-        print(f"main.py: {error}", file=sys.stderr)
+        print(f"{program_name()}: {error}", file=sys.stderr)
         sys.exit(128 + error.number)
     if jax.process_index() == 0:
         done = f"Trained {steps} steps" if steps else "All steps were done before; nothing to train"
@@ -166,7 +166,7 @@ def _end(status: int, tell: Callable[[str], object], reason: str) -> None:
     give_up = threading.Timer(SECONDS_TO_TELL, os._exit, (status,))
     give_up.daemon = True
     give_up.start()
-    tell(f"main.py: {reason}; {HOW_TO_GO_ON}")
+    tell(f"{program_name()}: {reason}; {HOW_TO_GO_ON}")
     os._exit(status)
 
 

@@ -3,6 +3,7 @@
 import pathlib
 import shlex
 
+from fomm_jax.errors import program_name
 from fomm_jax.rendering.options import AnimationOptions
 
 
@@ -18,7 +19,9 @@ def terminal_command(
       options: the options of the animation.
     """
     default = AnimationOptions()
-    words = ["python", "main.py", "--mode=animate"]
+    program = program_name()
+    words = ["python", program] if program.endswith(".py") else [program]
+    words.append("--mode=animate")
     if checkpoint is not None:
         words.append(f"--checkpoint={checkpoint}")
     words += [f"--source={pathlib.Path(picture).name}", f"--driving={pathlib.Path(driving).name}"]
