@@ -1,7 +1,9 @@
 """Faces in a frame, found by dlib: heads to crop to, and landmarks and identities to compare."""
 
 import dataclasses
+import functools
 import importlib.util
+import math
 import pathlib
 from typing import Any
 
@@ -18,6 +20,9 @@ _SMALLEST_FACE = 80
 # beyond it, as shares of the box: to the left, above, to the right, below. Measured by eye.
 _HEAD = (0.15, 0.45, 0.15, 0.1)
 _HEAD_HEIGHT = 1 + _HEAD[1] + _HEAD[3]
+
+# The landmarks around the eye on the left of the frame, and around the other one.
+_EYES = slice(36, 42), slice(42, 48)
 
 # For the description of faces: the shorter side, in pixels, to which smaller frames are enlarged,
 # and how many times detection then doubles them, since dlib's detector finds no smaller face.
@@ -74,6 +79,47 @@ class HeadDetector:
         )
 
 
+def head_tilt(frame: np.ndarray, head: Box) -> float | None:
+    """Measure the angle of the line between the eyes.
+
+    Args:
+      frame: (h, w, 3) uint8.
+      head: one of the boxes that a `HeadDetector` found in it.
+
+    Returns:
+      The angle in degrees, positive if the head is tilted clockwise; None if the weights that find
+      landmarks are not installed.
+    """
+    if _weights_folder() is None:
+        return None
+    import dlib  # found the head
+
+    left, top, right, bottom = head
+    width, height = (right - left) / (1 + _HEAD[0] + _HEAD[2]), (bottom - top) / _HEAD_HEIGHT
+    x, y = left + _HEAD[0] * width, top + _HEAD[1] * height
+    face = dlib.rectangle(*(round(side) for side in (x, y, x + width, y + height)))
+    landmarks = _landmark_detector()(np.ascontiguousarray(frame), face)
+    points = np.array([(point.x, point.y) for point in landmarks.parts()])
+    across, down = points[_EYES[1]].mean(axis=0) - points[_EYES[0]].mean(axis=0)
+    return math.degrees(math.atan2(down, across))
+
+
+def _weights_folder() -> pathlib.Path | None:
+    """Return the folder of the weights of face_recognition_models, if it is installed."""
+    weights = importlib.util.find_spec("face_recognition_models")
+    # The package itself cannot be imported: it needs pkg_resources, which no longer exists.
+    if weights is None or not weights.submodule_search_locations:
+        return None
+    return pathlib.Path(weights.submodule_search_locations[0], "models")
+
+
+@functools.cache  # it takes half a second to load
+def _landmark_detector() -> Any:
+    import dlib
+
+    return dlib.shape_predictor(f"{_weights_folder()}/shape_predictor_68_face_landmarks.dat")
+
+
 @dataclasses.dataclass(frozen=True)
 class _Face:
     """The largest face of a frame."""
@@ -98,21 +144,17 @@ class DlibFaceEvaluator:
     """
 
     def __init__(self) -> None:
-        weights = importlib.util.find_spec("face_recognition_models")
-        if importlib.util.find_spec("dlib") is None or weights is None:
+        folder = _weights_folder()
+        if importlib.util.find_spec("dlib") is None or folder is None:
             raise InputError(
                 "config.reconstruct.evaluator: dlib-face needs packages that are not installed:"
                 " `pip install fomm_jax[evaluation]`"
             )
         import dlib  # optional and large
 
-        # The package itself cannot be imported: it needs pkg_resources, which no longer exists.
-        folder = pathlib.Path((weights.submodule_search_locations or ["."])[0], "models")
         self._dlib: Any = dlib
         self._detector = dlib.get_frontal_face_detector()
-        self._landmarks = dlib.shape_predictor(
-            str(folder / "shape_predictor_68_face_landmarks.dat")
-        )
+        self._landmarks = _landmark_detector()
         self._identity = dlib.face_recognition_model_v1(
             str(folder / "dlib_face_recognition_resnet_model_v1.dat")
         )

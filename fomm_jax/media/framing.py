@@ -1,4 +1,4 @@
-"""Cutting the model's frame out of a picture of any size, and pasting it back.
+"""Cutting the model's frame out of a picture of any size.
 
 The model sees frames of one size. A `Framing` says which box of a picture is resized to this size,
 without changing its aspect ratio, and which part of that box the result shows.
@@ -10,21 +10,26 @@ import math
 import numpy as np
 from PIL import Image
 
+from fomm_jax.media.turning import turn
+
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 # Pillow widens this filter when it shrinks a picture, so the result is anti-aliased; and the filter
 # causes no ringing.
 _FILTER = Image.Resampling.BILINEAR
 
-_FEATHER = 0.12  # width of a pasted part's soft border, as a share of the part's shorter side
-
 
 @dataclasses.dataclass(frozen=True)
 class Framing:
-    """The place of the model's frame in a picture, in pixels of the picture."""
+    """The place of the model's frame in a picture, in pixels of the picture.
+
+    Where a head is tilted, the picture is first turned until the head is upright (`turning.turn`).
+    The pixels are then those of the turned picture.
+    """
 
     frame: Box  # has the model's aspect ratio; beyond the picture, the picture's edge is repeated
     shown: tuple[int, int, int, int]  # the part that the result shows, inside frame and picture
+    tilt: float = 0.0  # the angle of the head, clockwise, in degrees
 
 
 def frame_box(box: Box, picture: tuple[int, int], size: tuple[int, int]) -> Framing:
@@ -109,6 +114,7 @@ def cut_frame(picture: np.ndarray, framing: Framing, size: tuple[int, int]) -> n
     Returns:
       (*size, 3) uint8; `picture` itself if the frame is the whole picture, which has this size.
     """
+    picture = turn(picture, framing.tilt)
     height, width = picture.shape[:2]
     left, top, right, bottom = framing.frame
     if framing.frame == (0, 0, width, height) and (height, width) == size:
@@ -190,10 +196,11 @@ def cut_shown(frame: np.ndarray, framing: Framing) -> np.ndarray:
     Returns:
       (*shown_size, 3) uint8; `frame` itself if all of it is shown.
     """
-    return _resize_shown(frame, framing, shown_size(framing, frame.shape[:2]))
+    return resize_shown(frame, framing, shown_size(framing, frame.shape[:2]))
 
 
-def _resize_shown(frame: np.ndarray, framing: Framing, size: tuple[int, int]) -> np.ndarray:
+def resize_shown(frame: np.ndarray, framing: Framing, size: tuple[int, int]) -> np.ndarray:
+    """Cut the shown part out of a frame of the model, (h, w, 3) uint8, at another size."""
     height, width = frame.shape[:2]
     left, top, right, bottom = _shown_of_frame(framing, (height, width))
     if size == (height, width) and right - left > width - 1 and bottom - top > height - 1:
@@ -213,56 +220,6 @@ def _shown_of_frame(framing: Framing, size: tuple[int, int]) -> Box:
         (shown[2] - left) * x,
         (shown[3] - top) * y,
     )
-
-
-class PasteBack:
-    """Pastes frames of the model back into the picture, with a soft border.
-
-    The border is hard where the shown part reaches the edge of the picture, since there is nothing
-    to blend with.
-
-    Args:
-      picture: (h, w, 3) uint8.
-      framing: the framing of the picture.
-    """
-
-    def __init__(self, picture: np.ndarray, framing: Framing) -> None:
-        left, top, right, bottom = framing.shown
-        self._picture = picture
-        self._framing = framing
-        self._region = (slice(top, bottom), slice(left, right))
-        height, width = picture.shape[:2]
-        feather = _FEATHER * min(bottom - top, right - left)
-        rows = _ramp(bottom - top, feather, top > 0, bottom < height)
-        columns = _ramp(right - left, feather, left > 0, right < width)
-        # (h, w, 1), the share of the frame in the picture
-        self._weight = (rows[:, None] * columns)[..., None]
-
-    def __call__(self, frame: np.ndarray, onto: np.ndarray | None = None) -> np.ndarray:
-        """Return a whole picture, (h, w, 3) uint8, with a frame of the model pasted in.
-
-        Args:
-          frame: (h, w, 3) uint8.
-          onto: a picture like the first one, in which another frame was pasted; None: the first.
-        """
-        size = (self._weight.shape[0], self._weight.shape[1])
-        part = _resize_shown(frame, self._framing, size).astype(np.float32)
-        pasted = (self._picture if onto is None else onto).copy()
-        old = pasted[self._region].astype(np.float32)
-        pasted[self._region] = np.rint(old + self._weight * (part - old)).astype(np.uint8)
-        return pasted
-
-
-def _ramp(length: int, feather: float, soft_start: bool, soft_end: bool) -> np.ndarray:
-    """Return (length,) weights in [0, 1] that rise from a soft start and fall to a soft end."""
-    distance = np.full(length, np.inf)
-    position = np.arange(length) + 0.5
-    if soft_start:
-        distance = position
-    if soft_end:
-        distance = np.minimum(distance, length - position)
-    share = np.clip(distance / max(feather, 1), 0, 1)
-    return (share * share * (3 - 2 * share)).astype(np.float32)
 
 
 def fit_frame(frame: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Choose the part of a picture or of a video that the model sees."""
 
 import contextlib
+import dataclasses
 import importlib.util
-import itertools
 import logging
 from collections.abc import Iterable, Iterator
 
@@ -14,8 +14,10 @@ from fomm_jax.media.framing import Box, Framing, frame_box, frame_centre, frame_
 from fomm_jax.media.reading.frame_index import FrameIndex
 from fomm_jax.media.reading.probe import VideoInfo
 from fomm_jax.media.reading.video_reader import iterate_frames, read_frames
+from fomm_jax.media.turning import turn, turned_size
 from fomm_jax.rendering.heads import main_head
 from fomm_jax.rendering.options import Crop, Faces
+from fomm_jax.rendering.tilt import UprightHead, put_upright
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +47,8 @@ def choose_framing(
         "centre". "none" is the whole picture, and a box is itself; these two keep their own aspect
         ratio.
       frames: (h, w, 3) uint8 of one size, at least one. Only the first is read unless a head is
-        looked for; the part then holds every place of the main head (see `heads.main_head`).
+        looked for; the part then holds every place of the main head (see `heads.main_head`). All
+        frames are turned by the tilt of the largest head in the first one.
       size: the height and width of the model's frame.
       name: the name of the file, for messages.
 
@@ -69,9 +72,16 @@ def choose_framing(
         return frame_centre(picture, size)
     with naming(f"crop={crop}"):
         detect = HeadDetector(SMALLEST_HEAD * min(picture))
-    head = main_head([detect(frame) for frame in itertools.chain([first], frames)])
+    heads = detect(first)
+    tilt = 0.0
+    if heads:
+        main = max(heads, key=lambda head: head[2] - head[0])
+        upright = put_upright(first, main, detect)
+        if upright.tilt:
+            heads, tilt = [upright.box], upright.tilt
+    head = main_head([heads, *(detect(turn(frame, tilt)) for frame in frames)])
     if head is not None:
-        return frame_head(head, picture, size)
+        return frame_turned_head(UprightHead(head, tilt), picture, size)
     if crop == "face":
         raise InputError(f"{name}: no face is found in it; expected one, or another crop")
     framing = frame_centre(picture, size)
@@ -111,7 +121,24 @@ def choose_faces(
                 f"{name}: number of faces that are found: {len(heads)}; expected face {max(faces)}"
             )
         heads = [heads[number - 1] for number in faces]
-    return [frame_head(head, (height, width), size) for head in heads]
+    return [
+        frame_turned_head(put_upright(picture, head, detect), (height, width), size)
+        for head in heads
+    ]
+
+
+def frame_turned_head(
+    head: UprightHead, picture: tuple[int, int], size: tuple[int, int]
+) -> Framing:
+    """Frame a head as `frame_head` does, in the picture after it was turned.
+
+    Args:
+      head: the head in the turned picture.
+      picture: the height and width of the picture before.
+      size: the height and width of the model's frame.
+    """
+    framing = frame_head(head.box, turned_size(*picture, head.tilt), size)
+    return dataclasses.replace(framing, tilt=head.tilt)
 
 
 def frame_head(head: Box, picture: tuple[int, int], size: tuple[int, int]) -> Framing:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fomm_jax.config.schema import VisualizeConfig
-from fomm_jax.media.framing import Framing, PasteBack, cut_shown, shown_size
+from fomm_jax.media.framing import Framing, cut_frame, cut_shown, frame_inside, shown_size
+from fomm_jax.media.pasting import PasteBack
+from fomm_jax.media.turning import turned_point, turned_size
 from fomm_jax.provenance.mark import SourceType
 from fomm_jax.rendering.options import AnimationOptions
 from fomm_jax.reporting.drawing import GAP, draw_keypoints, side_by_side
@@ -63,6 +65,8 @@ def choose_view(
             shows_driving=True,
             source_type=SourceType.COMPOSITE,
         )
+    if framings[0].tilt:
+        return _show_tilted(picture, framings[0], (height, width))
     shown = shown_size(framings[0], (height, width))
     return View(*shown, lambda predictions, *_: cut_shown(predictions[0], framings[0]))
 
@@ -78,3 +82,21 @@ def _show_whole(picture: np.ndarray, framings: Sequence[Framing]) -> View:
         return pasted
 
     return View(picture.shape[0], picture.shape[1], draw, source_type=SourceType.EDITED)
+
+
+def _show_tilted(picture: np.ndarray, framing: Framing, size: tuple[int, int]) -> View:
+    """Show the surroundings of a part that was put upright, as they are in the source."""
+    height, width = picture.shape[:2]
+    left, top, right, bottom = framing.frame
+    middle = (left + right) / 2, (top + bottom) / 2
+    upright = turned_size(height, width, framing.tilt)
+    x, y = turned_point(middle, -framing.tilt, upright, (height, width))
+    half = (right - left) / 2, (bottom - top) / 2
+    box = x - half[0], y - half[1], x + half[0], y + half[1]
+    level = frame_inside(box, (height, width), size)
+    paste = PasteBack(picture, framing)
+    return View(
+        *size,
+        lambda predictions, *_: cut_frame(paste(predictions[0]), level, size),
+        source_type=SourceType.EDITED,
+    )

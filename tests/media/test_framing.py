@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fomm_jax.media.framing import (
-    PasteBack,
     cut_frame,
     cut_shown,
     fit_frame,
@@ -16,6 +15,7 @@ from fomm_jax.media.framing import (
     frame_inside,
     shown_size,
 )
+from fomm_jax.media.pasting import PasteBack
 
 SQUARE = (64, 64)
 

@@ -15,7 +15,7 @@ from fomm_jax.media.pictures import read_picture
 from fomm_jax.media.reading.probe import probe_video
 from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
-from fomm_jax.rendering import cropping
+from fomm_jax.rendering import cropping, tilt
 from fomm_jax.rendering.cropping import choose_framing, spread_frames
 from fomm_jax.rendering.options import AnimationOptions
 
@@ -28,6 +28,7 @@ def place_heads(monkeypatch, *heads_of_frames):
     remaining = iter(heads_of_frames)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: "there")
     monkeypatch.setattr(cropping, "HeadDetector", lambda height: lambda frame: next(remaining))
+    monkeypatch.setattr(tilt, "head_tilt", lambda frame, head: 0.0)
 
 
 def test_without_a_detector_it_is_the_middle(monkeypatch):

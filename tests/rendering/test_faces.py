@@ -9,7 +9,7 @@ from brightener import animate, write_levels
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.reading.video_reader import iterate_frames
-from fomm_jax.rendering import cropping
+from fomm_jax.rendering import cropping, tilt
 from fomm_jax.rendering.cropping import choose_faces
 from fomm_jax.rendering.options import AnimationOptions
 
@@ -23,6 +23,7 @@ MIDDLES = [(30, 30), (30, 110), (35, 190)]  # of the heads from left to right: r
 def group(tmp_path, monkeypatch):
     """The path of a grey picture in which a detector finds three heads."""
     monkeypatch.setattr(cropping, "HeadDetector", lambda height: lambda frame: list(HEADS))
+    monkeypatch.setattr(tilt, "head_tilt", lambda frame, head: None)
     write_picture(tmp_path / "group.png", np.full((60, 220, 3), 100, np.uint8))
     return tmp_path / "group.png"
 
