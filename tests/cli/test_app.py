@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from fomm_jax.cli.page.examples import draw_examples
-from fomm_jax.media.pictures import write_picture
+from fomm_jax.media.pictures import read_picture, write_picture
 from fomm_jax.media.read_marks import read_marks
 from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
 TIMEOUT = 90_000  # milliseconds for anything
+PHOTO = ROOT.parent / "shared" / "data" / "media" / "source_portrait_720x1280.jpg"
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +189,26 @@ def test_errors_are_shown_on_the_page(page, tmp_path):
     page.locator("#video video[src*='long']").wait_for()
     animate(page)
     page.get_by_text("long.mp4: is 130 seconds long; expected at most 120").wait_for()
+
+
+@needs_browser
+@pytest.mark.skipif(not PHOTO.exists(), reason="../shared/data is not there")
+def test_every_face_of_a_photo_moves(page, tmp_path):
+    pytest.importorskip("dlib", reason="dlib is not installed (fomm_jax[evaluation])")
+    with VideoWriter(tmp_path / "dark.mp4", FilmFormat(32, 32, fps=5)) as writer:
+        for level in (0, 40, 80):
+            writer.write(np.full((32, 32, 3), level, np.uint8))
+    for number, path in enumerate((PHOTO, tmp_path / "dark.mp4")):
+        page.locator("input[type=file]").nth(number).set_input_files(path)
+    page.locator("#video video[src*='dark']").wait_for()
+    page.get_by_text("More choices").click()
+    page.get_by_label("every face").check()
+    animate(page)
+    page.locator("#result video[src*='animation.mp4']").wait_for()
+    page.get_by_text("The same from a terminal").click()
+    page.get_by_text("--faces=all").wait_for()
+    size = "document.querySelector('#result video').videoHeight"
+    page.wait_for_function(f"{size} == {read_picture(PHOTO).shape[0] // 2 * 2}")
 
 
 def test_a_port_that_is_taken_is_refused(url):

@@ -20,10 +20,12 @@ from fomm_jax.rendering.options import AnimationOptions
 
 MAX_SECONDS = 120  # of a driving video; --mode=animate takes any
 INPUT_HEIGHT, RESULT_HEIGHT, EXAMPLE_HEIGHT = 260, 430, 165  # pixels
+EVERY_FACE = "every face"  # is no crop: the faces are animated in the whole picture
 CROPS = [
     ("whatever suits the model", "auto"),
     ("the middle", "centre"),
     ("a face", "face"),
+    ("every face", EVERY_FACE),
     ("all of it", "none"),
 ]
 # What the page calls the values of `AnimationOptions.motion_transfer`.
@@ -194,7 +196,12 @@ def _add_choices(picture: gr.Image, video: gr.Video, studio: Studio) -> _Inputs:
             smooth=gr.Checkbox(
                 False, label="Calm the movement", info="Takes the trembling out of it."
             ),
-            crop=gr.Radio(CROPS, value="auto", label="Part of the picture that moves"),
+            crop=gr.Radio(
+                CROPS,
+                value="auto",
+                label="Part of the picture that moves",
+                info="Every face moves in the whole picture.",
+            ),
         )
 
 
@@ -218,10 +225,12 @@ def _make_handler(studio: Studio, inputs: _Inputs) -> Callable[..., tuple[str, s
         if picture is None or driving is None:
             missing = "a picture" if picture is None else "a video"
             raise gr.Error(f"Choose {missing} first.", print_exception=False)
+        every_face = values[inputs.crop] == EVERY_FACE
         options = AnimationOptions(
-            crop=values[inputs.crop],
+            crop="auto" if every_face else values[inputs.crop],
+            faces="all" if every_face else None,
             paste_back=values[inputs.view] == IN_PICTURE,
-            side_by_side=values[inputs.view] == SIDE_BY_SIDE,
+            side_by_side=values[inputs.view] == SIDE_BY_SIDE and not every_face,
             motion_transfer=values[inputs.motion_transfer],
             adapt_scale=values[inputs.adapt_scale],
             best_frame="auto" if values[inputs.best_frame] else None,

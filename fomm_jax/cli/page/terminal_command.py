@@ -28,6 +28,8 @@ def terminal_command(
     words.append("--output=film.mp4")
     if options.crop != default.crop:
         words.append(f"--crop={options.crop}")
+    if options.faces is not None:
+        words.append(f"--faces={options.faces}")
     for name in ("paste_back", "side_by_side", "adapt_scale", "smooth"):
         if getattr(options, name):
             words.append(f"--{name}")
