@@ -4,17 +4,22 @@ The READMEs beside the recordings tell where they come from, and how exact the o
 """
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import thin_plate_reference as reference
+from flax import nnx
 
 from fomm_jax.animation.compiled_model import CompiledModel
 from fomm_jax.config.schema import NormalizationConfig
+from fomm_jax.models.layers import Numerics
 from fomm_jax.ops.convolution import ONE_CPU
 from fomm_jax.parity.animated_clip import animate_clip
+from fomm_jax.parity.recordings import seeded_vgg19
 from fomm_jax.parity.seeded_weights import draw_checkpoint, draw_resumed_checkpoint
 from fomm_jax.parity.thin_plate.forward import evaluate_recording
 from fomm_jax.parity.thin_plate.tolerances import FLOAT32, OTHERS_FLOAT32
+from fomm_jax.training.step.objectives import StepInputs, generator_losses
 
 
 def recordings(quick, others):
@@ -66,6 +71,29 @@ def test_evaluation_at_full_size_in_float32():
         distance = np.abs(outputs[key] - recorded[key])
         assert np.percentile(distance, 99.9) < 1e-3, key
     assert distance.mean() < MEAN_TOLERANCE
+
+
+def test_losses_of_a_step_in_float64():
+    """The gradients, which take 4 GB, are compared in `test_thin_plate_training.py`."""
+    recording, step = reference.find("tiny"), "float64/step_0"
+    with jax.enable_x64(True):
+        definition, state = nnx.split(recording.model(np.float64))
+        vgg = jax.tree.map(lambda array: jnp.asarray(array, np.float64), seeded_vgg19())
+        inputs = StepInputs(
+            *(jnp.asarray(frames) for frames in recording.pairs_of(step, np.float64)),
+            recording.perturbation(step, np.float64),
+        )
+
+        @jax.jit
+        def losses(state, inputs, vgg):
+            model = nnx.merge(definition, state)
+            return generator_losses(recording.config, model, vgg, Numerics(ONE_CPU), inputs)[0]
+
+        actual = losses(state, inputs, vgg)
+    recorded = recording.below(f"{step}/losses/")
+    assert len(recorded) >= 4
+    for name, expected in recorded.items():
+        np.testing.assert_allclose(actual[name], expected, rtol=1e-10, err_msg=name)
 
 
 @recordings("tiny", ["animation"])
