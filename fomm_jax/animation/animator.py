@@ -30,7 +30,7 @@ from fomm_jax.errors import InputError, naming
 from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.ops.convolution import choose_convolutions
 from fomm_jax.weights.load import demo_weights, load_config, load_pretrained
-from fomm_jax.weights.npz import save_weights
+from fomm_jax.weights.save import save_weights
 
 
 class Animator:
@@ -83,7 +83,7 @@ class Animator:
 
         Args:
           path: a workdir or a folder of checkpoints, whose newest checkpoint is taken; a single
-            checkpoint; a file that `save` wrote (.npz); or a file of the original (.pth.tar).
+            checkpoint; a file that `save` wrote; or a file of the original (.pth.tar).
           config: the configuration; needed for a file that stores none, such as the original's.
           batch_size, same_scene: as in `Animator`.
 
@@ -252,10 +252,10 @@ class Animator:
         yield from measure_batches(painted, self.points)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write weights and configuration to one .npz file, for `from_checkpoint`.
+        """Write weights and configuration to one file, .safetensors or .npz.
 
         Raises:
-          InputError: the file cannot be written, or is not named .npz.
+          InputError: the file cannot be written, or its name ends in another way.
         """
         save_weights(path, self._model.portable(), self.config)
 

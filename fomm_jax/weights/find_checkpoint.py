@@ -6,7 +6,13 @@ from fomm_jax.buckets import AnyPath, absolute, is_in_bucket, list_folder
 from fomm_jax.errors import InputError
 from fomm_jax.files import is_file, reading
 from fomm_jax.user_paths import check_is_text
-from fomm_jax.weights.other_files import NPZ_FILE, TORCH_FILE, check_is_no_other_file
+from fomm_jax.weights.other_files import (
+    ENDINGS,
+    NPZ_FILE,
+    SAFETENSORS_FILE,
+    TORCH_FILE,
+    check_is_no_other_file,
+)
 
 FOLDER = "checkpoints"  # inside a workdir
 # Files that Orbax writes into each checkpoint, or wrote in an earlier version.
@@ -41,8 +47,8 @@ def check_is_model(path: str | os.PathLike[str]) -> None:
     Raises:
       InputError: it does not, or the file is recognised as something else than weights.
     """
-    if is_file(path):
-        check_is_no_other_file(path, NPZ_FILE if _is_npz(path) else TORCH_FILE)
+    if (kind := _weights_alone(path)) or is_file(path):
+        check_is_no_other_file(path, kind or TORCH_FILE)
     else:
         find_checkpoint(path)
 
@@ -53,7 +59,7 @@ def check_is_state(path: str | os.PathLike[str]) -> None:
     Raises:
       InputError: it leads to a file of weights alone, or to nothing that `check_is_model` accepts.
     """
-    if _is_npz(path):
+    if _weights_alone(path):
         raise InputError(
             f"{path}: holds no state of training to continue from; expected a checkpoint, or"
             f" config.train.init_from={path}"
@@ -73,8 +79,10 @@ def has_averages(path: AnyPath) -> bool:
     return (path / "averages").is_dir()
 
 
-def _is_npz(path: str | os.PathLike[str]) -> bool:
-    return os.fspath(path).endswith(".npz")
+def _weights_alone(path: str | os.PathLike[str]) -> str | None:
+    """Return the kind of a file that holds weights alone, by its name; None for any other path."""
+    kinds = (NPZ_FILE, SAFETENSORS_FILE)
+    return next((kind for kind in kinds if os.fspath(path).endswith(ENDINGS[kind])), None)
 
 
 def _is_checkpoint(path: AnyPath) -> bool:

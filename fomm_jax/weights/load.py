@@ -18,6 +18,8 @@ from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.weights import npz
 from fomm_jax.weights.find_checkpoint import check_is_state, find_checkpoint
 from fomm_jax.weights.finite import check_finite_tree
+from fomm_jax.weights.safetensors_file import is_safetensors
+from fomm_jax.weights.torch import networks_file
 from fomm_jax.weights.torch.from_original import load_networks, load_train_state, read_original
 from fomm_jax.weights.train_state import (
     Optimizers,
@@ -34,8 +36,8 @@ def load_pretrained(path: str | os.PathLike[str], config: Config) -> MotionModel
     """Load a trained model; from a weight file it has no discriminator.
 
     Args:
-      path: a file of the original (`.pth.tar`), a weight file of ours (`.npz`), a checkpoint of
-        ours, or a folder whose newest checkpoint is loaded.
+      path: a file of the original (`.pth.tar`), a file of weights alone (`.safetensors`, `.npz`),
+        a checkpoint of ours, or a folder whose newest checkpoint is loaded.
       config: the architecture.
 
     Raises:
@@ -44,7 +46,7 @@ def load_pretrained(path: str | os.PathLike[str], config: Config) -> MotionModel
     """
     if npz.is_weights_file(path):
         return npz.load_weights(path, config)
-    if is_file(path):
+    if is_safetensors(path) or is_file(path):
         original = read_original(path)
         with naming(path):
             model = load_networks(config, original)
@@ -73,6 +75,8 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     config = None
     if npz.is_weights_file(path):
         config = npz.read_config(path)
+    elif is_safetensors(path):
+        config = networks_file.read_config(path)
     elif not is_file(path):
         from fomm_jax.weights import restore  # it loads Orbax, which takes long
 

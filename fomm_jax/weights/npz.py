@@ -28,15 +28,13 @@ def save_weights(path: str | os.PathLike[str], model: MotionModel, config: Confi
     """Write a trained model with its configuration.
 
     Args:
-      path: the file to write, whose name ends in .npz. It appears only when it is whole.
+      path: the file to write. It appears only when it is whole.
       model: the trained model. Its running statistics are written, its discriminator is not.
       config: the configuration of the model.
 
     Raises:
-      InputError: the file cannot be written, or its name has another ending.
+      InputError: the file cannot be written.
     """
-    if not is_weights_file(path):
-        raise InputError(f"{path}: expected a name that ends in {SUFFIX}")
     arrays = {"config": np.asarray(to_json(config))} | {
         ".".join(map(str, key)): np.asarray(variable.get_value(), np.float32)
         for key, variable in nnx.to_flat_state(nnx.state(model))

@@ -16,6 +16,9 @@ from fomm_jax.files import check_is_file, reading
 
 TORCH_FILE = "a file that torch.save wrote"
 NPZ_FILE = "an .npz file of NumPy's"
+SAFETENSORS_FILE = "a safetensors file"
+# How the names of files with weights end; the ending decides how a file is read.
+ENDINGS = {TORCH_FILE: ".pth.tar", NPZ_FILE: ".npz", SAFETENSORS_FILE: ".safetensors"}
 START_BYTES = 4096  # of a file, by which it is recognised
 MOST_SHOWN = 60  # characters of a text
 DOWNLOAD_AGAIN = "download the file again"
@@ -48,7 +51,7 @@ TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 def check_is_no_other_file(
     path: str | os.PathLike[str],
     expected: str,
-    torch_advice: str = "give it a name that ends in .pth.tar",
+    torch_advice: str = "",
 ) -> None:
     """Raise InputError if a file is recognised as something else than weights.
 
@@ -56,8 +59,9 @@ def check_is_no_other_file(
 
     Args:
       path: the file.
-      expected: `TORCH_FILE` or `NPZ_FILE`.
-      torch_advice: what to do with a file of torch where an .npz file is expected.
+      expected: `TORCH_FILE`, `NPZ_FILE` or `SAFETENSORS_FILE`.
+      torch_advice: what to do with a file of torch where another one is expected; default: give it
+        another name.
 
     Raises:
       InputError: the file cannot be read, is a folder, a pipe or a device, or is something else;
@@ -69,10 +73,10 @@ def check_is_no_other_file(
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         kind, advice = _recognise(start, size) or _recognise_archive(file, start) or ("", "")
+    if kind in ENDINGS and not os.fspath(path).endswith(ENDINGS[kind]):
+        advice = f"give it a name that ends in {ENDINGS[kind]}"
     if kind == TORCH_FILE:
-        advice = torch_advice
-    elif kind == NPZ_FILE and not os.fspath(path).endswith(".npz"):
-        advice = "give it a name that ends in .npz"
+        advice = torch_advice or advice
     if kind and kind != expected:
         raise InputError(f"{path}: is {kind}; expected {expected}{advice and f': {advice}'}")
 
@@ -93,7 +97,7 @@ def _recognise(start: bytes, size: int) -> tuple[str, str] | None:
         return "an XML answer of a server", DOWNLOAD_AGAIN
     header = int.from_bytes(start[:8], "little")  # the length of the JSON that follows
     if start[8:9] == b"{" and header <= size - 8:
-        return "a safetensors file", "load it in PyTorch, and save it by torch.save"
+        return SAFETENSORS_FILE, ""
     if _is_text(text):
         return f"text that begins {_one_line(text)!r}", DOWNLOAD_AGAIN
     return None

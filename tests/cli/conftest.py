@@ -10,7 +10,7 @@ from configs import tiny
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.models.build import build_model
-from fomm_jax.weights.npz import save_weights
+from fomm_jax.weights.save import save_weights
 from input_pipeline.figures.scenes import write_dataset
 
 SIZE = 32  # height and width of the frames of configs/tiny.py
@@ -27,7 +27,7 @@ def figures(tmp_path_factory):
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     """A file of untrained weights for configs/tiny.py."""
-    path = tmp_path_factory.mktemp("model") / "weights.npz"
+    path = tmp_path_factory.mktemp("model") / "weights.safetensors"
     config = from_config_dict(tiny.get_config())
     save_weights(path, build_model(config, rngs=nnx.Rngs(0)), config)
     return path

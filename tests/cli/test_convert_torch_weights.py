@@ -113,6 +113,27 @@ def test_a_checkpoint_of_the_original_is_converted_both_ways(tmp_path):
         for key, tensor in expected[network].items():
             np.testing.assert_array_equal(converted[network][key], tensor, strict=True)
 
+    run = run_command(f"--input={tmp_path}/W", f"--output={tmp_path}/model.safetensors")
+    assert (run.returncode, run.stderr, run.stdout) == (
+        0,
+        "",
+        f"wrote {tmp_path}/model.safetensors\n",
+    )
+    run = run_command(f"--inspect={tmp_path}/model.safetensors")
+    assert (run.returncode, run.stderr) == (0, "")
+    lines = run.stdout.splitlines()
+    assert lines[1] == "carries its configuration: first-order, frames of 32 x 32 pixels"
+    assert "  num_kp = 3" in lines
+    assert "  final.weight float32 (3, 4, 7, 7)" in lines
+    from_file = tmp_path / "from_file.pth.tar"
+    run = run_command(
+        f"--input={tmp_path}/model.safetensors", f"--output={from_file}", "--to_torch"
+    )
+    assert (run.returncode, run.stderr, run.stdout) == (0, "", f"wrote {from_file}\n")
+    converted = read_torch_file(from_file)
+    for key, tensor in expected["generator"].items():
+        np.testing.assert_array_equal(converted["generator"][key], tensor, strict=True)
+
     run = run_command(CONFIG, f"--input={file}", f"--output={tmp_path}/W")
     assert_refused(run, f"{tmp_path}/W/checkpoints: has a checkpoint already")
     run = run_command(CONFIG, f"--input={tmp_path}/W", f"--output={back}", "--to_torch")
@@ -139,6 +160,10 @@ def test_files_that_cannot_be_converted_are_refused(tmp_path):
 def test_flags_that_do_not_go_together_are_refused(tmp_path):
     assert_refused(run_command(), "--inspect")
     assert_refused(run_command("--perceptual=vgg19", "--input=a.pth"), "--output")
+    run = run_command("--input=a", "--output=b.safetensors", "--to_torch")
+    assert_refused(run, "--to_torch: expected an --output that does not end in .safetensors")
+    run = run_command(f"--input={RECORDED / 'checkpoint.pth.tar'}", "--output=b.safetensors")
+    assert_refused(run, "checkpoint.pth.tar: carries no configuration; expected")
     assert_refused(run_command("--inspect=a.pth", "--perceptual=vgg19"), "--inspect")
     assert_refused(run_command("--perceptual=vgg11"), "vgg16|vgg19")
     assert_refused(run_command("--bogus"), "bogus")

@@ -8,7 +8,7 @@ from flax import nnx
 
 from fomm_jax.models.build import build_model
 from fomm_jax.weights.load import load_pretrained
-from fomm_jax.weights.npz import save_weights
+from fomm_jax.weights.save import save_weights
 
 # ml_collections reads the file of --config in a way that importlib gives up.
 pytestmark = pytest.mark.filterwarnings(r"ignore:the load_module\(\) method:DeprecationWarning")
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings(r"ignore:the load_module\(\) method:Depr
 @pytest.mark.slow
 def test_the_avd_network_is_trained_beside_its_model(figures, tmp_path, capsys):
     config = with_fields(config_of("tpsmm_tiny"), dataset__root_dir=str(figures))
-    weights = tmp_path / "weights.npz"
+    weights = tmp_path / "weights.safetensors"
     save_weights(weights, build_model(config, rngs=nnx.Rngs(0)), config)
     command = (
         "--config=configs/tpsmm_tiny.py",

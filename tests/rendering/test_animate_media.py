@@ -12,7 +12,7 @@ from fomm_jax.media.pictures import read_picture
 from fomm_jax.media.reading.probe import probe_video
 from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.models.build import build_model
-from fomm_jax.weights.npz import save_weights
+from fomm_jax.weights.save import save_weights
 
 pytestmark = pytest.mark.slow
 

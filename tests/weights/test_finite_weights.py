@@ -13,7 +13,7 @@ from fomm_jax.files import read_npz
 from fomm_jax.weights.checkpoints import Checkpoints
 from fomm_jax.weights.finite import check_finite, check_finite_tree
 from fomm_jax.weights.load import load_pretrained, load_state
-from fomm_jax.weights.npz import save_weights
+from fomm_jax.weights.save import save_weights
 from fomm_jax.weights.torch.convert import convert_from_torch, convert_to_torch
 from fomm_jax.weights.torch.from_original import load_networks, load_train_state
 from fomm_jax.weights.torch.to_original import to_checkpoint

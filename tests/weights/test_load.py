@@ -18,7 +18,7 @@ from fomm_jax.training.resume import Origin, first_state
 from fomm_jax.training.step.program import Program
 from fomm_jax.weights.checkpoints import Checkpoints
 from fomm_jax.weights.load import load_config, load_pretrained, load_state
-from fomm_jax.weights.npz import save_weights
+from fomm_jax.weights.save import save_weights
 from fomm_jax.weights.torch.from_original import load_train_state
 from fomm_jax.weights.train_state import make_optimizers
 
@@ -40,7 +40,8 @@ def folder(tmp_path_factory, networks):
     for name, config in (("run", CONFIG), ("old", None)):
         with Checkpoints(folder / name, keep=1, config=config) as checkpoints:
             checkpoints.save(3, state, epoch=1)
-    save_weights(folder / "weights.npz", networks, CONFIG)
+    for name in ("weights.npz", "weights.safetensors"):
+        save_weights(folder / name, networks, CONFIG)
     return folder
 
 
@@ -55,7 +56,10 @@ def test_a_configuration_survives_json():
         from_json('{"trian": {}}')
 
 
-@pytest.mark.parametrize("name", ["run", "run/checkpoints", "run/checkpoints/3", "weights.npz"])
+@pytest.mark.parametrize(
+    "name",
+    ["run", "run/checkpoints", "run/checkpoints/3", "weights.npz", "weights.safetensors"],
+)
 def test_checkpoints_and_weight_files_carry_their_configuration(folder, networks, name):
     path = folder / name
     assert load_config(path) == CONFIG
@@ -78,7 +82,7 @@ def test_a_weight_file_animates_like_the_checkpoint(folder, tmp_path):
     np.testing.assert_array_equal(
         list(from_run.animate(frames[2], frames)), list(from_weights.animate(frames[2], frames))
     )
-    with pytest.raises(InputError, match=r"model: expected a name that ends in \.npz"):
+    with pytest.raises(InputError, match=r"model: expected a name that ends in \.safetensors or"):
         from_run.save(tmp_path / "model")
 
 
@@ -91,21 +95,21 @@ def test_files_without_a_configuration_ask_for_one(folder, path):
     assert Animator.from_checkpoint(path, CONFIG).batch_size == CONFIG.animate.batch_size
 
 
-def test_training_from_a_weight_file_has_a_random_discriminator(folder):
+@pytest.mark.parametrize("name", ["weights.npz", "weights.safetensors"])
+def test_training_from_a_weight_file_draws_the_discriminator_that_it_lacks(folder, name):
     optimizers = make_optimizers(CONFIG, 1)
     state = load_train_state(CONFIG, RECORDING.checkpoint, optimizers)
     other = jax.tree.map(lambda leaf: leaf + 1, state)
-    path = str(folder / "weights.npz")
+    path = str(folder / name)
     config = dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, init_from=path))
     program = Program(abstract=state, initialise=lambda seed: other, train_step=None)
     origin = Origin(config, optimizers, program, begin_from=None)
     first = first_state(origin, mock.Mock(steps=[]), mock.Mock())
     for field in ("params", "statistics"):
-        for name, network in getattr(first, field).items():
-            origin = other if name == "discriminator" else state
-            for a, b in zip(
-                jax.tree.leaves(network), jax.tree.leaves(getattr(origin, field)[name]), strict=True
-            ):
+        for network, arrays in getattr(first, field).items():
+            is_drawn = network == "discriminator" and path.endswith(".npz")
+            expected = getattr(other if is_drawn else state, field)[network]
+            for a, b in zip(jax.tree.leaves(arrays), jax.tree.leaves(expected), strict=True):
                 np.testing.assert_array_equal(a, b)
     assert set(first.params) == {"kp_detector", "generator", "discriminator"}
     with pytest.raises(

@@ -20,7 +20,7 @@ from fomm_jax.weights.find_checkpoint import find_checkpoint
 from fomm_jax.weights.load import load_pretrained
 from fomm_jax.weights.restore import restore_epoch
 from fomm_jax.weights.torch.convert import convert_from_torch, convert_perceptual, convert_to_torch
-from fomm_jax.weights.torch.describe import describe_torch_file
+from fomm_jax.weights.torch.describe import describe_weights
 from fomm_jax.weights.torch.from_original import (
     load_networks,
     load_train_state,
@@ -176,12 +176,12 @@ def test_a_file_of_dataparallel_is_described(tmp_path):
         for network in ("generator", "kp_detector")
     }
     write_torch_file(path, prefixed)
-    lines = list(describe_torch_file(str(path), {}))
+    lines = list(describe_weights(str(path), {}))
     assert "  num_kp = 3" in lines
     prefixed["generator"] = {"weight": np.zeros(3, np.float32)}
     path.unlink()
     write_torch_file(path, prefixed)
-    lines = list(describe_torch_file(str(path), {}))
+    lines = list(describe_weights(str(path), {}))
     assert lines[1].startswith("no config.model fits: generator.first.conv.weight is missing")
     assert "  weight float32 (3,)" in lines
 

@@ -57,7 +57,7 @@ OTHER_FILES = {
     "answer in JSON": (b'{"error":{"code":404}}', 'text that begins \'{"error"', "download"),
     "answer in words": ("Zugriff verweigert: zu häufig\n".encode(), "'Zugriff verw", "download"),
     "pointer": (POINTER, "a pointer of Git LFS", "`git lfs pull`"),
-    "safetensors": (SAFETENSORS, "a safetensors file", "torch.save"),
+    "safetensors": (SAFETENSORS, "a safetensors file", "a name that ends in .safetensors"),
     "gzip": (gzip.compress(ARCHIVE), "compressed by gzip", "gunzip"),
     "bzip2": (bz2.compress(STREAM), "compressed by bzip2", "bunzip2"),
     "xz": (lzma.compress(STREAM), "compressed by xz", "unxz"),

@@ -6,7 +6,7 @@ import thin_plate_reference as reference
 from config_helpers import config_of, with_fields
 
 from fomm_jax.errors import InputError
-from fomm_jax.weights.torch.describe import describe_torch_file
+from fomm_jax.weights.torch.describe import describe_weights
 from fomm_jax.weights.torch.from_original import load_networks, load_train_state, read_original
 from fomm_jax.weights.torch.reader import read_torch_file
 from fomm_jax.weights.torch.to_original import to_checkpoint
@@ -67,7 +67,7 @@ def test_a_file_says_which_configuration_fits_it(recording, tmp_path):
     path = tmp_path / "checkpoint.pth.tar"
     write_torch_file(path, recording.checkpoint)
     configs = {"small": recording.config, "vox": config_of("tpsmm_vox_256")}
-    lines = list(describe_torch_file(str(path), configs | {"first-order": config_of("vox_256")}))
+    lines = list(describe_weights(str(path), configs | {"first-order": config_of("vox_256")}))
     assert lines[1] == "configurations that fit: small"
     for field, value in (
         ("name", "'thin-plate'"),

@@ -10,6 +10,7 @@ from fomm_jax.buckets import file_system
 from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.config.schema import PerceptualConfig
 from fomm_jax.errors import InputError
+from fomm_jax.weights.safetensors_file import read_safetensors, write_safetensors
 from fomm_jax.weights.torch.convert import convert_perceptual
 from fomm_jax.weights.torch.writer import write_torch_file
 from fomm_jax.weights.vgg import from_torch_state, load_vgg, save_vgg
@@ -101,17 +102,43 @@ def test_the_weights_of_the_recorded_runs_are_converted():
 
 
 @NETWORKS
-@pytest.mark.parametrize("suffix", ["", ".npz"])
+@pytest.mark.parametrize("suffix", ["", ".npz", ".safetensors"])
 def test_saved_weights_load(tmp_path, network, suffix):
     weights = from_torch_state(network, torch_state(network))
     path = f"{tmp_path}/new.folder/weights{suffix}"
-    assert save_vgg(path, weights) == tmp_path / "new.folder" / "weights.npz"
-    assert [file.name for file in (tmp_path / "new.folder").iterdir()] == ["weights.npz"]
+    name = f"weights{suffix or '.npz'}"
+    assert save_vgg(path, weights) == tmp_path / "new.folder" / name
+    assert [file.name for file in (tmp_path / "new.folder").iterdir()] == [name]
     loaded = load_vgg(PerceptualConfig(network, path))
     assert list(loaded) == list(weights)
     for name, (kernel, bias) in weights.items():
         np.testing.assert_array_equal(loaded[name][0], kernel)
         np.testing.assert_array_equal(loaded[name][1], bias)
+
+
+def test_safetensors_have_the_names_of_torchvision(tmp_path):
+    """Files that others have made of torchvision's weights can be used without a conversion."""
+    state = torch_state("vgg16")
+    path = tmp_path / "vgg16.safetensors"
+    write_safetensors(path, state, {})
+    for name, expected in from_torch_state("vgg16", state).items():
+        for array, expected_array in zip(
+            load_vgg(PerceptualConfig("vgg16", str(path)))[name], expected, strict=True
+        ):
+            np.testing.assert_array_equal(array, expected_array)
+    assert convert_perceptual("vgg16", str(path), str(tmp_path / "again.safetensors"))
+    again = read_safetensors(tmp_path / "again.safetensors")
+    assert len(again) == 22
+    for name, tensor in again.items():
+        np.testing.assert_array_equal(tensor, state[name], strict=True)
+    with pytest.raises(InputError, match=rf"^config\.perceptual\.weights: {path}: not the weights"):
+        load_vgg(PerceptualConfig("vgg19", str(path)))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(InputError, match=rf"{path}: is not a whole safetensors file"):
+        load_vgg(PerceptualConfig("vgg16", str(path)))
+    path.unlink()
+    with pytest.raises(InputError, match=rf"{path} is not there; download "):
+        load_vgg(PerceptualConfig("vgg16", str(path)))
 
 
 def test_files_that_cannot_be_used_are_refused(tmp_path):

@@ -30,6 +30,8 @@ class ConfigField(NamedTuple):
     def fits(self, model: ModelConfig) -> bool:
         """Tell whether the field has a value that fits."""
         configured = attrgetter(self.name)(model)
+        if isinstance(self.value, tuple):  # of scales, whose order safetensors files do not keep
+            return set(configured) == set(self.value)
         return configured == self.value or (self.at_least and configured > self.value)
 
 

@@ -1,9 +1,11 @@
-"""Convert weights between PyTorch's files and ours.
+"""Convert weights between PyTorch's files, safetensors files and ours.
 
 Each function returns the lines that tell its user what it wrote.
 """
 
 import os
+
+from flax import nnx
 
 from fomm_jax.buckets import AnyPath, absolute, list_folder
 from fomm_jax.config.avd_stage import avd_stage
@@ -13,22 +15,25 @@ from fomm_jax.files import check_can_write, is_file, reading
 from fomm_jax.weights.checkpoints import Checkpoints
 from fomm_jax.weights.find_checkpoint import FOLDER, find_checkpoint, has_averages
 from fomm_jax.weights.finite import check_finite_tree
+from fomm_jax.weights.load import load_pretrained
 from fomm_jax.weights.restore import restore_config, restore_epoch, restore_state
+from fomm_jax.weights.safetensors_file import is_safetensors, read_safetensors
 from fomm_jax.weights.torch.from_original import load_train_state, read_epoch, read_original
+from fomm_jax.weights.torch.networks_file import save_networks
 from fomm_jax.weights.torch.originals import original_of
 from fomm_jax.weights.torch.reader import read_torch_file
-from fomm_jax.weights.torch.to_original import to_checkpoint
+from fomm_jax.weights.torch.to_original import to_checkpoint, to_state_dicts
 from fomm_jax.weights.torch.writer import write_torch_file
 from fomm_jax.weights.train_state import abstract_state, make_optimizers, state_parts
-from fomm_jax.weights.vgg import from_torch_state, npz_path, save_vgg
+from fomm_jax.weights.vgg import from_torch_state, save_vgg, vgg_path
 
 
 def convert_from_torch(config: Config, source: str, target: str) -> list[str]:
-    """Convert a checkpoint of the original into one of ours.
+    """Convert a checkpoint of the original, or networks in a safetensors file, into one of ours.
 
     Args:
       config: the architecture.
-      source: the original's file.
+      source: the file.
       target: the folder to write to; afterwards it serves as a workdir.
 
     Raises:
@@ -53,11 +58,12 @@ def convert_from_torch(config: Config, source: str, target: str) -> list[str]:
 
 
 def convert_to_torch(config: Config, source: str, target: str) -> list[str]:
-    """Convert a checkpoint of ours into a file that the original's `load_state_dict` takes.
+    """Convert weights into a file of PyTorch's that the original's `load_state_dict` takes.
 
     Args:
       config: the architecture and the learning rates.
-      source: a checkpoint, or a folder whose newest checkpoint is converted.
+      source: a checkpoint of ours, with its optimisers; a folder whose newest checkpoint is
+        converted; or a file of weights alone.
       target: the file to write.
 
     Raises:
@@ -65,6 +71,10 @@ def convert_to_torch(config: Config, source: str, target: str) -> list[str]:
         the file exists already or cannot be written.
     """
     _check_is_new(target)
+    if is_file(source):
+        model = load_pretrained(source, config)
+        write_torch_file(target, to_state_dicts(config, nnx.state(model)))
+        return [f"wrote {target}"]
     path = find_checkpoint(source)
     config = _of_its_stage(config, path)
     optimizers = make_optimizers(config, steps_per_epoch=1)
@@ -82,6 +92,22 @@ def convert_to_torch(config: Config, source: str, target: str) -> list[str]:
     return [*lines, f"wrote {target}"]
 
 
+def convert_to_safetensors(config: Config, source: str, target: str) -> list[str]:
+    """Convert weights into a safetensors file, which holds the configuration too.
+
+    Args:
+      config: the configuration of the model.
+      source: as in `load_pretrained`. Of a checkpoint with averaged weights, they are written.
+      target: the file to write.
+
+    Raises:
+      InputError: the source cannot be used, or the file exists already or cannot be written.
+    """
+    _check_is_new(target)
+    save_networks(target, load_pretrained(source, config), config)
+    return [f"wrote {target}"]
+
+
 def _of_its_stage(config: Config, path: AnyPath) -> Config:
     """Return a configuration as it is in the stage of training that a checkpoint is from."""
     own = restore_config(path)
@@ -93,15 +119,15 @@ def convert_perceptual(network: str, source: str, target: str) -> list[str]:
 
     Args:
       network: "vgg16" or "vgg19".
-      source: torchvision's file.
-      target: the file to write, with or without its ending .npz.
+      source: torchvision's file, or a safetensors file with the same names.
+      target: the file to write, whose name ends in .safetensors, in .npz, or gets the ending .npz.
 
     Raises:
       InputError: the file cannot be read or holds another network, or the target exists already or
         cannot be written.
     """
-    _check_is_new(npz_path(target))
-    state = read_torch_file(source)
+    _check_is_new(vgg_path(target))
+    state = read_safetensors(source) if is_safetensors(source) else read_torch_file(source)
     if not isinstance(state, dict):
         raise InputError(f"{source}: not a state dict")
     with naming(source):

@@ -1,4 +1,4 @@
-"""Describe what a file of PyTorch's holds."""
+"""Describe what a file of weights holds."""
 
 import hashlib
 import re
@@ -10,7 +10,9 @@ import numpy as np
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
 from fomm_jax.files import local_file, reading
+from fomm_jax.weights.safetensors_file import is_safetensors
 from fomm_jax.weights.torch.architecture import read_states
+from fomm_jax.weights.torch.networks_file import read_config, read_networks
 from fomm_jax.weights.torch.originals import ORIGINALS, recognise_model
 from fomm_jax.weights.torch.reader import read_torch_file
 
@@ -20,22 +22,25 @@ NOT_TRAINED = re.compile(
 )
 
 
-def describe_torch_file(path: str, configs: Mapping[str, Config]) -> Iterator[str]:
+def describe_weights(path: str, configs: Mapping[str, Config]) -> Iterator[str]:
     """Yield lines on a file: its checksum and plain values, then each module with its tensors.
 
     The lines on a checkpoint of an original begin with the fields of `config.model` that fit it.
 
     Args:
-      path: the file.
+      path: a file of PyTorch's, or a safetensors file.
       configs: configurations by their names, of which those that fit such a checkpoint are named.
 
     Raises:
       InputError: the file cannot be read.
     """
-    tree = read_torch_file(path)
+    tree = read_networks(path) if is_safetensors(path) else read_torch_file(path)
     with local_file(path) as local, reading(path), local.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     yield f"{path}: sha256 {digest}"
+    if is_safetensors(path) and (config := read_config(path)):
+        height, width = config.dataset.frame_shape[:2]
+        yield f"carries its configuration: {config.model.name}, frames of {height} x {width} pixels"
     modules = tree if isinstance(tree, dict) else {"": tree}
     if all(isinstance(value, np.ndarray) for value in modules.values()):
         modules = {"tensors": modules}  # a bare state dict

@@ -12,26 +12,28 @@ import numpy as np
 import optax
 from flax import nnx
 
-from fomm_jax.config.fields import LARGEST_INT
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.models.build import abstract_model, build_model
 from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.models.random_parameters import host_source
 from fomm_jax.weights.finite import check_finite
+from fomm_jax.weights.safetensors_file import is_safetensors
 from fomm_jax.weights.shapes import MOST_NAMED, check_shapes
+from fomm_jax.weights.torch.adam import check_adam, load_adam
 from fomm_jax.weights.torch.architecture import check_architecture, read_states
 from fomm_jax.weights.torch.config_fields import TorchState, TorchStates
 from fomm_jax.weights.torch.names import (
     ANTIALIAS_KERNEL,
     COUNTER,
     RIGHT_SINGULAR_VECTOR,
-    from_torch_layout,
     to_torch_layout,
     variable_keys,
 )
+from fomm_jax.weights.torch.networks_file import read_networks
 from fomm_jax.weights.torch.originals import ORIGINALS, original_of, recognise_model
 from fomm_jax.weights.torch.reader import read_torch_file
+from fomm_jax.weights.torch.tensors import to_array
 from fomm_jax.weights.train_state import Optimizers, TrainState, at_step, split_model
 
 logger = logging.getLogger(__name__)
@@ -40,11 +42,14 @@ logger = logging.getLogger(__name__)
 def read_original(path: str | os.PathLike[str]) -> Mapping[str, Any]:
     """Read a checkpoint of a model's original without converting it.
 
+    Args:
+      path: a file of PyTorch's, or a safetensors file with the same networks.
+
     Raises:
       InputError: the file cannot be read, or holds something else.
     """
     entries = set().union(*(original.entries for original in ORIGINALS.values()))
-    checkpoint = read_torch_file(path, entries)
+    checkpoint = read_networks(path) if is_safetensors(path) else read_torch_file(path, entries)
     names = list(map(str, checkpoint)) if isinstance(checkpoint, dict) else []
     model = recognise_model(names)
     if model is None:
@@ -112,9 +117,9 @@ def _load_networks(
         if network in missing:
             continue
         tensor = _tensor(states[network], key)
-        # Floats keep the checkpoint's precision; counters get our type.
-        dtype = flat[path].get_value().dtype if tensor.dtype.kind == "i" else tensor.dtype
-        arrays[f"{network}.{key}"] = array = _to_numpy(tensor, dtype)
+        with naming(f"{network}.{key}"):
+            array = to_array(tensor, flat[path].get_value().dtype)
+        arrays[f"{network}.{key}"] = array
         flat[path] = flat[path].replace(jax.device_put(array))
     check_finite(arrays)
     return nnx.merge(definition, nnx.from_flat_state(flat.items()))
@@ -143,11 +148,11 @@ def load_train_state(
         if not states.keys() >= set(networks):  # another stage trains them
             continue
         with naming(name):
-            _check_adam(adam)
+            check_adam(adam)
             if not adam["state"]:
                 continue
             trained: nnx.State = nnx.State({network: params[network] for network in networks})
-            count, mu, nu = _load_adam(adam, trained, config)
+            count, mu, nu = load_adam(adam, trained, config)
         # As an array of numpy, the count becomes an array of JAX for each network, which they need
         # because training donates them.
         for network in networks:
@@ -160,53 +165,6 @@ def load_train_state(
         steps = max(steps, count)
     states = {name: at_step(optimizer, steps) for name, optimizer in states.items()}
     return TrainState(jnp.asarray(steps, jnp.int32), params, statistics, states)
-
-
-def _load_adam(
-    adam: Mapping[str, Any], params: nnx.State, config: Config
-) -> tuple[int, nnx.State, nnx.State]:
-    """Convert the state of a torch's Adam.
-
-    Args:
-      adam: the state dict of the optimiser.
-      params: the parameters of its networks in a tree with the networks' names at its root.
-      config: the architecture.
-
-    Returns:
-      The number of steps, and the first and second moments as trees like the parameters.
-
-    Raises:
-      InputError: the moments are not those of the parameters, or not finite; or the number of steps
-        does not fit into 32 bits.
-    """
-    numbers = [number for group in adam["param_groups"] for number in group["params"]]
-    flat = dict(nnx.to_flat_state(params))
-    keys = list(variable_keys(params, config))
-    if len(numbers) != len(keys) or not set(numbers) <= adam["state"].keys():
-        raise InputError(
-            f"the checkpoint has the moments of {len(adam['state'])} parameters, the config asks"
-            f" for {len(keys)}"
-        )
-    moments: dict[str, dict[Any, Any]] = {"exp_avg": {}, "exp_avg_sq": {}}
-    for number, (path, _, key) in zip(numbers, keys, strict=True):
-        for name, variables in moments.items():
-            moment = adam["state"][number][name]
-            array = _to_numpy(moment, moment.dtype)
-            shape = flat[path].get_value().shape
-            if array.shape != shape:
-                raise InputError(
-                    f"{name} of {key} has shape {array.shape}, the config asks for {shape}"
-                )
-            check_finite({f"{name} of {key}": array})
-            variables[path] = flat[path].replace(jax.device_put(array))
-    steps = {int(entry["step"]) for entry in adam["state"].values()}
-    if len(steps) != 1:
-        raise InputError("its parameters have taken unequal numbers of steps")
-    count = steps.pop()
-    if not 0 <= count <= LARGEST_INT:
-        raise InputError(f"has counted {count} steps; expected 0 to {LARGEST_INT}")
-    mu, nu = (nnx.from_flat_state(variables.items()) for variables in moments.values())
-    return count, mu, nu
 
 
 def _check_model(config: Config, checkpoint: Mapping[str, Any]) -> None:
@@ -238,17 +196,6 @@ def _torch_shapes(model: MotionModel, config: Config) -> dict[tuple[str, str], t
     return shapes
 
 
-def _check_adam(adam: Any) -> None:
-    """Raise InputError if an entry is not the state dict of torch's Adam."""
-    try:
-        for group in adam["param_groups"]:
-            set(group["params"])
-        for moments in adam["state"].values():
-            moments["exp_avg"].dtype, moments["exp_avg_sq"].dtype, int(moments["step"])
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise InputError("expected the state of torch's Adam") from error
-
-
 def _check_shapes(states: TorchStates, expected: Mapping[tuple[str, str], tuple[int, ...]]) -> None:
     """Raise InputError if the checkpoint's tensors are not those that the config asks for.
 
@@ -273,17 +220,6 @@ def _check_shapes(states: TorchStates, expected: Mapping[tuple[str, str], tuple[
     check_shapes(shapes, required)
 
 
-def _to_numpy(tensor: np.ndarray, dtype: Any) -> np.ndarray:
-    """Return a tensor in our layout and a type that JAX has: float32 for float64, unless x64 is on.
-
-    A value that is too large for the type becomes infinite.
-    """
-    with np.errstate(over="ignore"):
-        array = from_torch_layout(tensor)
-        # JAX brings the axes into their order, which NumPy takes longer for.
-        return array.astype(jax.dtypes.canonicalize_dtype(dtype), copy=False)
-
-
 def _tensor(state: TorchState, key: str) -> np.ndarray:
     """Return the tensor of a key, or compute it where files of older versions lack it."""
     if key in state:
@@ -294,5 +230,6 @@ def _tensor(state: TorchState, key: str) -> np.ndarray:
     # The right singular vector follows from the left one by half a step of power iteration.
     stem = key.removesuffix("_v")
     kernel = state[f"{stem}_orig"]
+    kernel = kernel.astype(np.result_type(kernel.dtype, np.float32))  # from half precision
     vector = state[f"{stem}_u"] @ kernel.reshape(len(kernel), -1)
     return vector / np.linalg.norm(vector)

@@ -24,20 +24,30 @@ def to_checkpoint(config: Config, state: TrainState, epoch: int) -> dict[str, An
       epoch: the epoch that the original continues with.
     """
     variables = nnx.merge_state(nnx.State(state.params), nnx.State(state.statistics))
+    checkpoint: dict[str, Any] = to_state_dicts(config, variables)
+    for name, networks in original_of(config).optimizers.items():
+        if set(networks) <= state.optimizers.keys():
+            checkpoint[name] = _adam_state_dict(config, state, networks, epoch)
+    return checkpoint | {"epoch": epoch}
+
+
+def to_state_dicts(config: Config, variables: nnx.State) -> dict[str, dict[str, np.ndarray]]:
+    """Make a state dict of each network, with the constants that the original stores.
+
+    Args:
+      config: the architecture.
+      variables: parameters and statistics, with the names of the networks at the root.
+    """
     arrays = torch_arrays(variables, config)
     original = original_of(config)
     for (network, key), scale in original.antialias_scales(config).items():
         if scale != 1:
             kernel = geometry.antialias_kernel(scale)[None, None]
             arrays[network][key] = np.repeat(kernel, config.model.num_channels, axis=0)
-    checkpoint: dict[str, Any] = {
+    return {
         network: dict(sorted(tensors.items(), key=lambda item: original.position(item[0], config)))
         for network, tensors in arrays.items()
     }
-    for name, networks in original.optimizers.items():
-        if set(networks) <= state.optimizers.keys():
-            checkpoint[name] = _adam_state_dict(config, state, networks, epoch)
-    return checkpoint | {"epoch": epoch}
 
 
 def _adam_state_dict(
