@@ -64,12 +64,12 @@ def measure_animation(
             ("source in a pose of its own", figure.frames(NUM_FRAMES)[0], ABSOLUTE),
         ):
             animation = np.stack([*animator.animate(source, driving, normalization=normalization)])
-            for subject, means in {
+            for compared, means in {
                 "animation": distances(animation, answer),
                 "unmoved source": distances(np.broadcast_to(source, answer.shape), answer),
                 "driving frame": driving_distances,
             }.items():
-                cases.setdefault(case, {}).setdefault(subject, []).append(means)
+                cases.setdefault(case, {}).setdefault(compared, []).append(means)
     return {
         case: {
             subject: {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}

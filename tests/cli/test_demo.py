@@ -5,6 +5,7 @@ import importlib.resources
 import numpy as np
 import pytest
 
+from benchmarks import demo_model
 from benchmarks.demo_model import measure_animation, measure_joints
 from fomm_jax import Animator
 from fomm_jax.cli.modes import demo
@@ -12,6 +13,7 @@ from fomm_jax.media.pictures import read_picture
 from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.provenance.containers import read_mp4_xmp
 from fomm_jax.provenance.mark import Marking, SourceType
+from input_pipeline.figures.scenes import random_scene
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,20 @@ def test_demo_shows_animations_nearer_to_the_answer_than_the_unmoved_source(tmp_
 def test_keypoints_follow_the_joints(animator):
     errors = measure_joints(animator, 64, num_scenes=10)
     assert errors["linear map from the keypoints"] < 0.4 * errors["mean pose"]
+
+
+def test_measuring_draws_all_pairs_of_the_subject(monkeypatch, animator):
+    drawn = []
+
+    def draw(size, seed, number, subject):
+        drawn.append((number, subject))
+        return random_scene(size, seed, number, subject)
+
+    monkeypatch.setattr(demo_model, "random_scene", draw)
+    monkeypatch.setattr(demo_model, "load_lpips", lambda network: None)
+    monkeypatch.setattr(demo_model, "lpips", lambda *_: np.zeros(1))
+    demo_model.measure_animation(animator, num_pairs=2, subject="portraits")
+    assert drawn == [(number, "portraits") for number in range(4)]
 
 
 @pytest.mark.slow
