@@ -13,13 +13,14 @@ OPTIMISED := --xla_backend_optimization_level=3 --xla_llvm_disable_expensive_pas
 # Many tests ask XLA for the same compilation.
 PYTEST := JAX_COMPILATION_CACHE_DIR=$(VENV)/xla $(BIN)/pytest
 
-.PHONY: help test slow demo benchmarks wheel clean
+.PHONY: help test slow demo benchmarks site wheel clean
 
 help:
 	@echo "make test        lint, types and tests, as the CI does"
 	@echo "make slow        the tests that take too long for the CI"
 	@echo "make demo        animate drawn figures with the model that comes with the project"
 	@echo "make benchmarks  time a step of training and the animation at 256x256"
+	@echo "make site        the documentation as a site in build/site, without dead links"
 	@echo "make wheel       a wheel in dist, to install elsewhere"
 	@echo "make clean       remove what these targets have made"
 
@@ -38,6 +39,10 @@ demo: $(VENV)/for-use
 benchmarks: $(VENV)/for-use
 	$(BIN)/python -m benchmarks.train_step --batch=2
 	$(BIN)/python -m benchmarks.animate
+
+site: $(VENV)/for-site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file=deploy/site/mkdocs.yml \
+		--site-dir=$(CURDIR)/build/site
 
 wheel: $(VENV)/python-found
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir=dist .
@@ -58,3 +63,7 @@ $(VENV)/for-use: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
 $(VENV)/for-development: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
 	$(INSTALL) --editable '.[dev,train,vgg16,torch,gcs,evaluation,c2pa,app,export]'
 	@touch $@ $(VENV)/for-use
+
+$(VENV)/for-site: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[docs]'
+	@touch $@

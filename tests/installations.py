@@ -48,11 +48,10 @@ def link_distribution(name: str, site_packages: pathlib.Path):
     tops = {file.parts[0] for file in distribution.files if file.parts[0] != ".."}
     for top in sorted(tops):
         source, target = pathlib.Path(distribution.locate_file(top)), site_packages / top
-        if target.exists():  # a package with several parts, such as google
-            assert target.is_dir()
         if not source.is_dir() or (source / "__init__.py").exists():
             target.symlink_to(source)
             continue
+        # Other packages may have parts in this folder, as in google/.
         for file in distribution.files:
             if file.parts[0] == top and file.suffix != ".pyc":
                 (site_packages / file).parent.mkdir(parents=True, exist_ok=True)
@@ -95,6 +94,8 @@ def make_environment(folder: pathlib.Path, distribution: pathlib.Path, extras: I
     venv.create(folder, symlinks=True)
     (site_packages,) = folder.glob("lib/*/site-packages")
     bin_folder = folder / "bin"
+    if distribution.name.endswith(".tar.gz"):
+        link_distribution("setuptools", site_packages)  # which makes a wheel of it
     options = ["--no-deps", "--no-compile", "--no-build-isolation"]
     pip("install", *options, str(distribution), python=bin_folder / "python")
     (info,) = site_packages.glob("fomm_jax-*.dist-info")

@@ -1,6 +1,7 @@
 """The wheel: what is in it, and what an installation does that knows nothing of the checkout."""
 
 import re
+import sys
 import zipfile
 
 import numpy as np
@@ -116,7 +117,7 @@ def test_a_checkpoint_is_converted(small, tmp_path):
 def test_a_drawn_figure_is_animated_without_an_extra(small, tmp_path):
     run([small / "fomm-jax", "demo"], tmp_path)
     frames = np.stack([*iterate_frames(tmp_path / "demo" / "demo.mp4")])
-    assert len(frames) == 4 * 48
+    assert len(frames) == 48
     run([small / "fomm-jax", "figures", "--output=D", "--videos=5", "--frames=3"], tmp_path)
     (driving,) = (tmp_path / "D" / "test").iterdir()
     source = sorted((tmp_path / "D" / "train").iterdir())[0]
@@ -134,7 +135,7 @@ def test_a_model_is_trained_and_reconstructs(large, tmp_path):
         [program, "prepare", "--dataset=video_folder", "--input=D", "--output=P", "--size=32"],
         tmp_path,
     )
-    (root,) = (tmp_path / "P" / "video_folder").iterdir()
+    (root,) = (tmp_path / "P" / "video_folder").glob("*/*")
     config = (*TINY, f"--config.dataset.root_dir={root}", "--workdir=W")
     settings = ["--config.train.num_steps=2", "--config.dataset.num_workers=1"]
     text = run([program, "train", *config, *settings], tmp_path)
@@ -150,5 +151,7 @@ def test_the_types_of_the_library_are_seen(small, tmp_path):
         "from fomm_jax import Animator\n\nreveal_type(Animator.demo().batch_size)\n"
     )
     python = small / "python"
-    text = run(["mypy", f"--python-executable={python}", "program.py"], tmp_path)
+    text = run(
+        [sys.executable, "-m", "mypy", f"--python-executable={python}", "program.py"], tmp_path
+    )
     assert 'Revealed type is "builtins.int"' in text or 'Revealed type is "int"' in text
