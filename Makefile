@@ -61,7 +61,7 @@ $(VENV)/for-use: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/for-development: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[dev,train,vgg16,torch,gcs,evaluation,c2pa,app,export]'
+	$(INSTALL) --editable '.[dev,train,vgg16,torch,gcs,hub,evaluation,c2pa,app,export]'
 	@touch $@ $(VENV)/for-use
 
 $(VENV)/for-site: $(VENV)/python-found setup.cfg pyproject.toml constraints.txt

@@ -7,7 +7,8 @@ import sys
 from fomm_jax.buckets import ADDRESS, is_in_bucket
 from fomm_jax.errors import InputError
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+HUB_PREFIX = "hf:"  # of the address of a model on the Hugging Face Hub
+_ADDRESS = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]+://|{HUB_PREFIX}")
 
 
 def parse_path(text: str) -> str:
@@ -37,6 +38,15 @@ def parse_stored_path(text: str) -> str:
             " gs://BUCKET/FOLDER"
         )
     return text.rstrip("/")
+
+
+def parse_model_path(text: str) -> str:
+    """Return the path of a model that a user means, or its address on the Hugging Face Hub.
+
+    Raises:
+      InputError: the text is empty, or an address of another kind.
+    """
+    return text if text.startswith(HUB_PREFIX) else parse_stored_path(text)
 
 
 def expand_home(path: str) -> str:

@@ -6,7 +6,12 @@ import pytest
 
 from fomm_jax.errors import InputError
 from fomm_jax.readable import readable
-from fomm_jax.user_paths import check_is_text, parse_path, parse_stored_path
+from fomm_jax.user_paths import (
+    check_is_text,
+    parse_model_path,
+    parse_path,
+    parse_stored_path,
+)
 
 NAME = os.fsdecode(b"caf\xe9.png")
 
@@ -26,20 +31,30 @@ def test_an_unknown_home_folder_is_no_folder_named_tilde(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "text", ["https://example.org/a.mp4", "file:///a.mp4", "gs://b/a", "s3://b"]
+    "text", ["https://example.org/a.mp4", "file:///a.mp4", "gs://b/a", "s3://b", "hf:a/b"]
 )
 def test_an_address_is_named_as_one_that_is_not_fetched(text):
     with pytest.raises(InputError, match=r"^is an address, which is not fetched; expected a path"):
         parse_path(text)
 
 
-@pytest.mark.parametrize("text", ["https://example.org/W", "s3://bucket/W", "gs://", "gs:///W"])
+@pytest.mark.parametrize(
+    "text", ["https://example.org/W", "s3://bucket/W", "gs://", "gs:///W", "hf:a/b"]
+)
 def test_only_buckets_of_google_may_hold_a_run(text):
     with pytest.raises(InputError, match=r"expected a path on this computer, or gs://BUCKET/"):
         parse_stored_path(text)
     assert parse_stored_path("gs://bucket-1/a/W/") == "gs://bucket-1/a/W"
     assert parse_stored_path("gs://bucket.example.org") == "gs://bucket.example.org"
     assert parse_stored_path("a/W") == "a/W"
+
+
+def test_a_model_may_be_on_the_hub():
+    assert parse_model_path("hf:org/name@v1") == "hf:org/name@v1"
+    assert parse_model_path("gs://bucket-1/W/") == "gs://bucket-1/W"
+    assert parse_model_path("a/W") == "a/W"
+    with pytest.raises(InputError, match=r"^is an address, which is not fetched"):
+        parse_model_path("https://huggingface.co/org/name")
 
 
 def test_no_path_at_all():

@@ -9,31 +9,27 @@ except with `best_frame`. Sources may share a motion, and videos a source.
 import itertools
 import os
 from collections.abc import Iterable, Iterator
-from typing import Literal, Self
+from typing import Literal
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
 from fomm_jax.animation.batching import checked_frames, filled_batches, frames_of_size
 from fomm_jax.animation.best_frame import FaceWatcher, choose_frame
-from fomm_jax.animation.compiled_model import CompiledModel, EncodedSource, programs_of
+from fomm_jax.animation.compiled_model import EncodedSource
 from fomm_jax.animation.export import make_animation, write_onnx, write_stablehlo
 from fomm_jax.animation.frame_motion import DrivingFrame, FrameMotion, join_frames, split_frames
 from fomm_jax.animation.motion import Motion
 from fomm_jax.animation.painting import PaintedBatch, measure_batches, paint_batches
 from fomm_jax.animation.pixels import AnimatedFrame
 from fomm_jax.animation.smoothing import OneEuro, smooth_motion
-from fomm_jax.config.schema import Config, NormalizationConfig
+from fomm_jax.animation.trained_model import TrainedModel
+from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.config.validation import check_frame_size
 from fomm_jax.errors import InputError, naming
-from fomm_jax.models.motion_model import MotionModel
-from fomm_jax.ops.convolution import choose_convolutions
-from fomm_jax.weights.load import demo_weights, load_config, load_pretrained
-from fomm_jax.weights.save import save_weights
 
 
-class Animator:
+class Animator(TrainedModel):
     """A trained model that animates pictures.
 
     Pictures and frames are (h, w, 3) uint8. Their best size is `config.dataset.frame_shape`, which
@@ -46,65 +42,6 @@ class Animator:
         transfer for calls that name none.
       batch_size: frames per call of the networks.
     """
-
-    def __init__(
-        self,
-        model: MotionModel,
-        config: Config,
-        *,
-        batch_size: int | None = None,
-        same_scene: bool = False,
-    ):
-        """Animate with a trained model.
-
-        Args:
-          model: the trained model; it needs no discriminator.
-          config: the configuration of the model.
-          batch_size: frames animated together, after the first; default: that of `config.animate`.
-          same_scene: whether `compare` will get the source's own video, as in a reconstruction.
-        """
-        self.config = config
-        self.batch_size = config.animate.batch_size if batch_size is None else batch_size
-        if self.batch_size < 1:
-            raise InputError(f"batch_size: expected at least 1, got {self.batch_size}")
-        convolutions = choose_convolutions(jax.devices())
-        self._model = CompiledModel(model, config, convolutions, same_scene=same_scene)
-
-    @classmethod
-    def from_checkpoint(
-        cls,
-        path: str | os.PathLike[str],
-        config: Config | None = None,
-        *,
-        batch_size: int | None = None,
-        same_scene: bool = False,
-    ) -> Self:
-        """Animate with the networks of a checkpoint.
-
-        Args:
-          path: a workdir or a folder of checkpoints, whose newest checkpoint is taken; a single
-            checkpoint; a file that `save` wrote; or a file of the original (.pth.tar).
-          config: the configuration; needed for a file that stores none, such as the original's.
-          batch_size, same_scene: as in `Animator`.
-
-        Raises:
-          InputError: the checkpoint is missing, damaged or does not fit, or `config` is needed.
-        """
-        config = config or load_config(path)
-        programs = programs_of(config, choose_convolutions(jax.devices()))
-        programs.compile_ahead(1, same_scene=same_scene)
-        model = load_pretrained(path, config)
-        return cls(model, config, batch_size=batch_size, same_scene=same_scene)
-
-    @classmethod
-    def demo(cls, *, batch_size: int | None = None) -> Self:
-        """Animate with the small model that comes with the package (docs/demo_model.md).
-
-        Raises:
-          InputError: this installation lacks it.
-        """
-        with demo_weights() as path:
-            return cls.from_checkpoint(path, batch_size=batch_size)
 
     def animate(
         self,
@@ -250,14 +187,6 @@ class Animator:
         driving = map(DrivingFrame, self.detect(frames), again)
         painted = self._paint_batches(source, driving, None, normalization)
         yield from measure_batches(painted, self.points)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write weights and configuration to one file, .safetensors or .npz.
-
-        Raises:
-          InputError: the file cannot be written, or its name ends in another way.
-        """
-        save_weights(path, self._model.portable(), self.config)
 
     def export(
         self,

@@ -39,7 +39,7 @@ from ml_collections import ConfigDict, config_flags
 from fomm_jax import console
 from fomm_jax.cli.command_line import parse_flags
 from fomm_jax.cli.config_names import list_names, load_config_dict
-from fomm_jax.cli.path_flags import STORED_PATH
+from fomm_jax.cli.path_flags import MODEL_PATH, STORED_PATH
 from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.config.schema import Config
@@ -64,7 +64,7 @@ PERCEPTUAL = flags.DEFINE_enum(
     "perceptual", None, list(VGG_LAYERS), "Convert torchvision's weights of this network."
 )
 INPUT = flags.DEFINE(
-    STORED_PATH,
+    MODEL_PATH,
     "input",
     None,
     "What to convert: a file of PyTorch's or safetensors, or our folder.",
@@ -76,7 +76,7 @@ OUTPUT = flags.DEFINE(
     "Where to write the converted weights: a folder, or a file whose name ends in .safetensors.",
 )
 TO_TORCH = flags.DEFINE_bool("to_torch", False, "Write a file of PyTorch's.")
-INSPECT = flags.DEFINE(STORED_PATH, "inspect", None, "Describe this file.")
+INSPECT = flags.DEFINE(MODEL_PATH, "inspect", None, "Describe this file.")
 
 
 def main(_: Sequence[str]) -> None:

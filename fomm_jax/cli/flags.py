@@ -4,18 +4,29 @@ import contextlib
 import dataclasses
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from absl import flags
 from ml_collections import config_flags
 
 from fomm_jax.buckets import AnyPath, to_path
 from fomm_jax.cli.config_names import A_CONFIG
-from fomm_jax.cli.path_flags import PATH, PATH_OR_NOTHING, PATH_SERIALIZER, STORED_PATH
+from fomm_jax.cli.path_flags import (
+    MODEL_PATH,
+    PATH,
+    PATH_OR_NOTHING,
+    PATH_SERIALIZER,
+    STORED_PATH,
+)
 from fomm_jax.config.parsing import from_config_dict
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
-from fomm_jax.user_paths import expand_home, parse_path, parse_stored_path
+from fomm_jax.user_paths import (
+    expand_home,
+    parse_model_path,
+    parse_path,
+    parse_stored_path,
+)
 
 # Each is the name of a module of this package, whose function `run` does the work.
 TRAINING_MODES = ("train", "train_avd")
@@ -48,12 +59,13 @@ WORKDIR = flags.DEFINE(
     " and all outputs.",
 )
 CHECKPOINT = flags.DEFINE(
-    STORED_PATH,
+    MODEL_PATH,
     "checkpoint",
     None,
     "Checkpoint, folder of checkpoints, safetensors file, or file of the original, on this computer"
-    " or at gs://BUCKET/PATH. The mode uses it in place of the"
-    " workdir's newest checkpoint; training in a new workdir starts from it.",
+    " or at gs://BUCKET/PATH; or hf:ORGANISATION/NAME[@REVISION], a model on the Hugging Face Hub."
+    " The mode uses it in place of the workdir's newest checkpoint; training in a new workdir"
+    " starts from it.",
 )
 # absl itself adds to the help of these three that they may be repeated.
 SOURCE = flags.DEFINE_multi(
@@ -149,26 +161,24 @@ def _expand_homes(config: Config) -> Config:
         dataset=dataclasses.replace(
             dataset,
             root_dir=expand_home(dataset.root_dir),
-            pairs_list=dataset.pairs_list and _parse_path("dataset.pairs_list", dataset.pairs_list),
+            pairs_list=dataset.pairs_list
+            and _parse(parse_path, "dataset.pairs_list", dataset.pairs_list),
         ),
         train=dataclasses.replace(
             train,
-            init_from=train.init_from and _parse_stored_path("train.init_from", train.init_from),
+            init_from=train.init_from
+            and _parse(parse_model_path, "train.init_from", train.init_from),
         ),
         perceptual=dataclasses.replace(
-            perceptual, weights=_parse_stored_path("perceptual.weights", perceptual.weights)
+            perceptual,
+            weights=_parse(parse_stored_path, "perceptual.weights", perceptual.weights),
         ),
     )
 
 
-def _parse_path(field: str, path: str) -> str:
+def _parse(read: Callable[[str], str], field: str, path: str) -> str:
     with naming(f"config.{field}"):
-        return parse_path(path)
-
-
-def _parse_stored_path(field: str, path: str) -> str:
-    with naming(f"config.{field}"):
-        return parse_stored_path(path)
+        return read(path)
 
 
 def read_config_and_workdir() -> tuple[Config, AnyPath]:

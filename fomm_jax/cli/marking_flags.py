@@ -9,6 +9,7 @@ from fomm_jax.cli.path_flags import PATH
 from fomm_jax.errors import InputError, naming
 from fomm_jax.provenance.c2pa import load_credentials
 from fomm_jax.provenance.mark import Marking
+from fomm_jax.weights.hub import is_on_hub, parse_address
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ def read_marking(checkpoint: str | None) -> Marking | None:
     """Return how outputs are to be marked; None, after a line that says so, with --nomark.
 
     Args:
-      checkpoint: the path of the model; None means the demo model.
+      checkpoint: the path of the model, or its address on the hub; None means the demo model.
 
     Raises:
       InputError: a flag lacks another one, or the files of the flags cannot sign anything.
@@ -57,7 +58,10 @@ def read_marking(checkpoint: str | None) -> Marking | None:
         return None
     with naming("--c2pa_certificate, --c2pa_key"):
         credentials = load_credentials(certificate, key) if certificate and key else None
-    return Marking(
-        model="demo model" if checkpoint is None else pathlib.Path(checkpoint).resolve().name,
-        credentials=credentials,
-    )
+    if checkpoint is None:
+        model = "demo model"
+    elif is_on_hub(checkpoint):
+        model = parse_address(checkpoint).repository
+    else:
+        model = pathlib.Path(checkpoint).resolve().name
+    return Marking(model=model, credentials=credentials)

@@ -6,6 +6,7 @@ from fomm_jax.buckets import AnyPath, absolute, is_in_bucket, list_folder
 from fomm_jax.errors import InputError
 from fomm_jax.files import is_file, reading
 from fomm_jax.user_paths import check_is_text
+from fomm_jax.weights.hub import is_on_hub, local_path
 from fomm_jax.weights.other_files import (
     ENDINGS,
     NPZ_FILE,
@@ -47,6 +48,7 @@ def check_is_model(path: str | os.PathLike[str]) -> None:
     Raises:
       InputError: it does not, or the file is recognised as something else than weights.
     """
+    path = local_path(path)
     if (kind := _weights_alone(path)) or is_file(path):
         check_is_no_other_file(path, kind or TORCH_FILE)
     else:
@@ -59,7 +61,7 @@ def check_is_state(path: str | os.PathLike[str]) -> None:
     Raises:
       InputError: it leads to a file of weights alone, or to nothing that `check_is_model` accepts.
     """
-    if _weights_alone(path):
+    if is_on_hub(path) or _weights_alone(path):
         raise InputError(
             f"{path}: holds no state of training to continue from; expected a checkpoint, or"
             f" config.train.init_from={path}"

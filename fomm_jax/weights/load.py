@@ -18,6 +18,7 @@ from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.weights import npz
 from fomm_jax.weights.find_checkpoint import check_is_state, find_checkpoint
 from fomm_jax.weights.finite import check_finite_tree
+from fomm_jax.weights.hub import local_path
 from fomm_jax.weights.safetensors_file import is_safetensors
 from fomm_jax.weights.torch import networks_file
 from fomm_jax.weights.torch.from_original import load_networks, load_train_state, read_original
@@ -37,13 +38,15 @@ def load_pretrained(path: str | os.PathLike[str], config: Config) -> MotionModel
 
     Args:
       path: a file of the original (`.pth.tar`), a file of weights alone (`.safetensors`, `.npz`),
-        a checkpoint of ours, or a folder whose newest checkpoint is loaded.
+        a checkpoint of ours, a folder whose newest checkpoint is loaded, or the address of a model
+        on the Hugging Face Hub, which is fetched.
       config: the architecture.
 
     Raises:
       InputError: there is no such file or checkpoint, it cannot be read, it is of another
         architecture, or it holds weights that are not finite.
     """
+    path = local_path(path)
     if npz.is_weights_file(path):
         return npz.load_weights(path, config)
     if is_safetensors(path) or is_file(path):
@@ -72,6 +75,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     Raises:
       InputError: there is no checkpoint, or it carries no configuration.
     """
+    path = local_path(path)
     config = None
     if npz.is_weights_file(path):
         config = npz.read_config(path)

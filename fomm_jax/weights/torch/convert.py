@@ -15,6 +15,7 @@ from fomm_jax.files import check_can_write, is_file, reading
 from fomm_jax.weights.checkpoints import Checkpoints
 from fomm_jax.weights.find_checkpoint import FOLDER, find_checkpoint, has_averages
 from fomm_jax.weights.finite import check_finite_tree
+from fomm_jax.weights.hub import is_on_hub
 from fomm_jax.weights.load import load_pretrained
 from fomm_jax.weights.restore import restore_config, restore_epoch, restore_state
 from fomm_jax.weights.safetensors_file import is_safetensors, read_safetensors
@@ -71,7 +72,7 @@ def convert_to_torch(config: Config, source: str, target: str) -> list[str]:
         the file exists already or cannot be written.
     """
     _check_is_new(target)
-    if is_file(source):
+    if is_on_hub(source) or is_file(source):
         model = load_pretrained(source, config)
         write_torch_file(target, to_state_dicts(config, nnx.state(model)))
         return [f"wrote {target}"]

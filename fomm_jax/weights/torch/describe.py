@@ -1,6 +1,7 @@
 """Describe what a file of weights holds."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
 from fomm_jax.files import local_file, reading
+from fomm_jax.weights.hub import local_path
 from fomm_jax.weights.safetensors_file import is_safetensors
 from fomm_jax.weights.torch.architecture import read_states
 from fomm_jax.weights.torch.networks_file import read_config, read_networks
@@ -22,18 +24,19 @@ NOT_TRAINED = re.compile(
 )
 
 
-def describe_weights(path: str, configs: Mapping[str, Config]) -> Iterator[str]:
+def describe_weights(path: str | os.PathLike[str], configs: Mapping[str, Config]) -> Iterator[str]:
     """Yield lines on a file: its checksum and plain values, then each module with its tensors.
 
     The lines on a checkpoint of an original begin with the fields of `config.model` that fit it.
 
     Args:
-      path: a file of PyTorch's, or a safetensors file.
+      path: a file of PyTorch's, or a safetensors file, which may be on the Hugging Face Hub.
       configs: configurations by their names, of which those that fit such a checkpoint are named.
 
     Raises:
       InputError: the file cannot be read.
     """
+    path = local_path(path)
     tree = read_networks(path) if is_safetensors(path) else read_torch_file(path)
     with local_file(path) as local, reading(path), local.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -18,6 +18,7 @@ from fomm_jax.models.build import abstract_model, build_model
 from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.models.random_parameters import host_source
 from fomm_jax.weights.finite import check_finite
+from fomm_jax.weights.hub import local_path
 from fomm_jax.weights.safetensors_file import is_safetensors
 from fomm_jax.weights.shapes import MOST_NAMED, check_shapes
 from fomm_jax.weights.torch.adam import check_adam, load_adam
@@ -43,11 +44,13 @@ def read_original(path: str | os.PathLike[str]) -> Mapping[str, Any]:
     """Read a checkpoint of a model's original without converting it.
 
     Args:
-      path: a file of PyTorch's, or a safetensors file with the same networks.
+      path: a file of PyTorch's, or a safetensors file with the same networks, which may be on the
+        Hugging Face Hub.
 
     Raises:
       InputError: the file cannot be read, or holds something else.
     """
+    path = local_path(path)
     entries = set().union(*(original.entries for original in ORIGINALS.values()))
     checkpoint = read_networks(path) if is_safetensors(path) else read_torch_file(path, entries)
     names = list(map(str, checkpoint)) if isinstance(checkpoint, dict) else []
