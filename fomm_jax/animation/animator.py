@@ -17,7 +17,7 @@ from jaxtyping import Float
 from fomm_jax.animation.batching import checked_frames, filled_batches, frames_of_size
 from fomm_jax.animation.best_frame import FaceWatcher, choose_frame
 from fomm_jax.animation.compiled_model import EncodedSource
-from fomm_jax.animation.export import make_animation, write_onnx, write_stablehlo
+from fomm_jax.animation.export.write import ExportOptions, write_animation
 from fomm_jax.animation.frame_motion import DrivingFrame, FrameMotion, join_frames, split_frames
 from fomm_jax.animation.motion import Motion
 from fomm_jax.animation.painting import PaintedBatch, measure_batches, paint_batches
@@ -25,7 +25,6 @@ from fomm_jax.animation.pixels import AnimatedFrame
 from fomm_jax.animation.smoothing import OneEuro, smooth_motion
 from fomm_jax.animation.trained_model import TrainedModel
 from fomm_jax.config.schema import NormalizationConfig
-from fomm_jax.config.validation import check_frame_size
 from fomm_jax.errors import InputError, naming
 
 
@@ -194,26 +193,25 @@ class Animator(TrainedModel):
         *,
         size: tuple[int, int] | None = None,
         normalization: NormalizationConfig | None = None,
+        half: bool = False,
     ) -> None:
         """Write the animation as one function, weights included, that needs none of this package.
 
         The function takes source (1, h, w, 3), driving (t, h, w, 3) and initial (1, h, w, 3), the
         frame that relative motion starts from, and returns frames (t, h, w, 3), all uint8, for any
-        t. docs/animation.md shows how to call it.
+        t. An ONNX file gets three more beside it, with its parts (docs/animation.md).
 
         Args:
           path: the file; ONNX if its name ends in .onnx, else a `jax.export` artefact (StableHLO).
           size: height and width; default: those of the training frames.
           normalization: the mode of motion transfer, in which `adapt_movement_scale` must be False.
+          half: whether the convolutions of ONNX compute in float16.
 
         Raises:
           InputError: a package is missing, the file cannot be written, or an argument is wrong.
         """
-        size = size or self.config.dataset.frame_shape[:2]
-        check_frame_size(self.config, *size)
-        mode = normalization or self.config.animate.normalization
-        write = write_onnx if os.fspath(path).endswith(".onnx") else write_stablehlo
-        write(path, make_animation(self._model, mode), size)
+        options = ExportOptions(size, normalization, half)
+        write_animation(path, self._model, self.config, options)
 
     def _paint_batches(
         self,

@@ -192,11 +192,19 @@ class CompiledModel:
         """
         return self._programs.paint(self._state, source, motion, scene)
 
-    def portable(self) -> MotionModel:
-        """Return the model itself, for use inside one traced function for any device."""
-        definition = nnx.graphdef(
-            abstract_model(self._config, ANY_DEVICE, with_discriminator=False)
-        )
+    def portable(
+        self, convolutions: Convolutions = ANY_DEVICE, compute_dtype: str | None = None
+    ) -> MotionModel:
+        """Return the model itself, for use inside a traced function for any device.
+
+        Args:
+          convolutions: the forms of convolution.
+          compute_dtype: as `config.model.compute_dtype`, whose value is the default.
+        """
+        dtype = compute_dtype or self._config.model.compute_dtype
+        model = dataclasses.replace(self._config.model, compute_dtype=dtype)
+        config = dataclasses.replace(self._config, model=model)
+        definition = nnx.graphdef(abstract_model(config, convolutions, with_discriminator=False))
         return nnx.merge(definition, self._state)
 
     @property

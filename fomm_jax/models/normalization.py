@@ -44,17 +44,14 @@ class BatchNorm(nnx.Module):
         Pictures (b, passes, h, w, c) are normalised as in so many calls, one after another: each
         pass by its own statistics, and the running statistics move with each of them.
         """
+        if not train:
+            parameters = (self.mean, self.var, self.scale, self.bias)
+            return _normalise(x, *(_channels(each[...], x.ndim) for each in parameters))
         # (groups, pairs of a group, passes, h, w, c)
-        pictures = x.reshape(
-            self.groups if train else 1, -1, math.prod(x.shape[1:-3]), *x.shape[-3:]
-        )
+        pictures = x.reshape(self.groups, -1, math.prod(x.shape[1:-3]), *x.shape[-3:])
         scale, bias = _channels(self.scale[...], 6), _channels(self.bias[...], 6)
-        if train:
-            normalised, mean, var = _normalise_by_batch(pictures, scale, bias)
-            self._track(mean, var, pictures.size // var.size)
-        else:
-            mean, var = _channels(self.mean[...], 6), _channels(self.var[...], 6)
-            normalised = _normalise(pictures, mean, var, scale, bias)
+        normalised, mean, var = _normalise_by_batch(pictures, scale, bias)
+        self._track(mean, var, pictures.size // var.size)
         return normalised.reshape(x.shape)
 
     def _track(self, mean: jax.Array, var: jax.Array, count: int) -> None:

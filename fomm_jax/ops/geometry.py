@@ -101,14 +101,26 @@ def grid_sample(
       align_corners: whether ±1 are the centres of the border pixels or their outer edges.
       border: what lies outside a picture: zeros, or the picture reflected at its border.
     """
-    batch, height, width, channels = pictures.shape
-    x = _to_pixels(grid[..., 0], width, align_corners).reshape(batch, -1)
-    y = _to_pixels(grid[..., 1], height, align_corners).reshape(batch, -1)
+    height, width = pictures.shape[1:3]
+    x = _to_pixels(grid[..., 0], width, align_corners)
+    y = _to_pixels(grid[..., 1], height, align_corners)
     if border == "reflection":
         x = _reflect(x, width, align_corners)
         y = _reflect(y, height, align_corners)
+    return sample_pixels(pictures, x, y)
+
+
+@jax.jit  # so that an export finds it, and writes ONNX's own operator in its place
+def sample_pixels(
+    pictures: Float[Array, "#b h w c"],
+    x: Float[Array, "#b *points"],
+    y: Float[Array, "#b *points"],
+) -> Float[Array, "b *points c"]:
+    """Sample pictures bilinearly at the pixel indices (x, y); outside a picture there are zeros."""
+    batch, height, width, channels = pictures.shape
+    rows, points = pictures.reshape(batch, height * width, channels), x.shape
+    x, y = x.reshape(batch, -1), y.reshape(batch, -1)
     left, top = jnp.floor(x), jnp.floor(y)
-    rows = pictures.reshape(batch, height * width, channels)
 
     def weighted_neighbours(column: jax.Array, row: jax.Array, weight: jax.Array) -> jax.Array:
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
@@ -123,7 +135,7 @@ def grid_sample(
         + weighted_neighbours(left, top + 1, (1 - right_share) * bottom_share)
         + weighted_neighbours(left + 1, top + 1, right_share * bottom_share)
     )
-    return sampled.astype(pictures.dtype).reshape(*grid.shape[:-1], channels)
+    return sampled.astype(pictures.dtype).reshape(*points, channels)
 
 
 def resize_bilinear(
@@ -238,10 +250,12 @@ def antialias_downsample(
     row_filters = np.where(inside, kernel[:, np.clip(taps, 0, size - 1)], 0)
     padded = jnp.pad(pictures, ((0, 0), (border, border), (0, 0), (0, 0)))
     last = stride * (height - 1) + 1
-    rows = jnp.stack([padded[:, first : first + last : stride] for first in range(size)], axis=2)
+    rows = [
+        jax.lax.slice_in_dim(padded, first, first + last, stride, axis=1) for first in range(size)
+    ]
     return jnp.einsum(
         "bhkxc,kxw->bhwc",
-        rows,
+        jnp.stack(rows, axis=2),
         jnp.asarray(row_filters, pictures.dtype),
         precision=jax.lax.Precision.HIGHEST,
     )

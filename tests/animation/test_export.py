@@ -7,16 +7,16 @@ import sys
 import numpy as np
 import pytest
 import reference
+from exported_frames import ABSOLUTE, assert_same_frames
 from jax import export
 
-from fomm_jax.animation import export as animation_export
 from fomm_jax.animation.animator import Animator
+from fomm_jax.animation.export import write
 from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import InputError
 from fomm_jax.parity import recordings
 
 RECORDING = reference.Recording(reference.IN_REPOSITORY / "tiny_first_order")
-ABSOLUTE = NormalizationConfig(use_relative_movement=False, use_relative_jacobian=False)
 
 # As docs/animation.md shows it, in a process that cannot import this package.
 PROGRAM = """
@@ -44,16 +44,6 @@ def source():
 @pytest.fixture(scope="module")
 def driving():
     return recordings.to_nhwc(RECORDING.arrays["inputs/driving"])[:5]
-
-
-def assert_same_frames(actual, expected):
-    """Up to single values on the border between two levels, which sums in other order may cross."""
-    expected = np.stack(list(expected))
-    assert actual.dtype == np.uint8
-    assert actual.shape == expected.shape
-    difference = np.abs(actual.astype(int) - expected)
-    assert difference.max() <= 1
-    assert np.mean(difference != 0) < 1e-3
 
 
 def test_a_program_without_this_package_gives_the_same_frames(animator, source, driving, tmp_path):
@@ -90,41 +80,7 @@ def test_what_cannot_be_exported(animator, tmp_path, monkeypatch):
         animator.export(tmp_path / "a", normalization=NormalizationConfig(True))
     with pytest.raises(InputError, match=r"frames of 32 x 30 pixels: .* cannot be halved"):
         animator.export(tmp_path / "a", size=(32, 30))
-    monkeypatch.setattr(animation_export.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(write.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"flatbuffers.*: `pip install fomm_jax\[export\]`"):
         animator.export(tmp_path / "a")
-    with pytest.raises(InputError, match=r"jax2onnx, which is not installed: .*docs/animation"):
-        animator.export(tmp_path / "a.onnx")
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["tiny_first_order", "tiny_zero_order"])
-@pytest.mark.parametrize("normalization", [NormalizationConfig(), ABSOLUTE])
-def test_onnxruntime_gives_the_same_frames(name, normalization, tmp_path, monkeypatch):
-    pytest.importorskip("jax2onnx", reason="see docs/animation.md for its environment")
-    import onnxruntime
-
-    recording = reference.Recording(reference.IN_REPOSITORY / name)
-    animator = Animator(recording.model(np.float32), recording.config, batch_size=5)
-    source, driving = (
-        recordings.to_nhwc(recording.arrays[f"inputs/{which}"])[:5]
-        for which in ("source", "driving")
-    )
-
-    def run(path, count):
-        session = onnxruntime.InferenceSession(path)
-        pictures = {"source": source[:1], "driving": driving[:count], "initial": driving[:1]}
-        return session.run(["frames"], pictures)[0]
-
-    path = tmp_path / "animation.onnx"
-    animator.export(path, normalization=normalization)
-    for count in (5, 1):
-        expected = animator.animate(source[0], driving[:count], normalization=normalization)
-        assert_same_frames(run(path, count), expected)
-    monkeypatch.setattr(animation_export, "to_bytes", lambda pictures: pictures)
-    animator.export(path, normalization=normalization)
-    function = animation_export.make_animation(animator._model, normalization)
-    np.testing.assert_allclose(
-        run(path, 5), function(source[:1], driving, driving[:1]), rtol=0, atol=1e-4
-    )

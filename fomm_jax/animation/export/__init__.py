@@ -1,0 +1,1 @@
+"""Animations as files that other programs run: StableHLO and ONNX."""
