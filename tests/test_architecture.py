@@ -18,7 +18,7 @@ ORDER = (
     {"fomm_jax.rendering", "fomm_jax.evaluation", "fomm_jax.parity"},
     {"fomm_jax.live"},
     {"fomm_jax.cli"},
-    {"main", "convert_torch_weights", "benchmarks"},
+    {"main", "convert_torch_weights", "benchmarks", "web"},
 )
 VOCABULARY = {
     f"fomm_jax.{module}"
@@ -37,13 +37,14 @@ VOCABULARY = {
 }
 FILE_LINES, FUNCTION_LINES, PARAMETERS = 300, 60, 6  # at most
 LINE_OF = {room: number for number, rooms in enumerate(ORDER) for room in rooms}
-FOLDERS = ("fomm_jax", "input_pipeline", "configs", "benchmarks")
+FOLDERS = ("fomm_jax", "input_pipeline", "configs", "benchmarks", "web")
 SOURCES = [
     *(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))),
     ROOT / "main.py",
     ROOT / "convert_torch_weights.py",
 ]
-ALL_FILES = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+ALL_FILES = [*SOURCES, *EXAMPLES, *sorted((ROOT / "tests").rglob("*.py"))]
 
 
 def room_of(module: str) -> str | None:
@@ -81,6 +82,12 @@ def test_imports_point_one_way(path):
     for other in map(room_of, imported_modules(path)):
         if other is not None and other != room:
             assert LINE_OF[other] < LINE_OF[room], f"{module} imports from {other}"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_examples_need_nothing_of_the_project(path):
+    assert not {*imported_modules(path)} & {"flax"}
+    assert not [name for name in imported_modules(path) if room_of(name)]
 
 
 def test_every_file_is_in_a_room():

@@ -26,13 +26,14 @@ MODULES = (
     "convert_torch_weights",
     "input_pipeline.prepare",
     "input_pipeline.figures",
+    "web.build",
     *(f"benchmarks.{path.stem}" for path in sorted((ROOT / "benchmarks").glob("[!_]*.py"))),
 )
 # absl's help, Docker, Slurm: the text mentions them.
 OTHERS = {"help", "build-arg", "gpus", "shm-size", "signal"}
 # Files and folders of the project in running text; names in capitals are for the reader to fill in.
 PATH = re.compile(
-    r"(?<![\w./-])(?:fomm_jax|input_pipeline|configs|benchmarks|deploy|tests|docs|notebooks)/"
+    r"(?<![\w./-])(?:fomm_jax|input_pipeline|configs|benchmarks|deploy|tests|docs|notebooks|web|examples)/"
     r"[\w./-]*(?:\.(?:py|md|npz|ipynb|png|gif|sh|sbatch|yaml)|/)(?![\w*])"
 )
 DOTTED = re.compile(r"(?<![\w/.])(?:fomm_jax|input_pipeline|benchmarks)(?:\.\w+)+(?![\w/(])")
@@ -76,7 +77,7 @@ def options(command):
 
 def module_of(command):
     """Return the module that a command runs; None for programs that are not of this project."""
-    if called := re.search(r"python -m ((?:benchmarks|input_pipeline)\.\w+)", command):
+    if called := re.search(r"python -m ((?:benchmarks|input_pipeline|web)\.\w+)", command):
         return called[1]
     if re.search(r"(^|[\s/\"])main\.py\b|^\$T ", command):  # $T is a shell variable of demo_model
         return "main"

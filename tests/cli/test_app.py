@@ -2,14 +2,13 @@
 
 import io
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 import pytest
+from browser_with_camera import browser_with_camera, needs_browser
 from PIL import Image
 
 from fomm_jax.cli.page.examples import draw_examples
@@ -20,11 +19,8 @@ from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance.mark import SourceType
 
 gradio = pytest.importorskip("gradio", reason="the extra `app` is not installed")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
 TIMEOUT = 90_000  # milliseconds for anything
 PHOTO = ROOT.parent / "shared" / "data" / "media" / "source_portrait_720x1280.jpg"
 
@@ -46,22 +42,9 @@ def url():
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     """A browser whose camera plays a film of a drawn figure over and over."""
-    film = tmp_path_factory.mktemp("camera") / "figure.y4m"
-    ((_, motion),) = draw_examples(film.parent, 1).pairs
-    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
-    convert = [ffmpeg, "-i", motion, "-pix_fmt", "yuv420p", film]
-    subprocess.run(convert, check=True, capture_output=True)
-    fake_camera = [
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={film}",
-    ]
-    with playwright.sync_playwright() as browsers:
-        browser = browsers.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", *fake_camera]
-        )
+    ((_, motion),) = draw_examples(tmp_path_factory.mktemp("camera"), 1).pairs
+    with browser_with_camera(Path(motion)) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[(1280, 800)])
