@@ -150,8 +150,9 @@ FIRST_ORDER: Sections = {
         optional=("adapt_movement_scale", "use_relative_movement", "use_relative_jacobian"),
         defaults={"use_relative_movement": False, "use_relative_jacobian": False},
     ),
-    # Not one of the original's sections: it is for weights that an older torch has trained.
-    "compat": Section("compat", optional=("align_corners",), may_be_absent=True),
+    # Not one of the original's sections: it is for weights that an older torch, or a copy of the
+    # original, has trained.
+    "compat": Section("compat", optional=("align_corners", "antialias_sigma"), may_be_absent=True),
 }
 
 _MODEL, _TRAIN = "model.thin_plate", "train.thin_plate"

@@ -261,6 +261,10 @@ class CompatConfig:
     # 1.3 did. Set it for the released weights, which were trained with such a version. False
     # samples as later versions of torch do, and with them the original's last commit.
     align_corners: bool = False
+    # The standard deviation in pixels of the Gaussian filters that come before each shrinking, at
+    # whatever scale. None lets it follow the scale: (1 / scale - 1) / 2. Copies of the original
+    # that people have made for frames of 512x512 have 1.5 in place of that.
+    antialias_sigma: Annotated[float, at_least(0.1), at_most(16)] | None = None
     # True lets the stage `avd` of training detect control points by the statistics of the batch,
     # and change the running ones. The original does so, and thereby changes a finished model.
     avd_batch_statistics: bool = False

@@ -110,6 +110,7 @@ class MultiScaleDiscriminator(nnx.Module):
 
     def __init__(self, config: ModelConfig, numerics: Numerics, *, rngs: nnx.Rngs):
         self.scales = config.discriminator.scales
+        self.antialias_sigma = numerics.antialias_sigma
         self.discs = nnx.List(Discriminator(config, numerics, rngs=rngs) for _ in self.scales)
 
     @jax.named_scope("discriminator")
@@ -123,7 +124,7 @@ class MultiScaleDiscriminator(nnx.Module):
           points: keypoints of the driving frames, in (x, y) order on [-1, 1].
           train: whether spectral normalisation takes a step of its power iteration.
         """
-        pyramid = geometry.image_pyramid(pictures, self.scales)
+        pyramid = geometry.image_pyramid(pictures, self.scales, self.antialias_sigma)
         return tuple(
             disc(level, points, train=train)
             for disc, level in zip(self.discs, pyramid, strict=True)

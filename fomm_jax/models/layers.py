@@ -30,6 +30,7 @@ class Numerics:
     dtype: DTypeLike | None = None  # of convolutions; None: that of inputs and parameters
     normalization: Literal["batch", "instance"] = "batch"  # of the blocks
     batch_norm_groups: int = 1  # equal parts of a batch that are normalised apart from one another
+    antialias_sigma: float | None = None  # of the filters before shrinking; None follows the scale
 
     @property
     def for_heads(self) -> "Numerics":

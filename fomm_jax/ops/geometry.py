@@ -208,17 +208,22 @@ _average_blocks.defvjp(lambda pictures: (_average_blocks(pictures), None), _aver
 
 
 @functools.cache
-def antialias_kernel(scale: float) -> np.ndarray:
+def antialias_kernel(scale: float, sigma: float | None = None) -> np.ndarray:
     """Return the Gaussian low-pass filter that comes before shrinking by `scale`.
 
-    Sigma is (1/scale - 1)/2 and the side n is 2 round(4 sigma) + 1. The original computes the
-    filter in float32, and the roundings are part of the model: exponential, product and quotient
-    are rounded here as they are there, whatever the precision of the pictures.
+    The side n is 2 round(4 sigma) + 1. The original computes the filter in float32, and the
+    roundings are part of the model: exponential, product and quotient are rounded here as they are
+    there, whatever the precision of the pictures.
+
+    Args:
+      scale: a number below 1 whose inverse is whole.
+      sigma: the standard deviation in pixels; default: (1/scale - 1)/2.
 
     Returns:
       (n, n) float32, of sum 1.
     """
-    sigma = (1 / scale - 1) / 2
+    if sigma is None:
+        sigma = (1 / scale - 1) / 2
     size = 2 * round(4 * sigma) + 1
     offsets = np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)
     exponents = -(offsets**2) / np.float32(2 * sigma**2)
@@ -229,17 +234,18 @@ def antialias_kernel(scale: float) -> np.ndarray:
 
 @jax.named_scope("antialias_downsample")
 def antialias_downsample(
-    pictures: Float[Array, "b _ _ c"], scale: float
+    pictures: Float[Array, "b _ _ c"], scale: float, sigma: float | None = None
 ) -> Float[Array, "b _ _ c"]:
     """Shrink pictures: pad with zeros, apply the Gaussian filter, take every (1/scale)-th pixel.
 
     Args:
       pictures: the pictures.
       scale: 1, or a number whose inverse is whole.
+      sigma: the standard deviation of the filter, as in `antialias_kernel`.
     """
     if scale == 1:
         return pictures
-    kernel = antialias_kernel(scale)
+    kernel = antialias_kernel(scale, sigma)
     stride, size, border = int(1 / scale), len(kernel), len(kernel) // 2
     height, width = (-(-extent // stride) for extent in pictures.shape[1:3])
     # Each row of the kernel becomes a matrix between whole rows of pixels. Convolutions of a
@@ -262,7 +268,7 @@ def antialias_downsample(
 
 
 def image_pyramid(
-    pictures: Float[Array, "b _ _ c"], scales: tuple[float, ...]
+    pictures: Float[Array, "b _ _ c"], scales: tuple[float, ...], sigma: float | None = None
 ) -> tuple[Float[Array, "b _ _ c"], ...]:
     """Shrink the pictures by each of the scales (section 3.3 of the paper)."""
-    return tuple(antialias_downsample(pictures, scale) for scale in scales)
+    return tuple(antialias_downsample(pictures, scale, sigma) for scale in scales)

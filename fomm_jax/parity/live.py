@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fomm_jax.config.schema import CompatConfig, Config
+from fomm_jax.config.schema import Config
 from fomm_jax.errors import naming
 from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.parity.clones import recognise_clone
@@ -70,7 +70,8 @@ def compare_with_original(
     pair = source[None], driving[None]
     source_floats, driving_floats = (as_floats(frames, np.float32) for frames in pair)
     for align_corners in original.ALIGN_CORNERS:
-        setting = dataclasses.replace(config, compat=CompatConfig(align_corners=align_corners))
+        compat = dataclasses.replace(config.compat, align_corners=align_corners)
+        setting = dataclasses.replace(config, compat=compat)
         evaluate = compile_evaluation(setting, model)
         expected, original_seconds = _measure(
             functools.partial(original.evaluate, networks, *pair, align_corners)

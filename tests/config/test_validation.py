@@ -25,18 +25,19 @@ def test_defaults_are_valid():
 KP_VARIANCE = "model.generator.dense_motion.kp_variance"
 
 
-def minima() -> Iterator[tuple[str, int]]:
+def minima() -> Iterator[tuple[str, float]]:
     """Yield every number with a least value, and that value."""
     for field, hint in fields_of(Config):
         number = get_args(hint)[0] if NoneType in get_args(hint) else hint
         for constraint in get_args(number)[1:] if get_origin(number) is Annotated else ():
             if constraint.words.startswith("at least"):
-                yield field, int(constraint.words.removeprefix("at least "))
+                least = constraint.words.removeprefix("at least ")
+                yield field, float(least) if "." in least else int(least)
 
 
 def test_fields_state_their_bounds():
     bounded = dict(minima())
-    assert len(bounded) == 81
+    assert len(bounded) == 82
     assert bounded["reconstruct.num_videos"] == 1
     assert bounded["train.lr_generator"] == 0
 

@@ -220,6 +220,21 @@ def test_antialias_downsample_filters_and_strides(x64, scale, size):
         np.testing.assert_allclose(actual[b, :, :, channel], expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("scale", [0.5, 0.125])
+def test_a_filter_of_fixed_sigma_is_the_same_at_all_scales(x64, scale):
+    kernel = geometry.antialias_kernel(scale, 1.5)
+    np.testing.assert_array_equal(kernel, geometry.antialias_kernel(0.25))
+    pictures = RANDOM.uniform(size=(1, 32, 24, 2))
+    actual = geometry.antialias_downsample(jnp.asarray(pictures), scale, 1.5)
+    (level,) = geometry.image_pyramid(jnp.asarray(pictures), (scale,), 1.5)
+    np.testing.assert_array_equal(actual, level)
+    stride = round(1 / scale)
+    for channel in range(2):
+        filtered = signal.convolve2d(pictures[0, :, :, channel], kernel.astype(float), "same")
+        expected = filtered[::stride, ::stride]
+        np.testing.assert_allclose(actual[0, :, :, channel], expected, rtol=0, atol=1e-12)
+
+
 def test_antialias_downsample_by_1_changes_nothing():
     picture = jnp.asarray(RANDOM.uniform(size=(1, 4, 4, 3)), jnp.float32)
     np.testing.assert_array_equal(geometry.antialias_downsample(picture, 1.0), picture)

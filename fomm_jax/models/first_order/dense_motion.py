@@ -49,6 +49,7 @@ class DenseMotionNetwork(nnx.Module):
         dense_motion = config.generator.dense_motion
         self.align_corners = align_corners
         self.scale_factor = dense_motion.scale_factor
+        self.antialias_sigma = numerics.antialias_sigma
         self.kp_variance = dense_motion.kp_variance
         self.hourglass = Hourglass(
             (config.num_kp + 1) * (config.num_channels + 1),
@@ -91,7 +92,7 @@ class DenseMotionNetwork(nnx.Module):
           driving: keypoints of the driving frames.
           train: whether to normalise by the statistics of the batch.
         """
-        frame = geometry.antialias_downsample(source_frame, self.scale_factor)
+        frame = geometry.antialias_downsample(source_frame, self.scale_factor, self.antialias_sigma)
         _, height, width, _ = frame.shape
         # Eq. 6: the difference of the Gaussians shows what moved. The background did not.
         heatmaps = geometry.gaussian_heatmaps(

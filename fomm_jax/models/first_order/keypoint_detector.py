@@ -27,6 +27,7 @@ class KeypointDetector(nnx.Module):
         detector = config.kp_detector
         self.temperature = detector.temperature
         self.scale_factor = detector.scale_factor
+        self.antialias_sigma = numerics.antialias_sigma
         self.predictor = Hourglass(
             config.num_channels,
             detector.block_expansion,
@@ -62,7 +63,9 @@ class KeypointDetector(nnx.Module):
         In training, each pass is normalised by its own statistics.
         """
         leading = frames.shape[:-3]
-        small = geometry.antialias_downsample(_merged(frames), self.scale_factor)
+        small = geometry.antialias_downsample(
+            _merged(frames), self.scale_factor, self.antialias_sigma
+        )
         features = self.predictor(small.reshape(*leading, *small.shape[1:]), train=train)
         features = _merged(features)
         logits = self._crop(self.kp(features))

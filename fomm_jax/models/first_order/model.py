@@ -41,7 +41,11 @@ class FirstOrderModel(MotionModel):
     ):
         """Build keypoint detector, generator and discriminator."""
         model, compat = config.model, config.compat
-        full_precision = Numerics(convolutions, batch_norm_groups=batch_norm_groups)
+        full_precision = Numerics(
+            convolutions,
+            batch_norm_groups=batch_norm_groups,
+            antialias_sigma=compat.antialias_sigma,
+        )
         in_bfloat16 = model.compute_dtype == "bfloat16"
         numerics = (
             dataclasses.replace(full_precision, dtype=jnp.bfloat16)

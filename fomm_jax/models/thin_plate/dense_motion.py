@@ -56,6 +56,7 @@ class DenseMotionNetwork(nnx.Module):
         model = config.thin_plate
         settings = model.dense_motion
         self.scale_factor = settings.scale_factor
+        self.antialias_sigma = numerics.antialias_sigma
         self.kp_variance = settings.kp_variance
         self.hourglass = Hourglass(
             config.num_channels * (model.num_tps + 1) + model.num_tps * POINTS_OF_SPLINE + 1,
@@ -94,7 +95,7 @@ class DenseMotionNetwork(nnx.Module):
           dropout: which transformations take part; None is all of them.
           train: handed on to the normalisation, which does not depend on it.
         """
-        frame = geometry.antialias_downsample(source_frame, self.scale_factor)
+        frame = geometry.antialias_downsample(source_frame, self.scale_factor, self.antialias_sigma)
         _, height, width, _ = frame.shape
         heatmaps = difference_of_heatmaps(motions, height, width, self.kp_variance)
         grids = transformations(motions, height, width)

@@ -62,7 +62,11 @@ class ThinPlateModel(MotionModel):
         """Build the networks. The model is trained without a discriminator."""
         del with_discriminator
         model = config.model
-        full_precision = Numerics(convolutions, batch_norm_groups=batch_norm_groups)
+        full_precision = Numerics(
+            convolutions,
+            batch_norm_groups=batch_norm_groups,
+            antialias_sigma=config.compat.antialias_sigma,
+        )
         numerics = dataclasses.replace(full_precision, normalization="instance")
         if model.compute_dtype == "bfloat16":
             numerics = dataclasses.replace(numerics, dtype=jnp.bfloat16)

@@ -54,7 +54,9 @@ def compile_evaluation(
         generated = model.generate(source, features, dense_motion, train=False)
         points = model.points(driving_motion)
         discriminated = model.discriminator(driving, points, train=False)
-        pyramid = geometry.image_pyramid(driving, config.train.scales)
+        pyramid = geometry.image_pyramid(
+            driving, config.train.scales, config.compat.antialias_sigma
+        )
         return source_motion, driving_motion, generated, discriminated, pyramid
 
     return lambda source, driving: _by_recorded_name(config, *run(state, source, driving))

@@ -65,7 +65,9 @@ def compile_evaluation(
         real = model.encode(driving, train=False)
         levels = warp_levels(features.levels, motion), mask_levels(real.levels, motion)
         avd = model.avd_network(source_points, driving_points, train=False)
-        pyramid = geometry.image_pyramid(driving, config.train.scales)
+        pyramid = geometry.image_pyramid(
+            driving, config.train.scales, config.compat.antialias_sigma
+        )
         return generated, motions, levels, avd, pyramid
 
     return lambda source, driving: _by_recorded_name(config, *run(state, source, driving))

@@ -58,7 +58,7 @@ def make_gradients(
     trained = model_class(config).parameter_groups(config)
     # None keeps the dtype of the pictures: the parity checks run in float64.
     dtype = jnp.bfloat16 if config.model.compute_dtype == "bfloat16" else None
-    vgg_numerics = Numerics(convolutions, dtype)
+    vgg_numerics = Numerics(convolutions, dtype, antialias_sigma=config.compat.antialias_sigma)
 
     def take_gradients(
         params: Branches, statistics: Branches, inputs: StepInputs, vgg: VggWeights

@@ -28,12 +28,17 @@ def perceptual(
       real: the driving frames in [0, 1]; no gradient flows to their features.
       scales: the scales of the image pyramid.
       weights: one weight per tap.
-      numerics: how the perceptual network's convolutions are computed.
+      numerics: how the perceptual network's convolutions are computed, and how frames shrink.
     """
+    numerics = numerics or Numerics()
     total = jnp.zeros((), generated.dtype)
     for scale in scales:
         generated_taps, real_taps = (
-            vgg_features(vgg, geometry.antialias_downsample(pictures, scale), numerics)
+            vgg_features(
+                vgg,
+                geometry.antialias_downsample(pictures, scale, numerics.antialias_sigma),
+                numerics,
+            )
             for pictures in (generated, jax.lax.stop_gradient(real))
         )
         for weight, a, b in zip(weights, generated_taps, real_taps, strict=True):

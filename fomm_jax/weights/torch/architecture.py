@@ -8,7 +8,7 @@ import numpy as np
 
 from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
-from fomm_jax.weights.torch.config_fields import TorchStates
+from fomm_jax.weights.torch.config_fields import ConfigField, TorchStates
 from fomm_jax.weights.torch.original import Original
 from fomm_jax.weights.torch.originals import original_of
 
@@ -42,6 +42,13 @@ def read_states(original: Original, checkpoint: Mapping[str, Any]) -> TorchState
     return states
 
 
+def _other_scales(field: ConfigField, configured: Any) -> str:
+    """Return what to do where a filter may come before a shrinking by any scale."""
+    if field.sigma is None or field.value is None or configured == 1:
+        return ""
+    return f" (or any, with config.compat.antialias_sigma={field.sigma})"
+
+
 def check_architecture(
     config: Config,
     states: TorchStates,
@@ -58,13 +65,14 @@ def check_architecture(
       InputError: a field does not fit; the message names it, both shapes and the value that fits.
     """
     for field in original_of(config).fields(states):
-        if field.fits(config.model):
+        if field.fits(config):
             continue
         configured = attrgetter(field.name)(config.model)
         tensor = states[field.network].get(field.key)
+        others = _other_scales(field, configured)
         raise InputError(
             f"config.model.{field.name} is {configured!r}, where the checkpoint fits"
-            f" {'at least ' if field.at_least else ''}{field.value!r}: {field.network}.{field.key}"
+            f" {field.fitting_values}{others}: {field.network}.{field.key}"
             f" has shape {tensor.shape if tensor is not None else '(none, it is not there)'},"
             f" the config asks for {expected.get((field.network, field.key)) or '(none)'}"
         )

@@ -4,6 +4,7 @@ The originals of all models have these blocks; `first_order.py` and `thin_plate.
 the fields of their models.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from operator import attrgetter
@@ -11,11 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fomm_jax.config.schema import ModelConfig
+from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError
 
 TorchState = Mapping[str, np.ndarray]  # a state dict
 TorchStates = Mapping[str, TorchState]  # by network
+SAME_SIGMA = 0.02  # share by which sigmas may differ, since filters may be in half precision
 
 
 class ConfigField(NamedTuple):
@@ -26,13 +28,28 @@ class ConfigField(NamedTuple):
     network: str
     key: str
     at_least: bool = False  # larger values fit as well
+    # Of a scale: the standard deviation of the filter before the shrinking, which decides on the
+    # scale unless `config.compat.antialias_sigma` says that it does not.
+    sigma: float | None = None
 
-    def fits(self, model: ModelConfig) -> bool:
+    def fits(self, config: Config) -> bool:
         """Tell whether the field has a value that fits."""
-        configured = attrgetter(self.name)(model)
+        configured = attrgetter(self.name)(config.model)
+        fixed_sigma = config.compat.antialias_sigma
+        if self.sigma is not None and fixed_sigma is not None:
+            return configured != 1 and math.isclose(fixed_sigma, self.sigma, rel_tol=SAME_SIGMA)
         if isinstance(self.value, tuple):  # of scales, whose order safetensors files do not keep
             return set(configured) == set(self.value)
         return configured == self.value or (self.at_least and configured > self.value)
+
+    @property
+    def fitting_values(self) -> str:
+        """The values that fit, in words."""
+        if self.at_least:
+            return f"at least {self.value!r}"
+        if self.value is None:
+            return f"any, with config.compat.antialias_sigma={self.sigma}"
+        return repr(self.value)
 
 
 def hourglass_fields(
@@ -53,9 +70,38 @@ def hourglass_fields(
     yield from encoder_fields(state, network, f"{section}.num_blocks", blocks)
     parent = hourglass.rpartition(".")[0]
     key = f"{parent}.down.weight" if parent else "down.weight"
-    # An anti-aliasing kernel for the scale 1/n has a side of 4n - 3 (`geometry.antialias_kernel`).
-    scale = 4 / (kernel_of(state, network, key).shape[-1] + 3) if key in state else 1.0
-    yield ConfigField(f"{section}.scale_factor", scale, network, key)
+    yield scale_field(state, network, f"{section}.scale_factor", key)
+
+
+def scale_field(state: TorchState, network: str, name: str, key: str) -> ConfigField:
+    """Return the field of a scale, which the filter before the shrinking tells; None: no scale."""
+    if key not in state:
+        return ConfigField(name, 1.0, network, key)
+    sigma = _find_sigma(kernel_of(state, network, key))
+    if sigma is None:
+        raise InputError(f"{network}.{key} is no Gaussian filter; expected that of the original")
+    inverse = 2 * sigma + 1  # see `geometry.antialias_kernel`
+    whole = round(inverse)
+    is_scale = math.isclose(inverse, whole, rel_tol=SAME_SIGMA) and whole > 1
+    return ConfigField(name, 1 / whole if is_scale else None, network, key, sigma=sigma)
+
+
+def _find_sigma(kernel: np.ndarray) -> float | None:
+    """Return the standard deviation of a Gaussian filter (…, n, n), to two digits after the point.
+
+    A checkpoint may have it in half precision. None stands for a filter of another kind.
+    """
+    side = kernel.shape[-1]
+    if kernel.size == 0 or kernel.shape[-2] != side or side < 3:
+        return None
+    centre = side // 2
+    distance = max(1, round(centre / 4))  # of about sigma, where rounded values tell most
+    row = kernel[0, 0, centre].astype(np.float64)
+    ratio = row[centre + distance] / row[centre] if row[centre] > 0 else 0.0
+    if not 0 < ratio < 1:
+        return None
+    sigma = distance / math.sqrt(-2 * math.log(ratio))
+    return round(sigma, 2) if abs(side - (8 * sigma + 1)) < 1.5 else None
 
 
 def encoder_fields(

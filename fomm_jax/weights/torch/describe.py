@@ -18,6 +18,8 @@ from fomm_jax.weights.torch.networks_file import read_config, read_networks
 from fomm_jax.weights.torch.originals import ORIGINALS, recognise_model
 from fomm_jax.weights.torch.reader import read_torch_file
 
+# Of the filters before each shrinking. The original has them at a scale of 1/4 alone.
+COMMUNITY_SIGMA = 1.5
 # Tensors of a state dict that are not trained: statistics, power iterations, constant kernels.
 NOT_TRAINED = re.compile(
     r"(\.running_mean|\.running_var|\.num_batches_tracked|\.weight_[uv]|\bdown\.weight)$"
@@ -66,13 +68,18 @@ def _describe_architecture(
     fitting = [
         name
         for name, config in configs.items()
-        if config.model.name == model and all(field.fits(config.model) for field in fields)
+        if config.model.name == model and all(field.fits(config) for field in fields)
     ]
     yield f"configurations that fit: {', '.join(fitting) or 'none of those that are known'}"
     yield "config.model that fits:"
     yield f"  name = {model!r}"
     for field in fields:
-        yield f"  {field.name} = {'at least ' if field.at_least else ''}{field.value!r}"
+        yield f"  {field.name} = {field.fitting_values}"
+    if COMMUNITY_SIGMA in [field.sigma for field in fields]:
+        yield (
+            f"models of the community at 512x512 have such filters, too: config.compat."
+            f"antialias_sigma = {COMMUNITY_SIGMA} with scale_factor = 0.125"
+        )
 
 
 def _describe_module(name: str, module: Any) -> Iterator[str]:

@@ -57,10 +57,11 @@ def read_original(path: str | os.PathLike[str]) -> Mapping[str, Any]:
     model = recognise_model(names)
     if model is None:
         holds = f"it has {', '.join(names[:MOST_NAMED])}" if names else "it has no entries"
-        raise InputError(
-            f"{path}: expected a checkpoint of the original, with generator and kp_detector;"
-            f" {holds}"
+        nearest = max(
+            ORIGINALS.values(), key=lambda original: len(set(original.required) & set(names))
         )
+        expected = " and ".join(sorted(nearest.required))
+        raise InputError(f"{path}: expected a checkpoint of the original, with {expected}; {holds}")
     entries = ORIGINALS[model].entries
     if others := sorted(map(str, checkpoint.keys() - entries)):
         logger.warning("%s: left out %s, which the model has no place for", path, ", ".join(others))

@@ -42,7 +42,7 @@ def to_state_dicts(config: Config, variables: nnx.State) -> dict[str, dict[str, 
     original = original_of(config)
     for (network, key), scale in original.antialias_scales(config).items():
         if scale != 1:
-            kernel = geometry.antialias_kernel(scale)[None, None]
+            kernel = geometry.antialias_kernel(scale, config.compat.antialias_sigma)[None, None]
             arrays[network][key] = np.repeat(kernel, config.model.num_channels, axis=0)
     return {
         network: dict(sorted(tensors.items(), key=lambda item: original.position(item[0], config)))

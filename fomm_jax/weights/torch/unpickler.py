@@ -6,6 +6,7 @@ none of them: it knows a stand-in for each of the few names that tensors need, a
 
 import io
 import pickle
+import sys
 from typing import Any, BinaryIO, NamedTuple
 
 import ml_dtypes
@@ -89,9 +90,16 @@ class Unread:
 
 def refuse_name(name: str) -> InputError:
     """Return the error about the name of a class or function that no tensor needs."""
+    package = name.partition(".")[0]
+    advice = (
+        ""
+        if package in sys.stdlib_module_names or package == "__builtin__"
+        else "; expected state dicts: if you trust the file and it holds a whole module, load it in"
+        " PyTorch, with the code of its classes, and save module.state_dict() by torch.save"
+    )
     return InputError(
         f"asks for {name!r}, but only tensors, dicts, lists and plain values are read (nothing in"
-        " the file was run)"
+        f" the file was run){advice}"
     )
 
 
@@ -133,8 +141,13 @@ class TensorUnpickler(pickle._Unpickler):
             return type("Unread", (Unread,), {"name": f"{module}.{name}"})
         raise refuse_name(f"{module}.{name}")
 
-    def persistent_load(self, pid: Any) -> Storage:
-        """Return the storage that `("storage", type, key, device, numel[, view])` describes."""
+    def persistent_load(self, pid: Any) -> Storage | type[Unread]:
+        """Return the storage that `("storage", type, key, device, numel[, view])` describes.
+
+        Before 1.6, torch wrote the class of a whole module in a similar way, with its source.
+        """
+        if pid[0] == "module" and isinstance(pid[1], type) and issubclass(pid[1], Unread):
+            return pid[1]
         kind, type_name, key, _device, numel, *view = pid
         if kind != "storage" or view not in ([], [None]):
             raise InputError(f"holds a persistent object of unknown kind {kind!r}")

@@ -9,6 +9,7 @@ from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.models.discriminator import DiscriminatorOutput
 from fomm_jax.models.first_order.keypoints import Keypoints
 from fomm_jax.models.first_order.model import jacobian_equivariance, value_equivariance
+from fomm_jax.models.layers import Numerics
 from fomm_jax.models.vgg import vgg_features
 from fomm_jax.ops import geometry
 from fomm_jax.ops.thin_plate import ThinPlateTransform
@@ -99,6 +100,16 @@ def test_perceptual_loss_sums_over_scales_and_taps(vgg):
             expected += weight * np.mean(np.abs(np.asarray(a) - np.asarray(b)))
     actual = losses.perceptual(vgg, generated, real, (1, 0.5), weights)
     assert float(actual) == pytest.approx(expected, rel=1e-5)
+
+
+def test_perceptual_loss_shrinks_by_filters_of_the_configured_sigma(vgg):
+    pair = [jnp.asarray(RANDOM.uniform(size=(1, 32, 32, 3)), jnp.float32) for _ in range(2)]
+    weights = (1.0,) * 5
+    small = [geometry.antialias_downsample(frames, 0.5, 1.5) for frames in pair]
+    expected = losses.perceptual(vgg, *small, (1,), weights)
+    actual = losses.perceptual(vgg, *pair, (0.5,), weights, Numerics(antialias_sigma=1.5))
+    assert float(actual) == pytest.approx(float(expected), rel=1e-6)
+    assert float(losses.perceptual(vgg, *pair, (0.5,), weights)) != pytest.approx(float(actual))
 
 
 def test_perceptual_loss_leaves_the_real_frame_alone(vgg):
