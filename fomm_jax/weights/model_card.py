@@ -46,6 +46,7 @@ A {TITLES[config.model.name]} in JAX: a picture moves the way a video does. It w
 of {height} x {width} pixels.
 
     pip install 'fomm_jax[hub]'
+    fomm-jax animate --checkpoint=hf:{repository} --source=PICTURE --driving=VIDEO --output=FILM.mp4
 
 ```python
 from fomm_jax import Animator

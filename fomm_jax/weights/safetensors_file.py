@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fomm_jax.errors import InputError
-from fomm_jax.files import local_file, reading, replacing, writing
+from fomm_jax.files import local_file, reading, replacing
 from fomm_jax.weights.other_files import SAFETENSORS_FILE, check_is_no_other_file
 
 SUFFIX = ".safetensors"
@@ -34,13 +34,14 @@ def write_safetensors(
     Raises:
       InputError: the file cannot be written.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
-    # The library writes the memory of an array, in whatever order its axes are there.
+    # The library takes the memory of an array, in whatever order its axes are there. It would write
+    # a file for its owner alone, under a name of its own that a signal leaves behind.
     in_order = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    with replacing(path) as unfinished, writing(path, (OSError, SafetensorError)):
-        save_file(in_order, unfinished, dict(texts))
+    content = save(in_order, dict(texts))
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(content)
 
 
 def read_safetensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

@@ -218,6 +218,7 @@ def test_the_card_says_what_the_model_may_be_used_for():
         *RULES,
         "# vox\n",
         "The licence of the weights is other.",
+        "    fomm-jax animate --checkpoint=hf:somebody/vox --source=",
         'Animator.from_pretrained("somebody/vox")',
         "frames\nof 256 x 256 pixels",
         "VoxCeleb, by me.\n",
