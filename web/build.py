@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Build the page that animates pictures.")
     parser.add_argument("--onnxruntime_web", type=Path, required=True, help="the npm tarball")
     parser.add_argument("--output", type=Path, required=True, help="a new folder")
-    parser.add_argument("--checkpoint", help="a first-order model; default: the demo model")
+    parser.add_argument("--checkpoint", help="the model; default: the demo model")
     options = parser.parse_args(arguments)
     console.show_messages()
     with one_line_errors():

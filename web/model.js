@@ -4,16 +4,27 @@ const PARTS = ["detector", "encoder", "painter"];
 
 // Loads the networks. The result tells which processor they run on.
 export async function loadModel() {
-  const card = await navigator.gpu?.requestAdapter().catch(() => null);
-  const ort = await import(`./onnxruntime/ort.${card ? "webgpu" : "wasm"}.min.mjs`);
+  if (await navigator.gpu?.requestAdapter().catch(() => null)) {
+    try {
+      return await loadNetworks("webgpu", "graphics card");
+    } catch (error) {
+      console.warn("The graphics card cannot run the model.", error);
+    }
+  }
+  return loadNetworks("wasm", "processor");
+}
+
+async function loadNetworks(provider, device) {
+  const ort = await import(`./onnxruntime/ort.${provider}.min.mjs`);
   // Several threads need memory that they share, which browsers grant to isolated pages only.
   ort.env.wasm.numThreads = crossOriginIsolated ? navigator.hardwareConcurrency : 1;
-  const executionProviders = card ? ["webgpu", "wasm"] : ["wasm"];
   const networks = {};
   for (const part of PARTS) {
-    networks[part] = await ort.InferenceSession.create(`model-${part}.onnx`, { executionProviders });
+    networks[part] = await ort.InferenceSession.create(`model-${part}.onnx`, {
+      executionProviders: [provider],
+    });
   }
-  return new Model(ort, networks, card ? "graphics card" : "processor");
+  return new Model(ort, networks, device);
 }
 
 class Model {

@@ -68,21 +68,21 @@ def run(path, inputs):
     return dict(zip(names, session.run(names, inputs), strict=True))
 
 
-def run_parts(folder, case):
-    """Animate by the three parts; return the features of the source and the frames."""
+def run_parts(folder, source, driving, **_):
+    """Animate by the three parts; return the painter's inputs and the frames."""
 
     def detect(role, frames):
         motion = run(folder / "a-detector.onnx", {"frames": frames})
         return {f"{role}_motion_{name}": value for name, value in motion.items()}
 
-    known = {
-        "source": case.source,
-        **run(folder / "a-encoder.onnx", {"source": case.source}),
-        **detect("source", case.source),
-        **detect("driving", case.driving),
-        **detect("initial", case.driving[:1]),
+    inputs = {
+        "source": source,
+        **run(folder / "a-encoder.onnx", {"source": source}),
+        **detect("source", source),
+        **detect("driving", driving),
+        **detect("initial", driving[:1]),
     }
-    return known["features"], run(folder / "a-painter.onnx", known)["frames"]
+    return inputs, run(folder / "a-painter.onnx", inputs)["frames"]
 
 
 def assert_the_animators_frames(path, case, normalization=None):
@@ -108,9 +108,9 @@ def test_other_models_and_modes_give_the_same_frames(name, normalization, tmp_pa
 def test_the_parts_give_the_same_frames_to_1e_4_before_rounding(first_order, tmp_path, monkeypatch):
     monkeypatch.setattr(functions, "to_bytes", lambda pictures: pictures)
     first_order.animator.export(tmp_path / "a.onnx")
-    features, frames = run_parts(tmp_path, first_order)
+    inputs, frames = run_parts(tmp_path, **first_order.inputs(5))
     encoded = first_order.animator.encode(first_order.source[0])
-    np.testing.assert_allclose(features, encoded.features, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(inputs["features"], encoded.features, rtol=0, atol=1e-4)
     model = first_order.animator._model
     driving, initial = (model.detect(first_order.driving[:count]) for count in (5, 1))
     mode = first_order.animator.config.animate.normalization
@@ -144,8 +144,8 @@ def test_the_graphs_use_the_operators_of_onnx(exported):
 
 def test_half_precision_is_close_and_half_as_large(first_order, tmp_path):
     first_order.animator.export(tmp_path / "a.onnx", half=True)
-    features, frames = run_parts(tmp_path, first_order)
-    assert features.dtype == np.float16
+    inputs, frames = run_parts(tmp_path, **first_order.inputs(5))
+    assert inputs["features"].dtype == np.float16
     difference = np.abs(frames.astype(int) - np.stack(list(first_order.expected(5))))
     assert difference.max() <= 3
     assert difference.mean() < 0.1
@@ -169,10 +169,13 @@ def test_the_thin_plate_model_agrees_before_rounding(mode, tmp_path, monkeypatch
     animator.export(tmp_path / "a.onnx", normalization=mode)
     animation = functions.make_functions(animator._model.portable(), mode).animation
     expected = jax.jit(animation)(*pictures.values())
-    actual = run(tmp_path / "a.onnx", pictures)["frames"]
+    whole = run(tmp_path / "a.onnx", pictures)["frames"]
+    _, parts = run_parts(tmp_path, **pictures)
     # In float32, the splines of this recording are uncertain: from what JAX computes in float64,
-    # JAX's frames differ by 3.3e-4, those of onnxruntime by 1.6e-4.
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=5e-4)
+    # JAX's own frames differ by up to 3.3e-4, and those of onnxruntime by up to 1.6e-4. In these
+    # tests, XLA optimises nothing, which adds to that.
+    for actual in (whole, parts):
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-3)
 
 
 def test_equations_are_solved_where_a_pivot_is_zero():
