@@ -6,6 +6,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from narrow_vgg import narrow_vgg
 from tiny_models import BOTH, first_moments, tiny_model
@@ -36,6 +37,12 @@ def tiny(request):
         )
 
 
+def check_gradient(actual, expected):
+    """Compare gradients in float64, relative to the largest: in ResNets they differ by 10^6."""
+    atol = max(1e-9 * np.abs(expected).max(), 1e-11)
+    np.testing.assert_allclose(actual, expected, rtol=1e-7, atol=atol)
+
+
 def with_settings(config, **settings):
     return dataclasses.replace(config, train=dataclasses.replace(config.train, **settings))
 
@@ -62,27 +69,32 @@ def parts(tiny, take_gradients):
 def test_parts_give_the_mean_of_their_gradients(x64, tiny, parts):
     config, before, vgg, inputs = tiny
     config = with_settings(config, accumulate=2)
-    update = jax.jit(make_update(config, make_optimizers(config, 10), ANY_DEVICE))
-    after, scalars, outputs = update(before, inputs, vgg)
+    # The models' own optimisers may clip gradients or decay weights.
+    optimizers = {network: optax.adam(1e-3, b1=0.5) for network in before.optimizers}
+    states = {name: optimizers[name].init(before.params[name]) for name in optimizers}
+    before = dataclasses.replace(before, optimizers=states)
+    after, scalars, outputs = jax.jit(make_update(config, optimizers, ANY_DEVICE))(
+        before, inputs, vgg
+    )
 
     for part, (_, (_, _, part_outputs)) in enumerate(parts):
         np.testing.assert_allclose(
-            outputs.generated.prediction[part::2], part_outputs.generated.prediction, atol=1e-12
+            outputs.generated.prediction[part::2], part_outputs.generated.prediction, atol=1e-10
         )
     mean = jax.tree.map(
         lambda a, b: (a + b) / 2, *(part_gradients for _, (part_gradients, _, _) in parts)
     )
     for name, term in mean.losses.items():
-        assert float(scalars[name]) == pytest.approx(float(term), rel=1e-12)
+        assert float(scalars[name]) == pytest.approx(float(term), rel=1e-10)
     for network, gradient in mean.by_network.items():
         expected = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)]) / 2
         actual = first_moments(after.optimizers[network])  # half of the gradients
-        np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-12)
+        check_gradient(actual, expected)
     statistics = parts[-1][1][1]
     for actual, expected in zip(
         jax.tree.leaves(after.statistics), jax.tree.leaves(statistics), strict=True
     ):
-        np.testing.assert_allclose(actual, expected, rtol=1e-12)
+        np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-12)
 
 
 def test_groups_of_batch_norm_give_the_mean_of_gradients_and_statistics(x64, tiny, take_gradients):
@@ -100,13 +112,13 @@ def test_groups_of_batch_norm_give_the_mean_of_gradients_and_statistics(x64, tin
     gradients, statistics, outputs = in_groups(state.params, state.statistics, inputs, vgg)
     predictions = [half_outputs.generated.prediction for _, _, half_outputs in halves]
     np.testing.assert_allclose(
-        outputs.generated.prediction, np.concatenate(predictions), rtol=0, atol=1e-12
+        outputs.generated.prediction, np.concatenate(predictions), rtol=0, atol=1e-10
     )
     for mine, first, second in zip(
         *(jax.tree.leaves(result[:2]) for result in ((gradients, statistics), *halves)),
         strict=True,
     ):
-        np.testing.assert_allclose(mine, (first + second) / 2, rtol=1e-7, atol=1e-11)
+        check_gradient(mine, (first + second) / 2)
 
 
 def test_rematerialisation_keeps_convolutions_alone_and_changes_no_gradient(x64, tiny, parts):
@@ -131,7 +143,7 @@ def test_rematerialisation_keeps_convolutions_alone_and_changes_no_gradient(x64,
     assert pictures <= convolved
     results = traced.lower().compile()(*arguments)
     for actual, desired in zip(jax.tree.leaves(results), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(actual, desired, rtol=1e-9, atol=1e-12)
+        check_gradient(actual, desired)
 
 
 def test_long_gradients_are_shortened_and_keep_their_direction():
