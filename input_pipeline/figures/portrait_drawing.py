@@ -23,6 +23,41 @@ _BLUSH: Color = (230, 70, 70)
 Point = tuple[float, float, float]
 
 
+# Points that every head has, at the places where they are drawn.
+_SHARED_LANDMARKS: Sequence[Point] = (
+    (0.0, -1.02, 0.0),  # the crown
+    (0.0, 1.0, 0.0),  # the chin
+    (0.0, 0.52, 0.78),  # the middle of the upper lip
+)
+
+
+def find_landmarks(looks: HeadLooks, pose: HeadPose) -> np.ndarray:
+    """Compute the places of eyes, crown, chin, upper lip, nose and corners of the mouth.
+
+    Returns:
+      (8, 2): (x, y) in units of the frame's side, y down.
+    """
+    eyes = [(side * looks.eye_distance, -0.08, 0.72) for side in (-1, 1)]
+    nose = (0.05, 0.02 + looks.nose, 1.05)
+    lift, wide = 0.12 * pose.smile, looks.mouth * (1 + 0.18 * pose.smile)
+    corners = [(side * wide, 0.52 - lift, 0.78) for side in (-1, 1)]
+    points = (*eyes, *_SHARED_LANDMARKS, nose, *corners)
+    return np.array([_place(point, looks, pose) for point in points])
+
+
+def _place(point: Point, looks: HeadLooks, pose: HeadPose) -> tuple[float, float]:
+    """Return where a point of the head is seen, in units of the frame's side."""
+    x, y, z = point
+    turned = x * math.cos(pose.turn) + z * math.sin(pose.turn)
+    depth = z * math.cos(pose.turn) - x * math.sin(pose.turn)
+    nodded = y * math.cos(pose.nod) + depth * math.sin(pose.nod)
+    # The tilt is about the neck, one size below the middle of the head.
+    right, down = turned, nodded - 1
+    across = right * math.cos(pose.tilt) - down * math.sin(pose.tilt)
+    along = right * math.sin(pose.tilt) + down * math.cos(pose.tilt) + 1
+    return pose.centre[0] + looks.size * across, pose.centre[1] + looks.size * along
+
+
 class _Pencil:
     """Draws shapes whose points are on the head or, for the shoulders, in the frame."""
 
@@ -34,19 +69,8 @@ class _Pencil:
 
     def place(self, point: Point) -> tuple[float, float]:
         """Return where a point of the head is drawn, in pixels."""
-        x, y, z = point
-        pose, size = self._pose, self._looks.size
-        turned = x * math.cos(pose.turn) + z * math.sin(pose.turn)
-        depth = z * math.cos(pose.turn) - x * math.sin(pose.turn)
-        nodded = y * math.cos(pose.nod) + depth * math.sin(pose.nod)
-        # The tilt is about the neck, one size below the middle of the head.
-        right, down = turned, nodded - 1
-        across = right * math.cos(pose.tilt) - down * math.sin(pose.tilt)
-        along = right * math.sin(pose.tilt) + down * math.cos(pose.tilt) + 1
-        return (
-            self._side * (pose.centre[0] + size * across),
-            self._side * (pose.centre[1] + size * along),
-        )
+        x, y = _place(point, self._looks, self._pose)
+        return self._side * x, self._side * y
 
     def polygon(self, points: Sequence[Point], color: Color) -> None:
         """Fill a polygon on the head."""

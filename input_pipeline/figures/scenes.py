@@ -16,9 +16,14 @@ from tqdm import tqdm
 
 from fomm_jax.errors import InputError
 from fomm_jax.media.pictures import write_picture
-from input_pipeline.figures.drawing import draw_frame, random_appearance, random_background
+from input_pipeline.figures.drawing import (
+    draw_frame,
+    find_joints,
+    random_appearance,
+    random_background,
+)
 from input_pipeline.figures.motion import random_motion
-from input_pipeline.figures.portrait_drawing import draw_portrait
+from input_pipeline.figures.portrait_drawing import draw_portrait, find_landmarks
 from input_pipeline.figures.portrait_looks import random_looks
 from input_pipeline.figures.portrait_motion import random_head_motion
 from input_pipeline.folders import new_folder
@@ -34,11 +39,13 @@ class Subject:
     random_looks: Callable[[np.random.Generator], Any]
     random_motion: Callable[[np.random.Generator], Any]  # has a method `at`, which returns a pose
     draw: Callable[[Any, np.ndarray, Any], np.ndarray]  # draws looks, a background and a pose
+    # The joints or landmarks of looks in a pose: (n, 2) in units of the frame's side.
+    find_points: Callable[[Any, Any], np.ndarray]
 
 
 SUBJECTS = {
-    "figures": Subject(random_appearance, random_motion, draw_frame),
-    "portraits": Subject(random_looks, random_head_motion, draw_portrait),
+    "figures": Subject(random_appearance, random_motion, draw_frame, find_joints),
+    "portraits": Subject(random_looks, random_head_motion, draw_portrait, find_landmarks),
 }
 
 
@@ -59,6 +66,13 @@ class Scene:
                 self.subject.draw(self.appearance, self.background, self.motion.at(time))
                 for time in times
             ]
+        )
+
+    def points(self, num_frames: int) -> np.ndarray:
+        """Compute the joints or landmarks in each frame: (t, n, 2), see `Subject.find_points`."""
+        times = np.arange(num_frames) / num_frames
+        return np.stack(
+            [self.subject.find_points(self.appearance, self.motion.at(time)) for time in times]
         )
 
     def moved_as(self, other: "Scene") -> "Scene":

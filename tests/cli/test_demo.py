@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import demo_model
-from benchmarks.demo_model import measure_animation, measure_joints
+from benchmarks.demo_model import measure_animation, measure_points
 from fomm_jax import Animator
 from fomm_jax.cli.modes import demo
 from fomm_jax.media.pictures import read_picture
@@ -45,7 +45,7 @@ def test_demo_shows_animations_nearer_to_the_answer_than_the_unmoved_source(tmp_
 
 
 def test_keypoints_follow_the_joints(animator):
-    errors = measure_joints(animator, 64, num_scenes=10)
+    errors = measure_points(animator, num_scenes=10)
     assert errors["linear map from the keypoints"] < 0.4 * errors["mean pose"]
 
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from input_pipeline.figures.portrait_drawing import draw_portrait
+from input_pipeline.figures.portrait_drawing import draw_portrait, find_landmarks
 from input_pipeline.figures.portrait_looks import random_looks
 from input_pipeline.figures.portrait_motion import HeadPose
 from input_pipeline.figures.scenes import random_scene
@@ -80,3 +80,13 @@ def test_heads_move_before_a_still_background(number):
     assert moved.max() < 0.8 * np.abs(frames - frames[0]).mean((1, 2, 3)).max()
     corners = frames[:, :6, [*range(6), *range(-6, 0)]]
     np.testing.assert_array_equal(corners, np.broadcast_to(corners[0], corners.shape))
+
+
+def test_landmarks_are_where_the_features_are_drawn():
+    pose = dataclasses.replace(STILL, turn=0.3, nod=-0.1, tilt=0.2)
+    landmarks = find_landmarks(LOOKS, pose)
+    frame = draw_portrait(LOOKS, GREY, pose).astype(int)
+    np.testing.assert_allclose(landmarks[:2], eyes(frame), atol=0.006)
+    crown, chin = find_landmarks(LOOKS, STILL)[2:4]
+    np.testing.assert_allclose(crown, (0.5, 0.5 - 0.3 * 1.02), atol=1e-12)
+    np.testing.assert_allclose(chin, (0.5, 0.8), atol=1e-12)
