@@ -38,14 +38,15 @@ NAMES = [*IN_REPOSITORY, *SHARED_NAMES]
 # tests them.
 QUICK_IN_FLOAT32 = ["tiny_adversarial"]
 # The first two are wider models of the same kinds as tiny_first_order and tiny_zero_order, and the
-# third differs from the first in the sampling, which the evaluation covers. The steps of the other
-# two take a minute to compile. `make slow` trains all of them.
+# third differs from the first in the sampling, which the evaluation covers. The steps of the others
+# take a minute to compile. `make slow` trains all of them.
 SLOW_IN_FLOAT64 = [
     "first_order",
     "zero_order",
     "first_order_align_corners",
     "multiscale_kp_discriminator",
     "no_occlusion_full_scale",
+    "spectral_norm_single_jacobian",
 ]
 
 STEPS, RESUMED_STEPS = DECISIVE_STEPS, DECISIVE_RESUMED_STEPS
