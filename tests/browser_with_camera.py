@@ -9,8 +9,29 @@ import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
+TIMEOUT = 90_000  # milliseconds for anything
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
+
+
+@contextlib.contextmanager
+def opened_page(browser, url, **options):
+    """Open a page, and assert at its end that it asked no other server for anything."""
+    page = browser.new_page(**options)
+    page.set_default_timeout(TIMEOUT)
+    elsewhere = []
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith((url, "data:", "blob:"))
+            else elsewhere.append(request.url)
+        ),
+    )
+    page.goto(url)
+    yield page
+    assert not elsewhere, "the page requests nothing from other servers"
+    page.close()
 
 
 @contextlib.contextmanager

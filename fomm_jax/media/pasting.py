@@ -23,7 +23,7 @@ class PasteBack:
         left, top, right, bottom = framing.shown
         self._picture = picture
         self._framing = framing
-        self._upright = turn(picture, framing.tilt)
+        self._upright = np.array(turn(picture, framing.tilt))  # each frame is put into it
         self._region = (slice(top, bottom), slice(left, right))
         self._size = bottom - top, right - left
         height, width = self._upright.shape[:2]
@@ -43,9 +43,8 @@ class PasteBack:
           frame: (h, w, 3) uint8.
           onto: a picture like the first one, in which another frame was pasted; None: the first.
         """
-        upright = self._upright.copy()
-        upright[self._region] = resize_shown(frame, self._framing, self._size)
-        tilted = turn_back(upright, self._framing.tilt, *self._picture.shape[:2])
+        self._upright[self._region] = resize_shown(frame, self._framing, self._size)
+        tilted = turn_back(self._upright, self._framing.tilt, *self._picture.shape[:2])
         pasted = (self._picture if onto is None else onto).copy()
         old = pasted[self._place].astype(np.float32)
         new = tilted[self._place].astype(np.float32)

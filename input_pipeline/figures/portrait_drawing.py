@@ -23,12 +23,8 @@ _BLUSH: Color = (230, 70, 70)
 Point = tuple[float, float, float]
 
 
-# Points that every head has, at the places where they are drawn.
-_SHARED_LANDMARKS: Sequence[Point] = (
-    (0.0, -1.02, 0.0),  # the crown
-    (0.0, 1.0, 0.0),  # the chin
-    (0.0, 0.52, 0.78),  # the middle of the upper lip
-)
+_CROWN: Point = (0.0, -1.02, 0.0)
+_CHIN: Point = (0.0, 1.0, 0.0)
 
 
 def find_landmarks(looks: HeadLooks, pose: HeadPose) -> np.ndarray:
@@ -37,12 +33,25 @@ def find_landmarks(looks: HeadLooks, pose: HeadPose) -> np.ndarray:
     Returns:
       (8, 2): (x, y) in units of the frame's side, y down.
     """
-    eyes = [(side * looks.eye_distance, -0.08, 0.72) for side in (-1, 1)]
-    nose = (0.05, 0.02 + looks.nose, 1.05)
-    lift, wide = 0.12 * pose.smile, looks.mouth * (1 + 0.18 * pose.smile)
-    corners = [(side * wide, 0.52 - lift, 0.78) for side in (-1, 1)]
-    points = (*eyes, *_SHARED_LANDMARKS, nose, *corners)
+    eyes = [_eye_centre(looks, side) for side in (-1, 1)]
+    corners = [_upper_lip(looks, pose, share) for share in (-1, 1)]
+    lip = _upper_lip(looks, pose, 0)
+    points = (*eyes, _CROWN, _CHIN, lip, _nose_tip(looks), *corners)
     return np.array([_place(point, looks, pose) for point in points])
+
+
+def _eye_centre(looks: HeadLooks, side: int) -> Point:
+    return side * looks.eye_distance, -0.08, 0.72
+
+
+def _nose_tip(looks: HeadLooks) -> Point:
+    return 0.05, 0.02 + looks.nose, 1.05
+
+
+def _upper_lip(looks: HeadLooks, pose: HeadPose, share: float) -> Point:
+    """Return a point of the upper lip, by its share of the way from the middle to a corner."""
+    width = looks.mouth * (1 + 0.18 * pose.smile)
+    return width * share, 0.52 - 0.12 * pose.smile * share**2, 0.78
 
 
 def _place(point: Point, looks: HeadLooks, pose: HeadPose) -> tuple[float, float]:
@@ -164,7 +173,7 @@ def _face(pencil: _Pencil, looks: HeadLooks) -> None:
 
 
 def _eye(pencil: _Pencil, looks: HeadLooks, pose: HeadPose, side: int) -> None:
-    x, y, z = side * looks.eye_distance, -0.08, 0.72
+    x, y, z = _eye_centre(looks, side)
     width = looks.eye_size
     height = 0.72 * width * (1 - pose.closed)
     if height > 0.02:
@@ -183,23 +192,22 @@ def _eye(pencil: _Pencil, looks: HeadLooks, pose: HeadPose, side: int) -> None:
 
 
 def _nose(pencil: _Pencil, looks: HeadLooks) -> None:
-    tip = 0.02 + looks.nose
+    tip = _nose_tip(looks)
     pencil.line(
-        [(0.0, 0.0, 0.85), (0.05, tip, 1.05), (-0.06, tip + 0.03, 0.95)],
+        [(0.0, 0.0, 0.85), tip, (-0.06, tip[1] + 0.03, 0.95)],
         0.05,
         shade(looks.skin, 0.75),
     )
 
 
 def _mouth(pencil: _Pencil, looks: HeadLooks, pose: HeadPose) -> None:
-    width = looks.mouth * (1 + 0.18 * pose.smile)
-    y, z, lift = 0.52, 0.78, 0.12 * pose.smile
     shares = np.linspace(-1, 1, 13)
-    upper = [(width * share, y - lift * share**2, z) for share in shares]
+    upper = [_upper_lip(looks, pose, share) for share in shares]
     lower = [
-        (width * share, y - lift * share**2 + (0.03 + 0.26 * pose.opened) * (1 - share**2), z)
-        for share in shares
+        (x, y + (0.03 + 0.26 * pose.opened) * (1 - share**2), z)
+        for (x, y, z), share in zip(upper, shares, strict=True)
     ]
+    width = upper[-1][0]
     pencil.polygon([*upper, *reversed(lower)], (96, 24, 30))
     if pose.opened > 0.25:
         teeth = [(0.8 * a, b + 0.06 * (1 - (a / width) ** 2), c) for a, b, c in upper]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser_with_camera import browser_with_camera, needs_browser
+from browser_with_camera import browser_with_camera, needs_browser, opened_page
 from PIL import Image
 
 from fomm_jax.cli.page.examples import draw_examples
@@ -21,7 +21,6 @@ from fomm_jax.provenance.mark import SourceType
 gradio = pytest.importorskip("gradio", reason="the extra `app` is not installed")
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT = 90_000  # milliseconds for anything
 PHOTO = ROOT.parent / "shared" / "data" / "media" / "source_portrait_720x1280.jpg"
 
 
@@ -50,22 +49,10 @@ def browser(tmp_path_factory):
 @pytest.fixture(params=[(1280, 800)])
 def page(url, browser, request):
     width, height = request.param
-    page = browser.new_page(accept_downloads=True, viewport={"width": width, "height": height})
-    page.set_default_timeout(TIMEOUT)
-    elsewhere = []
-    page.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith((url, "data:", "blob:"))
-            else elsewhere.append(request.url)
-        ),
-    )
-    page.goto(url)
-    page.get_by_role("button", name="Animate", exact=True).wait_for()
-    yield page
-    assert not elsewhere, "the page requests nothing from other servers"
-    page.close()
+    screen = {"width": width, "height": height}
+    with opened_page(browser, url, accept_downloads=True, viewport=screen) as page:
+        page.get_by_role("button", name="Animate", exact=True).wait_for()
+        yield page
 
 
 def animate(page):

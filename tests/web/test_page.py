@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser_with_camera import browser_with_camera, needs_browser
+from browser_with_camera import browser_with_camera, needs_browser, opened_page
 from exported_frames import assert_same_frames
 from PIL import Image
 
@@ -25,7 +25,6 @@ needs_runtime = pytest.mark.skipif(
     not TARBALL.exists(),
     reason=f"`npm pack onnxruntime-web@{VERSION} --pack-destination=build` was not run",
 )
-TIMEOUT = 90_000  # milliseconds for anything
 
 # Runs the page's own model on its own samples; returns what it saw and what it painted.
 PAINT = """async () => {
@@ -79,22 +78,9 @@ def browser(site):
 
 @pytest.fixture
 def page(browser, url):
-    page = browser.new_page(viewport={"width": 390, "height": 800})
-    page.set_default_timeout(TIMEOUT)
-    elsewhere = []
-    page.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith((url, "data:", "blob:"))
-            else elsewhere.append(request.url)
-        ),
-    )
-    page.goto(url)
-    page.get_by_text("Ready. The model runs on the").wait_for()
-    yield page
-    assert not elsewhere, "the page requests nothing from other servers"
-    page.close()
+    with opened_page(browser, url, viewport={"width": 390, "height": 800}) as page:
+        page.get_by_text("Ready. The model runs on the").wait_for()
+        yield page
 
 
 def wait_for_another_picture(page, before):
