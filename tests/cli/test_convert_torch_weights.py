@@ -1,11 +1,12 @@
 """The command `convert_torch_weights.py`, run as a user runs it."""
 
 import hashlib
-import pathlib
 import subprocess
 import sys
 
 import numpy as np
+import pytest
+from convert_commands import ROOT, ConvertCommands
 
 from fomm_jax.config.constants import VGG_LAYERS
 from fomm_jax.config.schema import PerceptualConfig
@@ -14,15 +15,12 @@ from fomm_jax.weights.torch.reader import read_torch_file
 from fomm_jax.weights.torch.writer import write_torch_file
 from fomm_jax.weights.vgg import load_vgg
 
-ROOT = pathlib.Path(__file__).parents[2]
 
-
-def run_command(*flags, folder=None):
-    """Run the command in a folder, by default that of the project, with warnings as errors."""
-    # ml_collections loads the file of --config in a way that importlib deprecates.
-    warnings = "-W", "error", "-W", "ignore:the load_module() method:DeprecationWarning"
-    command = [sys.executable, *warnings, str(ROOT / "convert_torch_weights.py"), *flags]
-    return subprocess.run(command, cwd=folder or ROOT, capture_output=True, text=True, check=False)
+@pytest.fixture(scope="module")
+def run_command(tmp_path_factory):
+    """Run the command, and return its exit status and what it printed."""
+    with ConvertCommands(tmp_path_factory.mktemp("outputs")) as run:
+        yield run
 
 
 def assert_refused(run, *words):
@@ -34,7 +32,7 @@ def assert_refused(run, *words):
         assert word in run.stderr
 
 
-def test_inspect_shows_what_a_checkpoint_holds(tmp_path):
+def test_inspect_shows_what_a_checkpoint_holds(run_command, tmp_path):
     state = {
         "conv.weight": np.ones((4, 3, 2, 2), np.float32),
         "norm.running_mean": np.ones(4, np.float32),
@@ -58,13 +56,16 @@ def test_inspect_shows_what_a_checkpoint_holds(tmp_path):
 
 
 def test_an_address_is_not_fetched():
+    """Nor in a process that has not loaded the modules before."""
+    address = "https://example.org/vox-cpk.pth.tar"
+    command = [sys.executable, "convert_torch_weights.py", f"--inspect={address}"]
     assert_refused(
-        run_command("--inspect=https://example.org/vox-cpk.pth.tar"),
-        "--inspect=https://example.org/vox-cpk.pth.tar: is an address, which is not fetched",
+        subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False),
+        f"--inspect={address}: is an address, which is not fetched",
     )
 
 
-def test_perceptual_weights_are_converted(tmp_path):
+def test_perceptual_weights_are_converted(run_command, tmp_path):
     state, index, channels = {}, 0, 3
     for position, (name, width) in enumerate(VGG_LAYERS["vgg16"]):
         index += name.endswith("_1") and position > 0
@@ -94,7 +95,7 @@ RECORDED = ROOT / "tests" / "data" / "recorded" / "tiny_adversarial"
 CONFIG = f"--config={ROOT}/configs/from_yaml.py:{RECORDED}/config.yaml"
 
 
-def test_a_checkpoint_of_the_original_is_converted_both_ways(tmp_path):
+def test_a_checkpoint_of_the_original_is_converted_both_ways(run_command, tmp_path):
     file = RECORDED / "checkpoint.pth.tar"
     run = run_command(CONFIG, f"--input={file}", f"--output={tmp_path}/W")
     assert (run.returncode, run.stderr) == (0, "")
@@ -140,7 +141,7 @@ def test_a_checkpoint_of_the_original_is_converted_both_ways(tmp_path):
     assert_refused(run, f"{back}: exists already")
 
 
-def test_files_that_cannot_be_converted_are_refused(tmp_path):
+def test_files_that_cannot_be_converted_are_refused(run_command, tmp_path):
     file = RECORDED / "checkpoint.pth.tar"
     short = tmp_path / "short.pth.tar"
     short.write_bytes(file.read_bytes()[:-1000])
@@ -157,7 +158,7 @@ def test_files_that_cannot_be_converted_are_refused(tmp_path):
     assert not (tmp_path / "W").exists()
 
 
-def test_flags_that_do_not_go_together_are_refused(tmp_path):
+def test_flags_that_do_not_go_together_are_refused(run_command, tmp_path):
     assert_refused(run_command(), "--inspect")
     assert_refused(run_command("--perceptual=vgg19", "--input=a.pth"), "--output")
     run = run_command("--input=a", "--output=b.safetensors", "--to_torch")

@@ -1,12 +1,8 @@
 """The programs take models on the Hugging Face Hub; a server on this machine stands for it."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
 import pytest
 from commands import run_main
+from convert_commands import ConvertCommands
 from hub_server import Repository, serving_hub, take_for_the_hub
 
 from fomm_jax.media.read_marks import read_marks
@@ -15,7 +11,6 @@ from fomm_jax.media.read_marks import read_marks
 pytestmark = pytest.mark.filterwarnings(r"ignore:the load_module\(\) method:DeprecationWarning")
 pytest.importorskip("huggingface_hub", reason="the package huggingface_hub is not installed")
 
-ROOT = pathlib.Path(__file__).parents[2]
 NAME = "somebody/a-model"
 
 
@@ -37,21 +32,20 @@ def test_a_picture_is_animated_by_a_model_on_the_hub(hub, bad_files, tmp_path, m
 
 
 def test_the_environment_names_the_server(hub, tmp_path):
-    def inspect(address, **variables):
-        command = [sys.executable, str(ROOT / "convert_torch_weights.py"), f"--inspect={address}"]
-        variables |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)}
-        return subprocess.run(
-            command, env=os.environ | variables, capture_output=True, text=True, check=False
-        )
+    variables = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)}
+    with ConvertCommands(tmp_path) as run_command:
 
-    run = inspect(f"hf:{NAME}")
-    assert (run.returncode, run.stderr) == (0, "")
-    assert "carries its configuration: first-order, frames of 32 x 32 pixels" in run.stdout
-    assert inspect(f"hf:{NAME}", HF_HUB_OFFLINE="1").stdout == run.stdout
-    hub.repositories["somebody/empty"] = Repository()
-    hub.repositories["somebody/empty"].commit({"README.md": b"# Nothing"})
-    for name, words in (("nothing", "there is no such"), ("empty", "has no model.safetensors")):
-        run = inspect(f"hf:somebody/{name}")
-        assert (run.returncode, run.stdout) == (2, "")
-        assert run.stderr.startswith(f"convert_torch_weights.py: hf:somebody/{name}: {words}")
-        assert run.stderr.count("\n") == 1
+        def inspect(address, **others):
+            return run_command(f"--inspect={address}", **variables, **others)
+
+        run = inspect(f"hf:{NAME}")
+        assert (run.returncode, run.stderr) == (0, "")
+        assert "carries its configuration: first-order, frames of 32 x 32 pixels" in run.stdout
+        assert inspect(f"hf:{NAME}", HF_HUB_OFFLINE="1").stdout == run.stdout
+        hub.repositories["somebody/empty"] = Repository()
+        hub.repositories["somebody/empty"].commit({"README.md": b"# Nothing"})
+        for name, words in (("nothing", "there is no such"), ("empty", "has no model.safetensors")):
+            run = inspect(f"hf:somebody/{name}")
+            assert (run.returncode, run.stdout) == (2, "")
+            assert run.stderr.startswith(f"convert_torch_weights.py: hf:somebody/{name}: {words}")
+            assert run.stderr.count("\n") == 1

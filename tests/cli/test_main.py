@@ -8,16 +8,19 @@ import subprocess
 import sys
 
 import imageio_ffmpeg
+import jax
 import numpy as np
 import pytest
-from commands import TINY, run_main
+from commands import SHALLOW_MODEL, TINY, run_main
 from films import write_silent_film
+from narrow_vgg import narrow_vgg
 
 import main
 from fomm_jax.media.pictures import read_picture, write_picture
 from fomm_jax.media.reading.probe import probe_video
 from fomm_jax.media.reading.video_reader import iterate_frames
 from fomm_jax.provenance import c2pa
+from fomm_jax.weights import vgg
 
 pytestmark = [
     # ml_collections reads the file of --config in a way that importlib gives up.
@@ -26,6 +29,7 @@ pytestmark = [
 
 MAIN = main.__file__
 SIZE, NUM_FRAMES = 32, 5  # of the videos of `figures`
+SMALL = (*TINY, *SHALLOW_MODEL)
 # The architecture of configs/tiny.py, as a configuration of the original.
 TINY_YAML = pathlib.Path(__file__).parents[1] / "data" / "tiny.yaml"
 
@@ -34,11 +38,16 @@ TINY_YAML = pathlib.Path(__file__).parents[1] / "data" / "tiny.yaml"
 def workdir(figures, tmp_path_factory):
     """A workdir after a run to step 2, one to step 4, and one that had nothing left to do."""
     folder = tmp_path_factory.mktemp("run")
-    command = *TINY, f"--config.dataset.root_dir={figures}", f"--workdir={folder}", "--mode=train"
+    command = *SMALL, f"--config.dataset.root_dir={figures}", f"--workdir={folder}", "--mode=train"
     checkpoints = []
-    for num_steps in (2, 4, 4):
-        assert run_main(*command, f"--config.train.num_steps={num_steps}") == 0
-        checkpoints.append(sorted(int(path.name) for path in (folder / "checkpoints").iterdir()))
+    with pytest.MonkeyPatch.context() as patch:
+        # A whole VGG19 on each of the eight devices takes a gigabyte.
+        narrow = jax.tree.map(np.float32, narrow_vgg())
+        patch.setattr(vgg, "_random_weights", lambda network: narrow)
+        for num_steps in (2, 4, 4):
+            assert run_main(*command, f"--config.train.num_steps={num_steps}") == 0
+            names = [path.name for path in (folder / "checkpoints").iterdir()]
+            checkpoints.append(sorted(map(int, names)))
     assert checkpoints == [[2], [2, 4], [2, 4]]
     return folder
 
@@ -57,7 +66,7 @@ def test_training_leaves_pictures_and_curves(workdir):
 
 def test_reconstruction(figures, workdir, tmp_path, capsys):
     status = run_main(
-        *TINY,
+        *SMALL,
         f"--config.dataset.root_dir={figures}",
         f"--workdir={tmp_path}",
         f"--checkpoint={workdir}",
@@ -84,7 +93,7 @@ def test_animation_of_pairs(figures, workdir, tmp_path, capsys):
     pairs = tmp_path / "pairs.csv"
     pairs.write_text("source,driving\n0000.png,0001.png\n0001.png,0001.png\n")
     status = run_main(
-        *TINY,
+        *SMALL,
         f"--config.dataset.root_dir={figures}",
         f"--config.dataset.pairs_list={pairs}",
         "--config.animate.format=.gif",
@@ -118,6 +127,7 @@ def test_animation_of_files_by_the_config_of_a_yaml_file(workdir, tmp_path, caps
     status = run_main(
         *signing,
         f"--config=configs/from_yaml.py:{TINY_YAML}",
+        *SHALLOW_MODEL,
         f"--checkpoint={workdir}",
         "--mode=animate",
         f"--source={tmp_path / 'source.png'}",
