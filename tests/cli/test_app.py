@@ -2,6 +2,7 @@
 
 import io
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser_with_camera import browser_with_camera, needs_browser, opened_page
+from commands import run_main
 from PIL import Image
 
 from fomm_jax.cli.page.examples import draw_examples
@@ -181,9 +183,8 @@ def test_every_face_of_a_photo_moves(page, tmp_path):
     page.wait_for_function(f"{size} == {read_picture(PHOTO).shape[0] // 2 * 2}")
 
 
-def test_a_port_that_is_taken_is_refused(url):
-    port = url.rsplit(":", 1)[1]
-    command = [sys.executable, "main.py", "--mode=app", f"--port={port}"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert ended.returncode == 2
-    assert f"--port: {port} cannot be used" in ended.stderr.splitlines()[-1]
+def test_a_port_that_is_taken_is_refused(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert run_main("--mode=app", f"--port={port}") == 2
+    assert f"--port: {port} cannot be used" in capsys.readouterr().err.splitlines()[-1]

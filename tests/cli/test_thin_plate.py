@@ -40,6 +40,7 @@ def folder(tmp_path_factory):
 def animate(folder, name, *more):
     checkpoint = f"--checkpoint={folder / 'model.pth.tar'}"
     files = [f"--source={folder / 'source.png'}", f"--output={folder / name}", "--crop=none"]
+    files.append("--batch_size=2")  # as in tests/animation, which compiles the same programs
     if not any(flag.startswith("--motion=") for flag in more):
         files.append(f"--driving={folder / 'driving.mp4'}")
     assert run_main("--mode=animate", CONFIG, checkpoint, *files, *more) == 0
