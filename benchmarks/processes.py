@@ -59,14 +59,19 @@ def run_module(
         except subprocess.TimeoutExpired:
             raise InputError(f"took longer than {timeout:.0f} s") from None
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            end_group(process)
     if process.returncode:
         raise _failure(process.returncode, errors)
     try:
         return json.loads(output.splitlines()[-1])
     except (IndexError, json.JSONDecodeError):
         raise InputError("the process ended without a result") from None
+
+
+def end_group(process: subprocess.Popen) -> None:
+    """End a process that leads a group, and all processes of the group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _failure(status: int, errors: str) -> InputError:
