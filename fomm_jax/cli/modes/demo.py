@@ -10,13 +10,13 @@ from fomm_jax import console
 from fomm_jax.animation.animator import Animator
 from fomm_jax.buckets import AnyPath, to_path
 from fomm_jax.cli import marking_flags
+from fomm_jax.cli.demo_scenes import draw_pair
 from fomm_jax.cli.flags import WORKDIR
 from fomm_jax.files import check_can_write
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance.mark import Marking, SourceType
 from fomm_jax.reporting.html_page import contact_sheet, link, paragraph, table, write_page
-from input_pipeline.figures.scenes import random_scene
 
 SEED = 2  # of figures that the model was neither trained nor measured on
 NUM_PAIRS, NUM_FRAMES, FPS = 4, 48, 16.0
@@ -61,9 +61,7 @@ def write_demo(folder: AnyPath, marking: Marking | None) -> None:
 
 def _animate(animator: Animator, size: int, pair: int) -> tuple[np.ndarray, ...]:
     """Return the columns of a pair in the order of `COLUMNS`, (t, h, w, c) uint8 each."""
-    figure, mover = (random_scene(size, SEED, 2 * pair + i) for i in range(2))
-    answer = figure.moved_as(mover).frames(NUM_FRAMES)
-    driving = mover.frames(NUM_FRAMES)
+    answer, driving = (scene.frames(NUM_FRAMES) for scene in draw_pair(size, SEED, pair))
     animation = np.stack([*animator.animate(answer[0], driving)])
     return np.broadcast_to(answer[0], answer.shape), driving, animation, answer
 

@@ -4,9 +4,9 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
 
+from fomm_jax.cli.demo_scenes import draw_pair
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
-from input_pipeline.figures.scenes import random_scene
 
 SEED = 4  # of figures that the model was not trained on
 SIZE, NUM_FRAMES, FPS = 256, 48, 16.0  # pleasant to look at; the model gets smaller frames
@@ -24,8 +24,7 @@ def draw_examples(folder: pathlib.Path, count: int = 3) -> Examples:
     """Draw figures, and for each a video of another figure that begins in the same pose."""
     pairs, motions = [], {}
     for number in range(count):
-        figure, mover = (random_scene(SIZE, SEED, 2 * number + i) for i in range(2))
-        posed = figure.moved_as(mover)
+        posed, mover = draw_pair(SIZE, SEED, number)
         picture, video = folder / f"figure_{number + 1}.png", folder / f"motion_{number + 1}.mp4"
         write_picture(picture, posed.frames(1)[0])
         with VideoWriter(video, FilmFormat(SIZE, SIZE, fps=FPS)) as writer:
