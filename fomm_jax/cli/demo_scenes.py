@@ -1,4 +1,4 @@
-"""Drawn scenes such as the demo model knows, for the film of --mode=demo and the page's examples."""
+"""Drawn scenes such as the demo model knows, for the film of --mode=demo and for the page."""
 
 from input_pipeline.figures.scenes import Scene, random_scene
 
