@@ -5,9 +5,9 @@
 
 The compiler in libtpu decides in its first minutes where each buffer lies, and refuses a program
 that has no room; the instructions, which take most of an hour for large batches, come after that.
-So each compilation by `compile_for_tpu.py`, which gets all other arguments, is ended as soon as the
-compiler has reported the memory. The program's code lies in the same memory and is not counted; for
-vox_256 it takes 0.4 GB. A table goes to stdout.
+So each compilation, by `compile_for_tpu.py`, is ended as soon as the compiler has reported the
+memory. The program's code lies in the same memory and is not counted; for vox_256 it takes 0.4 GB.
+A table goes to stdout.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.command_line import CONFIG_HELP, parse_with_config
 from benchmarks.processes import end_group
 from fomm_jax.errors import InputError, one_line_errors
 
@@ -78,17 +79,22 @@ def measure_memory(batch: int, arguments: Sequence[str]) -> int | None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command that the head of this file describes."""
     parser = argparse.ArgumentParser(
-        description="Print the memory that batches of training take on a TPU chip.",
-        epilog="All other options are those of benchmarks.compile_for_tpu.",
+        description="Print the memory that batches of training take on a TPU chip."
     )
     parser.add_argument("--batches", required=True, help="pairs a chip, like 32,56")
-    options, others = parser.parse_known_args(arguments)
+    parser.add_argument("--config", default="configs/vox_256.py", help=CONFIG_HELP)
+    parser.add_argument(
+        "--topology", default="v5e:2x4", help="chip and slice; default: %(default)s"
+    )
     with one_line_errors():
+        options, _ = parse_with_config(parser, arguments)
         if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", options.batches):
             raise InputError(f"--batches is {options.batches}; expected numbers, as in 32,56")
+        passed_on = [f"--topology={options.topology}", f"--config={options.config}"]
+        passed_on += [f"--config.{name}={value}" for name, value in options.fields.items()]
         print("| pairs a chip | memory without the code |\n| --- | --- |", flush=True)
         for batch in map(int, options.batches.split(",")):
-            found = measure_memory(batch, others)
+            found = measure_memory(batch, passed_on)
             memory = "does not fit" if found is None else f"{found / 1e9:.2f} GB"
             print(f"| {batch} | {memory} |", flush=True)
 

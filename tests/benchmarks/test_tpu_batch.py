@@ -1,9 +1,14 @@
 """The largest batch for a TPU, with a stand-in for the compiler."""
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks import tpu_batch
 from fomm_jax.errors import InputError
+
+# ml_collections loads configuration files with a method that Python will remove.
+pytestmark = pytest.mark.filterwarnings("ignore:.*load_module:DeprecationWarning")
 
 REPORT = """\
 Memory Space: default (color=0)
@@ -18,12 +23,14 @@ def test_memory_in_a_report_of_the_compiler():
         tpu_batch.total_bytes("")
 
 
+CONFIG = f"--config={Path(__file__).parents[2] / 'configs' / 'tiny.py'}"
+
 # Stands in for compile_for_tpu: 32 pairs are reported and go on compiling, 64 do not fit.
 COMPILER = f"""\
 import os, pathlib, re, sys, time
 
 batch = sys.argv[2]
-assert sys.argv[3:] == ["--topology=v5e:2x4"], sys.argv
+assert sys.argv[3:] == ["--topology=v6e:2x4", {CONFIG!r}, "--config.train.remat=True"], sys.argv
 if batch == "--batch=64":
     print("| does not fit | RESOURCE_EXHAUSTED |")
     sys.exit(1)
@@ -42,12 +49,13 @@ def test_table_of_batches(tmp_path, monkeypatch, capsys):
     (tmp_path / "benchmarks" / "__init__.py").touch()
     (tmp_path / "benchmarks" / "compile_for_tpu.py").write_text(COMPILER)
     monkeypatch.chdir(tmp_path)
-    tpu_batch.main(["--batches=32,64", "--topology=v5e:2x4"])
+    arguments = [CONFIG, "--topology=v6e:2x4", "--config.train.remat=True"]
+    tpu_batch.main(["--batches=32,64", *arguments])
     assert capsys.readouterr().out.splitlines()[2:] == [
         "| 32 | 15.21 GB |",
         "| 64 | does not fit |",
     ]
     with pytest.raises(SystemExit):
-        tpu_batch.main(["--batches=16", "--topology=v5e:2x4"])
+        tpu_batch.main(["--batches=16", *arguments])
     with pytest.raises(SystemExit):
-        tpu_batch.main(["--batches=0"])
+        tpu_batch.main(["--batches=0", *arguments])
