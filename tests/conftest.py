@@ -1,8 +1,10 @@
 """The setting of all tests: eight simulated devices, no implicit conversions, ../shared."""
 
+import mmap
 import os
 import pathlib
 import secrets
+import sys
 from importlib.metadata import version
 
 # XLA compiles the programs of most tests for longer than they run. These flags make a training step
@@ -86,9 +88,36 @@ def x64():
         yield
 
 
-@pytest.fixture(scope="module", autouse=True)
+# Megabytes: those of the process when programs were last freed, and those that it may add to them.
+_memory, MOST_NEW_MEMORY = 0, 600
+
+
+def resident_memory():
+    """Return the megabytes that the process has in memory; 0 where the system does not tell."""
+    if sys.platform != "linux":
+        return 0
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    return pages * mmap.PAGESIZE // 10**6
+
+
 def release_programs():
-    """Free the compiled programs of each file: those of the whole suite take gigabytes."""
-    yield
+    """Free the compiled programs: those of the whole suite take gigabytes."""
+    global _memory
     jax.clear_caches()
     return_freed_memory()
+    _memory = resident_memory()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def releasing_programs():
+    """Free the compiled programs of each file."""
+    yield
+    release_programs()
+
+
+@pytest.fixture(autouse=True)
+def releasing_many_programs():
+    """Free those of a test's file if there are many; to compile them again takes time."""
+    yield
+    if resident_memory() > _memory + MOST_NEW_MEMORY:
+        release_programs()

@@ -26,13 +26,16 @@ def test_the_model_is_small():
     assert len(weights.read_bytes()) < 10e6
 
 
-def test_demo_shows_animations_nearer_to_the_answer_than_the_unmoved_source(tmp_path, capsys):
+def test_demo_shows_animations_nearer_to_the_answer_than_the_unmoved_source(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(demo, "NUM_PAIRS", 2)
     demo.write_demo(tmp_path / "demo", Marking("demo model"))
     printed = capsys.readouterr().out
     for name in ("demo.mp4", "demo.png", "demo.html"):
         assert str(tmp_path / "demo" / name) in printed
     assert SourceType.COMPOSITE.uri.encode() in read_mp4_xmp(tmp_path / "demo" / "demo.mp4")
-    frames = np.stack([*iterate_frames(tmp_path / "demo" / "demo.mp4")]) / 255
+    frames = np.stack([*iterate_frames(tmp_path / "demo" / "demo.mp4")]) / np.float32(255)
     assert len(frames) == demo.NUM_FRAMES
     source, driving, animation, answer = np.split(frames, len(demo.COLUMNS), axis=2)
     errors = [np.abs(column - answer)[1:].mean() for column in (animation, source, driving)]
