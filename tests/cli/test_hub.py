@@ -1,5 +1,8 @@
 """The programs take models on the Hugging Face Hub; a server on this machine stands for it."""
 
+import importlib
+import os
+
 import pytest
 from commands import run_main
 from convert_commands import ConvertCommands
@@ -49,3 +52,12 @@ def test_the_environment_names_the_server(hub, tmp_path):
             assert (run.returncode, run.stdout) == (2, "")
             assert run.stderr.startswith(f"convert_torch_weights.py: hf:somebody/{name}: {words}")
             assert run.stderr.count("\n") == 1
+
+
+def test_the_page_leaves_the_hub_within_reach(monkeypatch):
+    """The library that serves it goes without the hub; models are fetched in the same process."""
+    pytest.importorskip("gradio", reason="the package gradio is not installed")
+    module = importlib.import_module("fomm_jax.cli.page.gradio")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    importlib.reload(module)
+    assert "HF_HUB_OFFLINE" not in os.environ

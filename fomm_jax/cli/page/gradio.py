@@ -1,12 +1,12 @@
-"""Gradio, which contacts no server from here."""
+"""Gradio, which sends no reports from here."""
 
 import os
 
 from fomm_jax.errors import InputError
 
-# Gradio reads these when it is imported.
+# Gradio reads these when it is imported. Models still come from the hub, if --checkpoint is there.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 try:
     import gradio as gradio
