@@ -6,8 +6,9 @@ The camera stands still, so no motion of the background is predicted.
 
     python main.py --config=configs/tpsmm_actions_64.py --workdir=W --mode=train
 
-Cost: not measured here.
-Score: not measured here.
+Cost: 1.05 s a step with batches of 4 on 2 cores of an AMD EPYC.
+Score: test L1 of 0.0270 and LPIPS (AlexNet) of 0.072 after 3,000 steps with batches of 4, where
+`actions_64` has 0.0327 and 0.088 (docs/reproduction.md). All 10,000 steps: not measured.
 """
 
 from ml_collections import ConfigDict
