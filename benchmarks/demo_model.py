@@ -22,6 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fomm_jax.animation.animator import Animator
+from fomm_jax.cli.demo_scenes import SUBJECT
 from fomm_jax.config.schema import NormalizationConfig
 from fomm_jax.errors import one_line_errors
 from fomm_jax.evaluation.lpips import ARCHITECTURES, load_lpips, lpips
@@ -34,7 +35,7 @@ ABSOLUTE = NormalizationConfig(use_relative_movement=False, use_relative_jacobia
 
 
 def measure_animation(
-    animator: Animator, num_pairs: int, subject: str = "figures"
+    animator: Animator, num_pairs: int, subject: str = SUBJECT
 ) -> dict[str, dict]:
     """Return the mean distances from the answer over all frames but the first.
 
@@ -77,9 +78,7 @@ def measure_animation(
     }
 
 
-def measure_points(
-    animator: Animator, num_scenes: int, subject: str = "figures"
-) -> dict[str, float]:
+def measure_points(animator: Animator, num_scenes: int, subject: str = SUBJECT) -> dict[str, float]:
     """Return the mean distance of each predictor's landmarks or joints from the true ones.
 
     Distances are in units of the frame's side.
@@ -137,7 +136,7 @@ def main() -> None:
     parser.add_argument(
         "--pairs", type=int, default=100, help="the number of pairs that were held out"
     )
-    parser.add_argument("--subject", choices=sorted(SUBJECTS), default="figures")
+    parser.add_argument("--subject", choices=sorted(SUBJECTS), default=SUBJECT)
     options = parser.parse_args()
     with one_line_errors():
         animator = (

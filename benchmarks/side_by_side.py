@@ -12,6 +12,7 @@ folders.
 """
 
 import argparse
+import collections
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,11 +35,10 @@ Curve = Mapping[int, float]  # the loss by the last step of what was averaged
 
 def average_windows(curve: Curve) -> dict[int, float]:
     """Return the mean of a curve's points in each whole window, by the window's last step."""
-    last = max(curve)
-    return {
-        end: float(np.mean([loss for step, loss in curve.items() if end - WINDOW < step <= end]))
-        for end in range(WINDOW, last + 1, WINDOW)
-    }
+    windows = collections.defaultdict(list)
+    for step, loss in curve.items():
+        windows[-(-step // WINDOW) * WINDOW].append(loss)
+    return {end: float(np.mean(window)) for end, window in windows.items() if end <= max(curve)}
 
 
 def print_curves(curves: Mapping[str, Curve]) -> None:
