@@ -18,7 +18,7 @@ PYTEST := JAX_COMPILATION_CACHE_DIR=$(VENV)/xla $(BIN)/pytest
 help:
 	@echo "make test        lint, types and tests, as the CI does"
 	@echo "make slow        the tests that take too long for the CI"
-	@echo "make demo        animate drawn figures with the model that comes with the project"
+	@echo "make demo        animate drawn heads with the model that comes with the project"
 	@echo "make benchmarks  time a step of training and the animation at 256x256"
 	@echo "make site        the documentation as a site in build/site, without dead links"
 	@echo "make wheel       a wheel in dist, to install elsewhere"

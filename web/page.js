@@ -124,10 +124,10 @@ function record() {
 
 function offerSamples() {
   for (let number = 1; number <= SAMPLES; number += 1) {
-    const figure = document.createElement("button");
-    figure.innerHTML = `<img src="samples/figure_${number}.png" alt="Figure ${number}">`;
-    figure.onclick = () => choosePicture(`samples/figure_${number}.png`);
-    $("figures").append(figure);
+    const head = document.createElement("button");
+    head.innerHTML = `<img src="samples/head_${number}.png" alt="Head ${number}">`;
+    head.onclick = () => choosePicture(`samples/head_${number}.png`);
+    $("heads").append(head);
     const motion = document.createElement("button");
     motion.textContent = `Video ${number}`;
     motion.onclick = () => chooseVideo(`samples/motion_${number}.mp4`);

@@ -2,7 +2,7 @@
 
 from input_pipeline.figures.scenes import Scene, random_scene
 
-SUBJECT = "figures"  # what the demo model was trained on, of `scenes.SUBJECTS`
+SUBJECT = "portraits"  # what the demo model was trained on, of `scenes.SUBJECTS`
 
 
 def draw_pair(size: int, seed: int, number: int) -> tuple[Scene, Scene]:

@@ -48,7 +48,7 @@ MODE = flags.DEFINE_enum(
     " model. reconstruct: reconstruct the test videos and measure the errors. animate: animate"
     " pictures, or pairs of test videos. live: animate a picture by a camera, while it happens."
     " compare: compare with the original. profile: find what a training step spends its time on."
-    " verify: tell whether a film or picture is marked as generated. demo: animate drawn figures"
+    " verify: tell whether a film or picture is marked as generated. demo: animate drawn heads"
     " with the included model. app: open a page for the browser.",
 )
 WORKDIR = flags.DEFINE(

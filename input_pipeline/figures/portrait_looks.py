@@ -51,9 +51,9 @@ def random_looks(rng: np.random.Generator) -> HeadLooks:
     hat: Hat = rng.choice(["none", "cap", "beanie", "brim"], p=[0.64, 0.12, 0.14, 0.1])
     styles = ["bald", "short", "long", "bun", "curly"]
     return HeadLooks(
-        size=rng.uniform(0.32, 0.38),
-        width=rng.uniform(0.72, 0.86),
-        jaw=rng.uniform(0.2, 0.6),
+        size=rng.uniform(0.34, 0.36),
+        width=rng.uniform(0.76, 0.82),
+        jaw=rng.uniform(0.3, 0.5),
         skin=skin,
         hair=hair,
         hair_style=rng.choice(styles, p=[0.08, 0.32, 0.3, 0.12, 0.18]),
@@ -65,11 +65,11 @@ def random_looks(rng: np.random.Generator) -> HeadLooks:
         lips=mix(skin, (190, 40, 60), rng.uniform(0.35, 0.8)),
         shirt=_vivid(rng),
         shirt_stripes=_vivid(rng) if rng.uniform() < 0.4 else None,
-        eye_distance=rng.uniform(0.33, 0.39),
-        eye_size=rng.uniform(0.16, 0.2),
+        eye_distance=rng.uniform(0.35, 0.37),
+        eye_size=rng.uniform(0.17, 0.19),
         brow=rng.uniform(0.04, 0.08),
-        nose=rng.uniform(0.2, 0.3),
-        mouth=rng.uniform(0.22, 0.32),
+        nose=rng.uniform(0.23, 0.27),
+        mouth=rng.uniform(0.25, 0.29),
     )
 
 

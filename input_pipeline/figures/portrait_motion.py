@@ -65,11 +65,11 @@ def random_head_motion(rng: np.random.Generator) -> HeadMotion:
         )
 
     return HeadMotion(
-        x=swing(rng.uniform(0.46, 0.54), 0.05, 0.4, 0.9),
-        y=swing(rng.uniform(0.45, 0.5), 0.025, 0.5, 1.5),
+        x=swing(rng.uniform(0.46, 0.54), 0.08, 0.4, 0.9),
+        y=swing(rng.uniform(0.45, 0.5), 0.04, 0.5, 1.5),
         turn=swing(rng.uniform(-0.1, 0.1), 0.32, 0.6, 1.6),
         nod=swing(rng.uniform(-0.05, 0.08), 0.18, 0.6, 1.8),
-        tilt=swing(0.0, 0.2, 0.4, 1.2),
+        tilt=swing(0.0, 0.3, 0.4, 1.2),
         gaze=swing(0.0, 0.7, 0.5, 1.5),
         talk=swing(0.15, 0.75, 3.0, 6.0),
         smile=swing(0.25, 0.7, 0.4, 1.2),

@@ -64,7 +64,7 @@ def animate(page):
 @needs_browser
 def test_an_example_is_animated_and_saved(page, tmp_path):
     page.locator("#examples button").nth(1).click()
-    page.locator("#picture img[src*='figure_2']").wait_for()
+    page.locator("#picture img[src*='head_2']").wait_for()
     page.locator("#video video[src*='motion_2']").wait_for()
     page.locator("#result video[src*='animation.mp4']").wait_for()
     with page.expect_download() as saved:
@@ -77,7 +77,7 @@ def test_an_example_is_animated_and_saved(page, tmp_path):
     assert marks.terms.keys() == {"comment", "XMP"}
     assert marks.source_type is SourceType.CREATED
     page.get_by_text("The same from a terminal").click()
-    command = "python main.py --mode=animate --source=figure_2.png --driving=motion_2.mp4"
+    command = "python main.py --mode=animate --source=head_2.png --driving=motion_2.mp4"
     page.get_by_text(command).wait_for()
     assert seconds_apart(page) < 0.2
     page.evaluate("document.querySelector('#result video').pause()")

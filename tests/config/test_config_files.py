@@ -136,7 +136,7 @@ def test_models_equal_the_yaml_files_of_the_original(name):
 
 
 def test_every_model_states_its_command_cost_and_score():
-    own_models = {"actions_64", "shapes_64", "figures_64", "portraits_64", "tiny", "tpsmm_tiny"}
+    own_models = {"actions_64", "shapes_64", "figures_64", "portraits_128", "tiny", "tpsmm_tiny"}
     thin_plate_models = {
         f"tpsmm_{name}" for name in ("vox_256", "taichi_256", "mgif_256", "ted_384", "actions_64")
     }

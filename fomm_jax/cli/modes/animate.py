@@ -77,7 +77,7 @@ def _animate_files() -> None:
         console.say("\n".join(f"The animation is in {path}" for path in paths))
     if model_path() is None:
         logger.info(
-            "The demo model was used, which knows drawn figures alone; --checkpoint=PATH names"
+            "The demo model was used, which knows drawn heads alone; --checkpoint=PATH names"
             " another one"
         )
 

@@ -33,7 +33,7 @@ def run() -> None:
     with tempfile.TemporaryDirectory(prefix="fomm_jax-app-") as name:
         folder = pathlib.Path(name)
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
-        # Only the demo model knows drawn figures.
+        # Only the demo model knows drawn heads.
         examples = draw_examples(folder / "examples") if checkpoint is None else Examples([], {})
         studio = Studio(animator, checkpoint, examples, folder / "results", marking)
         serve_page(build_page(studio), HOST, PORT.value, folder)

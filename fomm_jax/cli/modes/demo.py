@@ -1,4 +1,4 @@
-"""Animate drawn figures with the model that the project carries, beside the true answers."""
+"""Animate drawn heads with the model that the project carries, beside the true answers."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 from fomm_jax.provenance.mark import Marking, SourceType
 from fomm_jax.reporting.html_page import contact_sheet, link, paragraph, table, write_page
 
-SEED = 2  # of figures that the model was neither trained nor measured on
+SEED = 2  # of heads that the model was neither trained nor measured on
 NUM_PAIRS, NUM_FRAMES, FPS = 4, 48, 16.0
 SHEET_FRAMES = 6  # frames of each pair on the contact sheet
 ENLARGEMENT = 2  # the model's frames are small
@@ -85,17 +85,17 @@ def _write_page(
 ) -> None:
     """Write the page with the measured distances, a link to the film, and the contact sheet."""
     introduction = paragraph(
-        "Each source, a figure that the model has never seen, gets the motion of another figure."
-        " Since figures are drawn, the true answer is known. The table shows the mean |Δ| from it"
+        "Each source, a head that the model has never seen, gets the motion of another head."
+        " Since heads are drawn, the true answer is known. The table shows the mean |Δ| from it"
         " on [0, 1], for the animation and for the source left unmoved."
     )
     distances = table(("pair", "animation", "unmoved source"), _distances(pairs))
     sheet = contact_sheet(lines, f"From above, for each pair: {', '.join(COLUMNS)}")
     sections = [
-        ("Figures", [introduction, distances, link("The film", film.name)]),
+        ("Heads", [introduction, distances, link("The film", film.name)]),
         ("Contact sheet", [sheet]),
     ]
-    write_page(path, "Drawn figures, animated", sections)
+    write_page(path, "Drawn heads, animated", sections)
 
 
 def _distances(pairs: Sequence[tuple[np.ndarray, ...]]) -> list[tuple[int, float, float]]:

@@ -77,7 +77,7 @@ def add_animate_tab(studio: Studio) -> None:
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
             if studio.examples.pairs:
-                gr.Markdown("Nothing at hand? Click a figure to see it move.")
+                gr.Markdown("Nothing at hand? Click a head to see it move.")
                 examples = gr.Gallery(
                     [picture for picture, _ in studio.examples.pairs],
                     show_label=False,

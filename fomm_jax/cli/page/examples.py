@@ -1,4 +1,4 @@
-"""Drawn figures and motions that the page of --mode=app offers."""
+"""Drawn heads and motions that the page of --mode=app offers."""
 
 import dataclasses
 import pathlib
@@ -8,7 +8,7 @@ from fomm_jax.cli.demo_scenes import draw_pair
 from fomm_jax.media.pictures import write_picture
 from fomm_jax.media.writing.video_writer import FilmFormat, VideoWriter
 
-SEED = 4  # of figures that the model was not trained on
+SEED = 4  # of heads that the model was not trained on
 SIZE, NUM_FRAMES, FPS = 256, 48, 16.0  # pleasant to look at; the model gets smaller frames
 
 
@@ -21,11 +21,11 @@ class Examples:
 
 
 def draw_examples(folder: pathlib.Path, count: int = 3) -> Examples:
-    """Draw figures, and for each a video of another figure that begins in the same pose."""
+    """Draw heads, and for each a video of another head that begins in the same pose."""
     pairs, motions = [], {}
     for number in range(count):
         posed, mover = draw_pair(SIZE, SEED, number)
-        picture, video = folder / f"figure_{number + 1}.png", folder / f"motion_{number + 1}.mp4"
+        picture, video = folder / f"head_{number + 1}.png", folder / f"motion_{number + 1}.mp4"
         write_picture(picture, posed.frames(1)[0])
         with VideoWriter(video, FilmFormat(SIZE, SIZE, fps=FPS)) as writer:
             for frame in mover.frames(NUM_FRAMES):

@@ -12,7 +12,7 @@ HEAD = """# Animate a picture
 
 Pick a picture and a video: the picture moves as the video does. Nothing leaves this computer.
 Please animate people only if they agree."""
-HEAD_DEMO = """ The little model here only knows drawn figures; `--checkpoint` brings another."""
+HEAD_DEMO = """ The little model here only knows drawn heads; `--checkpoint` brings another."""
 # Small inputs side by side also where the page is narrow, and no empty space above them.
 STYLE = """
 .gradio-container {padding-top: 8px !important}
