@@ -2,13 +2,15 @@
 
 Keypoints and dense motion are found at 32x32, and the generator halves frames once, so that it
 moves features of 64x64, which keeps eyes and mouths sharp. The motion is learned from small frames,
-in a quarter and a sixteenth of the time: docs/demo_model.md has the commands.
+in a third and a fifth of the time: docs/demo_model.md has the commands.
 
     python -m input_pipeline.figures --subject=portraits --output=portraits --videos=1250 --size=128
     python main.py --config=configs/portraits_128.py --workdir=W --mode=train
 
-Cost: COST
-Score: SCORE
+Cost: 1.08 s a step on 2 cores of an AMD EPYC with AVX-512, 0.37 s at 64x64, and 0.21 s at 32x32.
+The model that comes with the project took about 110 minutes.
+Score: LPIPS (AlexNet) of 0.072 from the drawn answer, where the unmoved source has 0.272
+(docs/demo_model.md).
 """
 
 from ml_collections import ConfigDict

@@ -71,7 +71,7 @@ def test_an_example_is_animated_and_saved(page, tmp_path):
         page.locator("#result a[download]").click()
     saved.value.save_as(tmp_path / "film.mp4")
     frames = np.stack([*iterate_frames(tmp_path / "film.mp4")]).astype(int)
-    assert frames.shape == (48, 64, 64, 3)
+    assert frames.shape == (48, 128, 128, 3)
     assert np.abs(frames - frames[0]).mean(axis=(1, 2, 3)).max() > 3  # it moves
     marks = read_marks(tmp_path / "film.mp4")
     assert marks.terms.keys() == {"comment", "XMP"}

@@ -47,9 +47,9 @@ def test_demo_shows_animations_nearer_to_the_answer_than_the_unmoved_source(
     assert np.abs(shown - film).mean() < 0.05  # the film is compressed
 
 
-def test_keypoints_follow_the_joints(animator):
+def test_keypoints_follow_the_landmarks(animator):
     errors = measure_points(animator, num_scenes=10)
-    assert errors["linear map from the keypoints"] < 0.4 * errors["mean pose"]
+    assert errors["linear map from the keypoints"] < 0.25 * errors["mean pose"]
 
 
 def test_measuring_draws_all_pairs_of_the_subject(monkeypatch, animator):
@@ -67,13 +67,13 @@ def test_measuring_draws_all_pairs_of_the_subject(monkeypatch, animator):
 
 
 @pytest.mark.slow
-def test_animation_halves_the_error_of_the_better_baseline(animator):
+def test_animation_is_far_nearer_to_the_answer_than_the_better_baseline(animator):
     relative, absolute = measure_animation(animator, num_pairs=100).values()
     for ways, name, share in (
-        (relative, "lpips_alexnet", 0.5),
-        (relative, "lpips_vgg16", 0.5),
+        (relative, "lpips_alexnet", 0.3),  # measured: 0.27, 0.35, 0.46, 0.60 (docs/demo_model.md)
+        (relative, "lpips_vgg16", 0.38),
         (absolute, "lpips_alexnet", 0.5),
-        (absolute, "lpips_vgg16", 0.6),  # 0.55 was measured: docs/demo_model.md
+        (absolute, "lpips_vgg16", 0.65),
     ):
         better = min(ways["unmoved source"][name], ways["driving frame"][name])
         assert ways["animation"][name] < share * better, name

@@ -97,9 +97,11 @@ def wait_for_another_picture(page, before):
 @needs_browser
 @needs_runtime
 def test_the_browser_paints_what_the_animator_does(page):
-    pictures = np.array(page.evaluate(PAINT), np.uint8).reshape(4, 64, 64, 4)[..., :3]
+    animator = Animator.demo()
+    size = animator.config.dataset.frame_shape[0]
+    pictures = np.array(page.evaluate(PAINT), np.uint8).reshape(4, size, size, 4)[..., :3]
     source, initial, driving, painted = pictures
-    expected = list(Animator.demo().animate(source, [initial, driving]))
+    expected = list(animator.animate(source, [initial, driving]))
     assert_same_frames(painted[None], expected[1:])
     assert np.abs(painted.astype(int) - source).mean() > 3  # it moved
 

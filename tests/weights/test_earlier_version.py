@@ -1,8 +1,8 @@
 """Files of the version before the folders (commit 8e01a1b) are read as before.
 
-tests/data/earlier_version holds a checkpoint after step 2 of configs/tiny.py on drawn figures,
-a motion that the demo model of that time recorded, and `recorded.json`: the sums of |weight| by network, and the
-losses of all four steps, as that version computed them.
+tests/data/earlier_version holds a checkpoint after step 2 of configs/tiny.py on drawn figures, a
+motion that the demo model of that time recorded, and `recorded.json`: the sums of |weight| by
+network, and the losses of all four steps, as that version computed them.
 """
 
 import dataclasses

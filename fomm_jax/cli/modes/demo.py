@@ -21,7 +21,6 @@ from fomm_jax.reporting.html_page import contact_sheet, link, paragraph, table, 
 SEED = 2  # of heads that the model was neither trained nor measured on
 NUM_PAIRS, NUM_FRAMES, FPS = 4, 48, 16.0
 SHEET_FRAMES = 6  # frames of each pair on the contact sheet
-ENLARGEMENT = 2  # the model's frames are small
 COLUMNS = ("source", "driving", "animation", "true answer")
 
 
@@ -52,7 +51,7 @@ def write_demo(folder: AnyPath, marking: Marking | None) -> None:
     _write_film(film, pairs, marking)
     # One line of the contact sheet for each column of each pair.
     numbers = np.linspace(0, NUM_FRAMES - 1, SHEET_FRAMES).astype(int)
-    lines = [[_enlarge(column[i]) for i in numbers] for columns in pairs for column in columns]
+    lines = [[column[i] for i in numbers] for columns in pairs for column in columns]
     picture = np.concatenate([np.concatenate(line, axis=1) for line in lines])
     write_picture(sheet, picture, marking=marking)
     _write_page(page, film, pairs, lines)
@@ -69,9 +68,9 @@ def _animate(animator: Animator, size: int, pair: int) -> tuple[np.ndarray, ...]
 def _write_film(
     path: AnyPath, pairs: Sequence[tuple[np.ndarray, ...]], marking: Marking | None
 ) -> None:
-    """Write a film that shows the pairs one after the other, their columns side by side."""
+    """Write a film that shows the pairs one above the other, their columns side by side."""
     rows = np.stack([np.concatenate(columns, axis=2) for columns in pairs])  # (pair, t, h, 4w, c)
-    frames = [_enlarge(frame) for frame in np.concatenate(rows, axis=1)]
+    frames = np.concatenate(rows, axis=1)
     with VideoWriter(path, FilmFormat(*frames[0].shape[:2], fps=FPS), marking=marking) as writer:
         for frame in frames:
             writer.write(frame)
@@ -108,7 +107,3 @@ def _distances(pairs: Sequence[tuple[np.ndarray, ...]]) -> list[tuple[int, float
         )
         for number, (source, _, animation, answer) in enumerate(pairs, 1)
     ]
-
-
-def _enlarge(picture: np.ndarray) -> np.ndarray:
-    return picture.repeat(ENLARGEMENT, axis=0).repeat(ENLARGEMENT, axis=1)
