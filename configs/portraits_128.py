@@ -1,15 +1,15 @@
 """Drawn heads at 128x128: the model that comes with the project (docs/demo_model.md).
 
 Keypoints and dense motion are found at 32x32, and the generator halves frames once, so that it
-moves features of 64x64, which keeps eyes and mouths sharp. The motion is learned from small frames,
-in a third and a fifth of the time: docs/demo_model.md has the commands.
+moves features of 64x64, which keeps eyes and mouths sharp. Most is learned from small frames, in a
+fifth to two fifths of the time: docs/demo_model.md has the commands.
 
     python -m input_pipeline.figures --subject=portraits --output=portraits --videos=1250 --size=128
     python main.py --config=configs/portraits_128.py --workdir=W --mode=train
 
-Cost: 1.08 s a step on 2 cores of an AMD EPYC with AVX-512, 0.37 s at 64x64, and 0.21 s at 32x32.
-The model that comes with the project took about 110 minutes.
-Score: LPIPS (AlexNet) of 0.072 from the drawn answer, where the unmoved source has 0.272
+Cost: 1.1 s a step on 2 cores of an AMD EPYC with AVX-512, and 0.44 s at 64x64. The model that comes
+with the project took 220 minutes.
+Score: LPIPS (AlexNet) of 0.065 from the drawn answer, where the unmoved source has 0.275
 (docs/demo_model.md).
 """
 
@@ -23,6 +23,8 @@ def get_config() -> ConfigDict:
     config = figures_64.get_config()
     config.dataset.update(root_dir="portraits", frame_shape=(128, 128, 3))
     config.dataset.augmentation.hue = 0.0  # skin has the colours of skin
+    # Ten keypoints follow the pose of the head alone; further ones take to eyes and mouth.
+    config.model.num_kp = 16
     config.model.kp_detector.scale_factor = 0.25
     config.model.generator.update(num_down_blocks=1, num_bottleneck_blocks=3)
     config.model.generator.dense_motion.scale_factor = 0.25

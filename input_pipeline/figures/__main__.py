@@ -50,7 +50,8 @@ def main() -> None:
         "--subject",
         choices=sorted(SUBJECTS),
         default="figures",
-        help="what the videos show; default: %(default)s",
+        help="what the videos show (calm_portraits: heads that move little, but blink slowly and "
+        "talk); default: %(default)s",
     )
     options = parser.parse_args()
     console.show_messages()

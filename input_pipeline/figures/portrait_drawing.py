@@ -204,7 +204,7 @@ def _mouth(pencil: _Pencil, looks: HeadLooks, pose: HeadPose) -> None:
     shares = np.linspace(-1, 1, 13)
     upper = [_upper_lip(looks, pose, share) for share in shares]
     lower = [
-        (x, y + (0.03 + 0.26 * pose.opened) * (1 - share**2), z)
+        (x, y + (0.03 + 0.3 * pose.opened) * (1 - share**2), z)
         for (x, y, z), share in zip(upper, shares, strict=True)
     ]
     width = upper[-1][0]
@@ -243,16 +243,16 @@ def _glasses(pencil: _Pencil, looks: HeadLooks) -> None:
 def _back_hair(pencil: _Pencil, looks: HeadLooks) -> None:
     color = shade(looks.hair, 0.7)
     if looks.hair_style == "long":
-        hair = _oval((0, -0.05, -0.35), looks.width + 0.2, 1.1, (math.pi, math.tau))
+        hair = _oval((0, -0.05, -0.35), looks.width + 0.1, 1.06, (math.pi, math.tau))
         pencil.polygon(
-            [*hair, (looks.width + 0.16, 1.2, -0.35), (-looks.width - 0.16, 1.2, -0.35)], color
+            [*hair, (looks.width + 0.06, 1.0, -0.35), (-looks.width - 0.06, 1.0, -0.35)], color
         )
     elif looks.hair_style == "bun":
-        pencil.polygon(_oval((0, -1.15, -0.2), 0.34, 0.32), color)
+        pencil.polygon(_oval((0, -1.1, -0.2), 0.26, 0.22), color)
     elif looks.hair_style == "curly":
         for angle in np.linspace(math.pi * 0.95, math.pi * 2.05, 13):
             place = (1.02 * looks.width * math.cos(angle), 0.95 * math.sin(angle), -0.2)
-            pencil.polygon(_oval(place, 0.27, 0.27), color)
+            pencil.polygon(_oval(place, 0.15, 0.15), color)
 
 
 def _front_hair(pencil: _Pencil, looks: HeadLooks) -> None:
@@ -268,14 +268,14 @@ def _front_hair(pencil: _Pencil, looks: HeadLooks) -> None:
     if looks.hair_style == "curly":
         for share in np.linspace(-0.8, 0.8, 6):
             place = (looks.width * share, -0.75 + 0.3 * share**2, 0.35)
-            pencil.polygon(_oval(place, 0.2, 0.18), looks.hair)
+            pencil.polygon(_oval(place, 0.16, 0.12), looks.hair)
 
 
 def _hat(pencil: _Pencil, looks: HeadLooks) -> None:
     if looks.hat == "none":
         return
     dark = shade(looks.hat_color, 0.7)
-    crown = [(x, min(1.18 * y, -0.5), z) for x, y, z in _outline(looks, 1.1) if y < -0.3]
+    crown = [(x, min(1.08 * y, -0.5), z) for x, y, z in _outline(looks, 1.07) if y < -0.3]
     pencil.polygon(crown, looks.hat_color)
     edge = [
         (1.06 * looks.width * share, -0.5 - 0.08 * (1 - share**2), 0.75 * (1 - share**2))
@@ -283,7 +283,7 @@ def _hat(pencil: _Pencil, looks: HeadLooks) -> None:
     ]
     if looks.hat == "beanie":
         pencil.line(edge, 0.22, dark)
-        pencil.polygon(_oval((0, -1.28, 0), 0.16, 0.16), dark)
+        pencil.polygon(_oval((0, -1.16, 0), 0.12, 0.1), dark)
     elif looks.hat == "cap":
         visor = [
             (0.85 * looks.width * share, -0.42 - 0.05 * (1 - share**2), 0.6 + 0.7 * (1 - share**2))
@@ -291,5 +291,5 @@ def _hat(pencil: _Pencil, looks: HeadLooks) -> None:
         ]
         pencil.polygon([*edge, *reversed(visor)], dark)
     else:
-        pencil.polygon(_oval((0, -0.52, 0.2), looks.width + 0.5, 0.16), looks.hat_color)
+        pencil.polygon(_oval((0, -0.52, 0.2), looks.width + 0.22, 0.12), looks.hat_color)
         pencil.line(edge, 0.12, dark)

@@ -66,10 +66,10 @@ def random_looks(rng: np.random.Generator) -> HeadLooks:
         shirt=_vivid(rng),
         shirt_stripes=_vivid(rng) if rng.uniform() < 0.4 else None,
         eye_distance=rng.uniform(0.35, 0.37),
-        eye_size=rng.uniform(0.17, 0.19),
+        eye_size=rng.uniform(0.2, 0.22),
         brow=rng.uniform(0.04, 0.08),
         nose=rng.uniform(0.23, 0.27),
-        mouth=rng.uniform(0.25, 0.29),
+        mouth=rng.uniform(0.29, 0.33),
     )
 
 

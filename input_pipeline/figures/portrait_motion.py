@@ -7,8 +7,6 @@ import numpy as np
 
 from input_pipeline.figures.motion import Swing
 
-_BLINK = 0.04  # half the length of a blink, as a share of the video
-
 
 @dataclasses.dataclass(frozen=True)
 class HeadPose:
@@ -37,6 +35,7 @@ class HeadMotion:
     talk: Swing
     smile: Swing
     blinks: tuple[float, ...]  # the times at which the eyes are closed
+    blink: float  # half the length of a blink, as a share of the video
 
     def at(self, time: float) -> HeadPose:
         """Return the pose at a time from 0 (the start of the video) to 1 (its end)."""
@@ -47,14 +46,27 @@ class HeadMotion:
             nod=self.nod.at(time),
             tilt=self.tilt.at(time),
             gaze=self.gaze.at(time),
-            closed=max(0.0, 1 - distance / _BLINK),
+            closed=max(0.0, 1 - distance / self.blink),
             opened=max(0.0, self.talk.at(time)),
             smile=self.smile.at(time),
         )
 
 
-def random_head_motion(rng: np.random.Generator) -> HeadMotion:
-    """Draw a random motion."""
+def random_calm_motion(rng: np.random.Generator) -> HeadMotion:
+    """Draw a random motion in which the head hardly moves, but blinks slowly, talks and smiles."""
+    return random_head_motion(rng, moves=0.15, blink=0.1)
+
+
+def random_head_motion(
+    rng: np.random.Generator, moves: float = 1.0, blink: float = 0.04
+) -> HeadMotion:
+    """Draw a random motion.
+
+    Args:
+      rng: where the random numbers come from.
+      moves: how far the head moves, turns, nods and tilts, as a share of the usual.
+      blink: half the length of a blink, as a share of the video.
+    """
 
     def swing(center: float, amplitude: float, slowest: float, fastest: float) -> Swing:
         return Swing(
@@ -65,13 +77,14 @@ def random_head_motion(rng: np.random.Generator) -> HeadMotion:
         )
 
     return HeadMotion(
-        x=swing(rng.uniform(0.46, 0.54), 0.08, 0.4, 0.9),
-        y=swing(rng.uniform(0.45, 0.5), 0.04, 0.5, 1.5),
-        turn=swing(rng.uniform(-0.1, 0.1), 0.32, 0.6, 1.6),
-        nod=swing(rng.uniform(-0.05, 0.08), 0.18, 0.6, 1.8),
-        tilt=swing(0.0, 0.3, 0.4, 1.2),
+        x=swing(rng.uniform(0.46, 0.54), 0.08 * moves, 0.4, 0.9),
+        y=swing(rng.uniform(0.45, 0.5), 0.04 * moves, 0.5, 1.5),
+        turn=swing(rng.uniform(-0.1, 0.1), 0.32 * moves, 0.6, 1.6),
+        nod=swing(rng.uniform(-0.05, 0.08), 0.18 * moves, 0.6, 1.8),
+        tilt=swing(0.0, 0.3 * moves, 0.4, 1.2),
         gaze=swing(0.0, 0.7, 0.5, 1.5),
         talk=swing(0.15, 0.75, 3.0, 6.0),
         smile=swing(0.25, 0.7, 0.4, 1.2),
         blinks=tuple(rng.uniform(0, 1, size=rng.integers(1, 4))),
+        blink=blink,
     )

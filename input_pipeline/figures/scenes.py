@@ -25,7 +25,7 @@ from input_pipeline.figures.drawing import (
 from input_pipeline.figures.motion import random_motion
 from input_pipeline.figures.portrait_drawing import draw_portrait, find_landmarks
 from input_pipeline.figures.portrait_looks import random_looks
-from input_pipeline.figures.portrait_motion import random_head_motion
+from input_pipeline.figures.portrait_motion import random_calm_motion, random_head_motion
 from input_pipeline.folders import new_folder
 
 TEST_SHARE = 0.2  # of the videos
@@ -46,6 +46,7 @@ class Subject:
 SUBJECTS = {
     "figures": Subject(random_appearance, random_motion, draw_frame, find_joints),
     "portraits": Subject(random_looks, random_head_motion, draw_portrait, find_landmarks),
+    "calm_portraits": Subject(random_looks, random_calm_motion, draw_portrait, find_landmarks),
 }
 
 

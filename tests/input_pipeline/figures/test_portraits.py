@@ -82,6 +82,28 @@ def test_heads_move_before_a_still_background(number):
     np.testing.assert_array_equal(corners, np.broadcast_to(corners[0], corners.shape))
 
 
+def test_calm_heads_keep_their_place_and_blink_for_longer():
+    motions = [
+        [
+            [random_scene(16, 0, number, subject).motion.at(time) for time in np.arange(64) / 64]
+            for number in range(20)
+        ]
+        for subject in ("portraits", "calm_portraits")
+    ]
+
+    def way(poses, part):
+        return np.ptp([getattr(pose, part) for pose in poses])
+
+    for usual, calm in zip(*motions, strict=True):  # the same random numbers
+        for part in ("turn", "nod", "tilt"):
+            assert way(calm, part) == pytest.approx(0.15 * way(usual, part))
+        for part in ("gaze", "opened", "smile"):
+            assert way(calm, part) == way(usual, part)
+        assert way(calm, "closed") > 0.8
+    closed = [np.mean([[pose.closed > 0 for pose in poses] for poses in kind]) for kind in motions]
+    assert closed[1] == pytest.approx(2.5 * closed[0], rel=0.25)
+
+
 def test_landmarks_are_where_the_features_are_drawn():
     pose = dataclasses.replace(STILL, turn=0.3, nod=-0.1, tilt=0.2)
     landmarks = find_landmarks(LOOKS, pose)
