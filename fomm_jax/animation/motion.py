@@ -70,6 +70,11 @@ class Motion:
           structure: the motion that the model detects in one frame, with shapes for arrays.
           fingerprint: the `Animator.fingerprint` of the model.
         """
+        if self.model and self.model != fingerprint:
+            raise InputError(
+                f"the motion was recorded with another model ({self.model}), whose keypoints are"
+                f" others; expected a motion of this model ({fingerprint})"
+            )
         recorded = {name: array.shape[1:] for name, array in self.arrays.items()}
         expected = {name: leaf.shape[1:] for name, leaf in named_arrays(structure).items()}
         if recorded != expected:
@@ -78,11 +83,6 @@ class Motion:
                 for shapes in (recorded, expected)
             )
             raise InputError(f"the motion has {described} per frame; the model has {model}")
-        if self.model and self.model != fingerprint:
-            raise InputError(
-                f"the motion was recorded with another model ({self.model}), whose keypoints are"
-                f" others; expected a motion of this model ({fingerprint})"
-            )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a file, which appears only when it is whole.

@@ -5,7 +5,6 @@ motion that the demo model of that time recorded, and `recorded.json`: the sums 
 network, and the losses of all four steps, as that version computed them.
 """
 
-import dataclasses
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ from fomm_jax.animation.animator import Animator
 from fomm_jax.animation.motion import Motion
 from fomm_jax.errors import InputError
 from fomm_jax.models.build import abstract_model
+from fomm_jax.models.first_order.keypoints import Keypoints
 from fomm_jax.reporting.events import read_curves
 from fomm_jax.weights.find_checkpoint import find_checkpoint
 from fomm_jax.weights.restore import (
@@ -72,12 +72,14 @@ def test_state_of_a_checkpoint():
 
 def test_motion_of_the_demo_model_of_that_time():
     motion = Motion.load(FOLDER / "motion.npz")
-    animator = Animator.demo()  # a later one with as many keypoints
-    with pytest.raises(InputError, match=f"recorded with another model .{motion.model}."):
-        animator.frames_of(motion)
-    frames = animator.frames_of(dataclasses.replace(motion, model=""))
+    keypoints = Keypoints(np.zeros((1, 10, 2), np.float32), np.zeros((1, 10, 2, 2), np.float32))
+    motion.check_model(keypoints, "16b43aaa257a5074")
+    frames = motion.frames_like(keypoints)
     assert len(frames) == len(motion) > 1
-    np.testing.assert_array_equal(animator.points(frames[1]), motion.arrays["value"][1])
+    np.testing.assert_array_equal(frames[1].value, motion.arrays["value"][1])
+    np.testing.assert_array_equal(frames[1].jacobian, motion.arrays["jacobian"][1])
+    with pytest.raises(InputError, match=r"another model \(16b43aaa257a5074\)"):
+        Animator.demo().check_motion(motion)  # a later model, with sixteen keypoints
 
 
 def test_a_model_is_known_by_the_same_digits():
