@@ -23,7 +23,7 @@ def get_config() -> ConfigDict:
     config = figures_64.get_config()
     config.dataset.update(root_dir="portraits", frame_shape=(128, 128, 3))
     config.dataset.augmentation.hue = 0.0  # skin has the colours of skin
-    # Ten keypoints follow the pose of the head alone; further ones take to eyes and mouth.
+    # Six more than usual, for the expression (docs/demo_model.md).
     config.model.num_kp = 16
     config.model.kp_detector.scale_factor = 0.25
     config.model.generator.update(num_down_blocks=1, num_bottleneck_blocks=3)
