@@ -7,9 +7,6 @@ BIN := $(VENV)/bin
 # Versions are those of constraints.txt, torch's among them: on Linux pip's own choice of torch comes
 # with CUDA, unless PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS shows it a build without.
 INSTALL := $(BIN)/python -m pip install --quiet --constraint=constraints.txt
-# XLA's own choices, which tests/conftest.py replaces by those that compile fastest.
-OPTIMISED := --xla_backend_optimization_level=3 --xla_llvm_disable_expensive_passes=false \
-	--xla_cpu_use_fusion_emitters=true
 # Many tests ask XLA for the same compilation.
 PYTEST := JAX_COMPILATION_CACHE_DIR=$(VENV)/xla $(BIN)/pytest
 
@@ -31,7 +28,7 @@ test: $(VENV)/for-development
 	$(PYTEST) -n 2 --dist=loadscope
 
 slow: $(VENV)/for-development
-	XLA_FLAGS="$(OPTIMISED)" $(PYTEST) -m slow
+	OPTIMISED_PROGRAMS=1 $(PYTEST) -m slow
 
 demo: $(VENV)/for-use
 	$(BIN)/python main.py --mode=demo

@@ -8,16 +8,20 @@ import sys
 from importlib.metadata import version
 
 # XLA compiles the programs of most tests for longer than they run. These flags make a training step
-# compile four times faster and run two to three times slower. Flags that are set outside come last
-# and win: `make slow` so tests the programs that users run.
-# JAX reads them once, when it is imported; commands that the tests start inherit them. A version
-# that does not know one of them ends at once: 0.12 has no fusion_emitters.
+# compile four times faster and run two to three times slower. `make slow` does without them, and so
+# tests the programs that users run.
+# JAX reads the flags once, when it is imported; commands that the tests start inherit them. A
+# version that does not know one of them ends at once: 0.12 has no fusion_emitters.
+if "OPTIMISED_PROGRAMS" not in os.environ:
+    os.environ["XLA_FLAGS"] = f"""
+        --xla_backend_optimization_level=0
+        --xla_llvm_disable_expensive_passes=true
+        {"--xla_cpu_use_fusion_emitters=false" if version("jaxlib").startswith("0.10.") else ""}
+        --xla_cpu_parallel_codegen_split_count=1
+        {os.environ.get("XLA_FLAGS", "")}
+    """
 os.environ["XLA_FLAGS"] = f"""
     --xla_force_host_platform_device_count=8
-    --xla_backend_optimization_level=0
-    --xla_llvm_disable_expensive_passes=true
-    {"--xla_cpu_use_fusion_emitters=false" if version("jaxlib").startswith("0.10.") else ""}
-    --xla_cpu_parallel_codegen_split_count=1
     {os.environ.get("XLA_FLAGS", "")}
 """
 # The compilation cache keeps all programs, not only those that compile for a second or longer.

@@ -14,6 +14,14 @@ from fomm_jax.files import replacing
 from fomm_jax.signals import SignalExit, ending_by_signals
 
 
+@pytest.fixture(autouse=True)
+def hear_sighup():
+    """Hear SIGHUP also where the tests run under nohup, which ignores it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def write_half(path, number):
     with ending_by_signals(), replacing(path) as unfinished:
         unfinished.write_text("half")
