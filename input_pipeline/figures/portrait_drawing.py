@@ -6,12 +6,12 @@ averaged, which makes edges smooth.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from input_pipeline.figures.portrait_looks import Color, HeadLooks, mix, shade
+from input_pipeline.figures.portrait_looks import Color, HairStyle, HeadLooks, mix, shade
 from input_pipeline.figures.portrait_motion import HeadPose
 
 _FINER = 4  # pixels drawn for a pixel of the frame, in each direction
@@ -128,7 +128,6 @@ def draw_portrait(looks: HeadLooks, background: np.ndarray, pose: HeadPose) -> n
     ground = Image.fromarray(np.round(255 * background).astype(np.uint8))
     image = ground.resize((_FINER * size, _FINER * size), Image.Resampling.BILINEAR)
     pencil = _Pencil(image, looks, pose)
-    _back_hair(pencil, looks)
     pencil.shoulders()
     _face(pencil, looks)
     _beard(pencil, looks)
@@ -219,8 +218,13 @@ def _mouth(pencil: _Pencil, looks: HeadLooks, pose: HeadPose) -> None:
 def _beard(pencil: _Pencil, looks: HeadLooks) -> None:
     color = shade(looks.hair, 0.9)
     if looks.beard == "full":
-        below = [(x, max(y, 0.3), 0.1) for x, y, _ in _outline(looks, 1.02)]
-        pencil.polygon(below, color)
+        below = [(x, y, z) for x, y, z in _outline(looks) if y > 0.05]
+        # From one ear down the cheek, along the upper lip, and up to the other ear.
+        cheeks = [
+            (looks.width * share, 0.42 - 0.4 * abs(share) ** 2.5, 0.6 * (1 - share**2))
+            for share in np.linspace(-1, 1, 31)
+        ]
+        pencil.polygon([*below, *cheeks], color)
         pencil.polygon(_oval((0, 0.53, 0.7), looks.mouth + 0.08, 0.16), looks.skin)
     if looks.beard in ("full", "moustache"):
         points = [(0.36 * share, 0.42 + 0.05 * share**2, 0.85) for share in np.linspace(-1, 1, 9)]
@@ -240,56 +244,52 @@ def _glasses(pencil: _Pencil, looks: HeadLooks) -> None:
     pencil.line([(-inner, -0.1, 0.95), (0, -0.14, 1.0), (inner, -0.1, 0.95)], 0.045, looks.glasses)
 
 
-def _back_hair(pencil: _Pencil, looks: HeadLooks) -> None:
-    color = shade(looks.hair, 0.7)
-    if looks.hair_style == "long":
-        hair = _oval((0, -0.05, -0.35), looks.width + 0.1, 1.06, (math.pi, math.tau))
-        pencil.polygon(
-            [*hair, (looks.width + 0.06, 1.0, -0.35), (-looks.width - 0.06, 1.0, -0.35)], color
-        )
-    elif looks.hair_style == "bun":
-        pencil.polygon(_oval((0, -1.1, -0.2), 0.26, 0.22), color)
-    elif looks.hair_style == "curly":
-        for angle in np.linspace(math.pi * 0.95, math.pi * 2.05, 13):
-            place = (1.02 * looks.width * math.cos(angle), 0.95 * math.sin(angle), -0.2)
-            pencil.polygon(_oval(place, 0.15, 0.15), color)
+# The height of the hairline, by the share of the way from the middle of the forehead to a temple.
+_HAIRLINES: dict[HairStyle, Callable[[np.ndarray], np.ndarray]] = {
+    "short": lambda share: -0.12 - 0.5 * (1 - share**2),
+    "fringe": lambda share: -0.12 - 0.3 * (1 - share**8),
+    "parted": lambda share: -0.12 - 0.6 * (1 - share**2) * (1 - 0.4 * share),
+    "receding": lambda share: -0.12 - 0.66 * (1 - share**4) + 0.16 * np.exp(-((share / 0.25) ** 2)),
+    "curly": lambda share: -0.12 - 0.5 * (1 - share**2),
+}
 
 
 def _front_hair(pencil: _Pencil, looks: HeadLooks) -> None:
     if looks.hair_style == "bald":
         return
     top = [(x, y, z) for x, y, z in _outline(looks, 1.05) if y < -0.02]
-    # The hairline: higher in the middle of the forehead, and nearer to the viewer.
+    shares = np.linspace(1, -1, 31)
+    heights = _HAIRLINES[looks.hair_style](shares)
+    # The hairline is nearer to the viewer in the middle of the forehead.
     line = [
-        (1.02 * looks.width * share, -0.12 - 0.5 * (1 - share**2), 0.45 * (1 - share**2))
-        for share in np.linspace(1, -1, 15)
+        (1.02 * looks.width * share, height, 0.45 * (1 - share**2))
+        for share, height in zip(shares, heights, strict=True)
     ]
     pencil.polygon([*top, *line], looks.hair)
     if looks.hair_style == "curly":
-        for share in np.linspace(-0.8, 0.8, 6):
-            place = (looks.width * share, -0.75 + 0.3 * share**2, 0.35)
-            pencil.polygon(_oval(place, 0.16, 0.12), looks.hair)
+        for share in np.linspace(-0.65, 0.65, 5):
+            place = (looks.width * share, -0.62 + 0.3 * share**2, 0.4)
+            pencil.polygon(_oval(place, 0.16, 0.13), looks.hair)
 
 
 def _hat(pencil: _Pencil, looks: HeadLooks) -> None:
     if looks.hat == "none":
         return
     dark = shade(looks.hat_color, 0.7)
-    crown = [(x, min(1.08 * y, -0.5), z) for x, y, z in _outline(looks, 1.07) if y < -0.3]
-    pencil.polygon(crown, looks.hat_color)
     edge = [
-        (1.06 * looks.width * share, -0.5 - 0.08 * (1 - share**2), 0.75 * (1 - share**2))
+        (0.96 * looks.width * share, -0.5 - 0.08 * (1 - share**2), 0.6 * (1 - share**2))
         for share in np.linspace(-1, 1, 15)
     ]
+    if looks.hat == "headband":
+        pencil.line(edge, 0.2, looks.hat_color)
+        return
+    crown = [(x, min(y, -0.5), z) for x, y, z in _outline(looks, 1.05) if y < -0.3]
+    pencil.polygon(crown, looks.hat_color)
     if looks.hat == "beanie":
         pencil.line(edge, 0.22, dark)
-        pencil.polygon(_oval((0, -1.16, 0), 0.12, 0.1), dark)
-    elif looks.hat == "cap":
+    else:
         visor = [
-            (0.85 * looks.width * share, -0.42 - 0.05 * (1 - share**2), 0.6 + 0.7 * (1 - share**2))
+            (0.8 * looks.width * share, -0.42 - 0.05 * (1 - share**2), 0.4 + 0.6 * (1 - share**2))
             for share in np.linspace(-1, 1, 15)
         ]
         pencil.polygon([*edge, *reversed(visor)], dark)
-    else:
-        pencil.polygon(_oval((0, -0.52, 0.2), looks.width + 0.22, 0.12), looks.hat_color)
-        pencil.line(edge, 0.12, dark)

@@ -14,8 +14,10 @@ _HAIRS = (
     *((232, 200, 120), (178, 82, 40), (120, 74, 40), (66, 42, 28), (26, 22, 24), (168, 164, 160)),
 )
 
-HairStyle = Literal["bald", "short", "long", "bun", "curly"]
-Hat = Literal["none", "cap", "beanie", "brim"]
+# Hair, hats and beards differ in colour and in their lower or upper edge, and not in the outline of
+# the head: keypoints lie on outlines, and would carry that of one head to another.
+HairStyle = Literal["bald", "short", "fringe", "parted", "receding", "curly"]
+Hat = Literal["none", "cap", "beanie", "headband"]
 Beard = Literal["none", "moustache", "full"]
 
 
@@ -48,15 +50,15 @@ def random_looks(rng: np.random.Generator) -> HeadLooks:
     """Draw random looks."""
     skin = _between(_SKINS, rng)
     hair = _between(_HAIRS, rng) if rng.uniform() < 0.85 else _vivid(rng)
-    hat: Hat = rng.choice(["none", "cap", "beanie", "brim"], p=[0.64, 0.12, 0.14, 0.1])
-    styles = ["bald", "short", "long", "bun", "curly"]
+    hat: Hat = rng.choice(["none", "cap", "beanie", "headband"], p=[0.64, 0.12, 0.14, 0.1])
+    styles = ["bald", "short", "fringe", "parted", "receding", "curly"]
     return HeadLooks(
         size=rng.uniform(0.34, 0.36),
         width=rng.uniform(0.76, 0.82),
         jaw=rng.uniform(0.3, 0.5),
         skin=skin,
         hair=hair,
-        hair_style=rng.choice(styles, p=[0.08, 0.32, 0.3, 0.12, 0.18]),
+        hair_style=rng.choice(styles, p=[0.08, 0.2, 0.2, 0.2, 0.12, 0.2]),
         hat=hat,
         hat_color=_vivid(rng),
         beard=rng.choice(["none", "moustache", "full"], p=[0.7, 0.12, 0.18]),

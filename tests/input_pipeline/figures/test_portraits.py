@@ -2,12 +2,13 @@
 
 import dataclasses
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from input_pipeline.figures.portrait_drawing import draw_portrait, find_landmarks
-from input_pipeline.figures.portrait_looks import random_looks
+from input_pipeline.figures.portrait_looks import Beard, HairStyle, Hat, random_looks
 from input_pipeline.figures.portrait_motion import HeadPose
 from input_pipeline.figures.scenes import random_scene
 
@@ -112,3 +113,25 @@ def test_landmarks_are_where_the_features_are_drawn():
     crown, chin = find_landmarks(LOOKS, STILL)[2:4]
     np.testing.assert_allclose(crown, (0.5, 0.5 - 0.3 * 1.02), atol=1e-12)
     np.testing.assert_allclose(chin, (0.5, 0.8), atol=1e-12)
+
+
+def test_hair_hats_and_beards_hardly_change_the_outline():
+    ground = np.broadcast_to((0.0, 1.0, 0.0), (SIZE, SIZE, 3))  # no part of a head is as green
+
+    def outline(looks, pose):
+        return (np.abs(draw_portrait(looks, ground, pose) - [0.0, 255, 0]) > 60).any(-1)
+
+    for number in range(4):
+        scene = random_scene(64, 3, number, "portraits")
+        looks = dataclasses.replace(
+            scene.appearance,
+            **{"hair_style": "short", "hair": (90, 60, 30), "hat": "none", "beard": "none"},
+            **{"hat_color": (200, 0, 0), "shirt": (0, 0, 200), "shirt_stripes": None},
+        )
+        for time in (0.0, 0.5):
+            pose = scene.motion.at(time)
+            plain = outline(looks, pose)
+            for field, choices in (("hair_style", HairStyle), ("hat", Hat), ("beard", Beard)):
+                for choice in get_args(choices):
+                    other = outline(dataclasses.replace(looks, **{field: choice}), pose)
+                    assert (other != plain).sum() < 0.05 * plain.sum(), choice
