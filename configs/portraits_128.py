@@ -1,15 +1,15 @@
 """Drawn heads at 128x128: the model that comes with the project (docs/demo_model.md).
 
-Keypoints and dense motion are found at 32x32, and the generator halves frames once, so that it
-moves features of 64x64, which keeps eyes and mouths sharp. Most is learned from small frames, in a
-fifth to two fifths of the time: docs/demo_model.md has the commands.
+Keypoints and dense motion are found at 64x64, as in `vox_256`, and the generator halves frames
+once, so that it moves features of 64x64, which keeps eyes and mouths sharp. Most is learned from
+small frames, in a fifth to half of the time: docs/demo_model.md has the commands.
 
     python -m input_pipeline.figures --subject=portraits --output=portraits --videos=1250 --size=128
     python main.py --config=configs/portraits_128.py --workdir=W --mode=train
 
-Cost: 1.1 s a step on 2 cores of an AMD EPYC with AVX-512, and 0.44 s at 64x64. The model that comes
-with the project took 220 minutes.
-Score: LPIPS (AlexNet) of 0.065 from the drawn answer, where the unmoved source has 0.275
+Cost: 1.55 s a step on 2 cores of an AMD EPYC with AVX-512, and 0.9 s at 64x64. The model that comes
+with the project took 340 minutes.
+Score: LPIPS (AlexNet) of 0.044 from the drawn answer, where the unmoved source has 0.268
 (docs/demo_model.md).
 """
 
@@ -25,9 +25,9 @@ def get_config() -> ConfigDict:
     config.dataset.augmentation.hue = 0.0  # skin has the colours of skin
     # Six more than usual, for the expression (docs/demo_model.md).
     config.model.num_kp = 16
-    config.model.kp_detector.scale_factor = 0.25
+    config.model.kp_detector.scale_factor = 0.5
     config.model.generator.update(num_down_blocks=1, num_bottleneck_blocks=3)
-    config.model.generator.dense_motion.scale_factor = 0.25
+    config.model.generator.dense_motion.scale_factor = 0.5
     # At 1e-3 the keypoints gather in one point.
     config.train.update(lr_generator=2e-4, lr_discriminator=2e-4, lr_kp_detector=2e-4)
     config.train.ema_decay = 0.99
