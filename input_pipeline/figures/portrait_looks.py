@@ -14,8 +14,8 @@ _HAIRS = (
     *((232, 200, 120), (178, 82, 40), (120, 74, 40), (66, 42, 28), (26, 22, 24), (168, 164, 160)),
 )
 
-# Hair, hats and beards differ in colour and in their lower or upper edge, and not in the outline of
-# the head: keypoints lie on outlines, and would carry that of one head to another.
+# Hair, hats and beards hardly change the outline of the head: keypoints lie on outlines, and would
+# carry that of one head to another.
 HairStyle = Literal["bald", "short", "fringe", "parted", "receding", "curly"]
 Hat = Literal["none", "cap", "beanie", "headband"]
 Beard = Literal["none", "moustache", "full"]
