@@ -33,6 +33,12 @@ PAINT = """async () => {
   const [picture, video] = ["picture", "video"].map((id) => document.getElementById(id));
   const colours = () =>
     Array.from(model.context.getImageData(0, 0, model.width, model.height).data);
+  // The server of the test serves whole files alone, in which a video cannot be sought.
+  const file = await (await fetch(video.src)).blob();
+  await new Promise((resolve) => {
+    video.onloadeddata = resolve;
+    video.src = URL.createObjectURL(file);
+  });
   const source = await model.encode(picture);
   const seen = [colours()];
   const driving = [];
@@ -103,7 +109,7 @@ def test_the_browser_paints_what_the_animator_does(page):
     source, initial, driving, painted = pictures
     expected = list(animator.animate(source, [initial, driving]))
     assert_same_frames(painted[None], expected[1:])
-    assert np.abs(painted.astype(int) - source).mean() > 3  # it moved
+    assert np.abs(painted.astype(int) - expected[0]).mean() > 5  # it moved
 
 
 @needs_browser
