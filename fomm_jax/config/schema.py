@@ -176,7 +176,8 @@ class TrainConfig:
     lr_kp_detector: NonNegativeFloat = 2.0e-4
     scales: tuple[Scale, ...] = (1.0, 0.5, 0.25, 0.125)  # the picture sizes that the losses compare
     max_gradient_norm: NonNegativeFloat = 0.0  # above 0: clip each network's gradient to this norm
-    # Above 0: keep an average of the weights for evaluation. Each step retains this share of it.
+    # Above 0: keep averages of the weights and of the running statistics, for evaluation. Each step
+    # retains this share of them.
     ema_decay: Annotated[float, at_least(0), less_than(1)] = 0.0
     # Checkpoint of this project or the original, or safetensors file, to fine-tune the networks of.
     init_from: str = ""

@@ -62,7 +62,9 @@ def first_state(origin: Origin, checkpoints: Checkpoints, batches: Batches) -> T
         random | place_like(networks, {name: random[name] for name in networks})
         for networks, random in zip(initial_networks, (state.params, state.statistics), strict=True)
     )
-    state = dataclasses.replace(state, params=params, statistics=statistics)
+    state = dataclasses.replace(
+        state, params=params, statistics=statistics, averages=None, averaged_statistics=None
+    )
     return begin_averages(state) if config.train.ema_decay else state
 
 

@@ -1,11 +1,12 @@
 """Write the checkpoints of training: networks, optimisers and the loader's position together.
 
 A checkpoint has the parts `params`, `statistics`, `optimizers`, `step` and, where training keeps
-them, `averages` of the params. An animation reads only two of these parts. Configuration, epoch and
-position in the data are in the metadata, since every process has the same. Orbax writes under a
-temporary name and renames, so that every checkpoint under its own name was whole when it was
-written. In a bucket, where nothing can be renamed, the object that it writes last tells that.
-Checksums of the files tell whether a checkpoint still is whole. `restore` reads checkpoints.
+averages, `averages` of the params and `averaged_statistics`. An animation reads only two of these
+parts. Configuration, epoch and position in the data are in the metadata, since every process has
+the same. Orbax writes under a temporary name and renames, so that every checkpoint under its own
+name was whole when it was written. In a bucket, where nothing can be renamed, the object that it
+writes last tells that. Checksums of the files tell whether a checkpoint still is whole. `restore`
+reads checkpoints.
 """
 
 import contextlib

@@ -76,9 +76,9 @@ def list_checkpoints(folder: AnyPath) -> list[AnyPath]:
     return sorted(checkpoints, key=lambda entry: int(entry.name))
 
 
-def has_averages(path: AnyPath) -> bool:
-    """Return whether a checkpoint has averages of its weights."""
-    return (path / "averages").is_dir()
+def has_part(path: AnyPath, part: str) -> bool:
+    """Return whether a checkpoint has a part, such as `averages`."""
+    return (path / part).is_dir()
 
 
 def _weights_alone(path: str | os.PathLike[str]) -> str | None:

@@ -17,7 +17,7 @@ from fomm_jax.files import reading
 from fomm_jax.models.motion_model import MotionModel
 from fomm_jax.weights.bucket_retries import limit_retries
 from fomm_jax.weights.checksums import find_damage
-from fomm_jax.weights.find_checkpoint import find_checkpoint, has_averages
+from fomm_jax.weights.find_checkpoint import find_checkpoint, has_part
 from fomm_jax.weights.shapes import check_shapes
 from fomm_jax.weights.train_state import (
     TrainState,
@@ -47,8 +47,9 @@ def restore_state(path: AnyPath, abstract: TrainState, data: Any = None) -> Trai
     """
     parts = _with_devices(state_parts(abstract))
     with reading(path):
-        if not has_averages(path):
-            parts.pop("averages", None)
+        for part in ("averages", "averaged_statistics"):
+            if not has_part(path, part):
+                parts.pop(part, None)
     with _check_damage(path, (*parts, "_CHECKPOINT_METADATA")):
         _check_architecture(path, parts)
         state = TrainState(**ocp.load_checkpointables(path, parts))
@@ -58,7 +59,7 @@ def restore_state(path: AnyPath, abstract: TrainState, data: Any = None) -> Trai
             f"{path}: holds the state after step {int(state.step)}; expected that after step"
             f" {path.name}, as the folder is named (was it renamed?)"
         )
-    if abstract.averages is not None and state.averages is None:
+    if abstract.averages is not None:
         state = begin_averages(state)
     if data is not None:
         data.set_state(metadata.get("data", {"next_batch": int(state.step)}))
@@ -82,7 +83,7 @@ def restore_config(path: AnyPath) -> Config | None:
 
 
 def restore_networks(folder: str | os.PathLike[str], model: MotionModel) -> MotionModel:
-    """Read a trained model from a checkpoint: the averages of its weights if it has them.
+    """Read a trained model from a checkpoint: the averages over the steps if it has them.
 
     Args:
       folder: as in `find_checkpoint`.
@@ -95,12 +96,13 @@ def restore_networks(folder: str | os.PathLike[str], model: MotionModel) -> Moti
     path = find_checkpoint(folder)
     params, statistics = split_model(model)
     with reading(path):
-        weights = "averages" if has_averages(path) else "params"
-    parts = _with_devices({weights: params, "statistics": statistics})
+        weights = "averages" if has_part(path, "averages") else "params"
+        running = "averaged_statistics" if has_part(path, "averaged_statistics") else "statistics"
+    parts = _with_devices({weights: params, running: statistics})
     with _check_damage(path, parts):
         _check_architecture(path, {"params": params, "statistics": statistics})
         restored = ocp.load_checkpointables(path, parts)
-    return merge_model(nnx.graphdef(model), restored[weights], restored["statistics"])
+    return merge_model(nnx.graphdef(model), restored[weights], restored[running])
 
 
 def _read_metadata(path: AnyPath) -> dict[str, Any]:

@@ -38,9 +38,10 @@ class TrainState:
     params: Branches
     statistics: Branches  # running statistics and singular vectors
     optimizers: dict[str, optax.OptState]
-    # The average of `params` over the steps, for evaluation; None unless `config.train.ema_decay`
-    # asks for it.
+    # The averages of `params` and `statistics` over the steps, for evaluation; None unless
+    # `config.train.ema_decay` asks for them.
     averages: Branches | None = None
+    averaged_statistics: Branches | None = None
 
 
 def state_parts(state: TrainState) -> dict[str, Any]:
@@ -159,12 +160,11 @@ def _before_the_first_step(
             name: jax.eval_shape(optimizers[name].init, params[name]) for name in optimizers
         },
         averages=params if config.train.ema_decay else None,
+        averaged_statistics=statistics if config.train.ema_decay else None,
     )
 
 
-def update_averages(
-    averages: Branches, params: Branches, step: Int[Array, ""], decay: float
-) -> Branches:
+def update_averages(averages: T, params: T, step: Int[Array, ""], decay: float) -> T:
     """Update the exponential moving average of the weights after one more step.
 
     A step keeps the share min(decay, (1 + t) / (10 + t)) of the average, where t counts the steps
@@ -181,9 +181,33 @@ def update_averages(
     return jax.tree.map(update, averages, params)
 
 
+def update_averaged_statistics(
+    averages: Branches, statistics: Branches, step: Int[Array, ""], decay: float
+) -> Branches:
+    """Update the average of the running statistics after one more step, as `update_averages` does.
+
+    Running statistics are those of about the last ten batches, too few for averaged weights. The
+    count of batches and the singular vectors, which have no meaningful average, are the newest.
+    """
+
+    def update(average: nnx.Variable, newest: nnx.Variable) -> nnx.Variable:
+        is_mean = isinstance(newest, nnx.BatchStat) and jnp.issubdtype(newest.dtype, jnp.floating)
+        return update_averages(average, newest, step, decay) if is_mean else newest
+
+    return jax.tree.map(
+        update, averages, statistics, is_leaf=lambda node: isinstance(node, nnx.Variable)
+    )
+
+
 def begin_averages(state: TrainState) -> TrainState:
-    """Add averages to a state; they begin as its weights."""
-    return dataclasses.replace(state, averages=jax.tree.map(jnp.copy, state.params))
+    """Add the averages that a state lacks; they begin as its weights and statistics."""
+    parts = {"averages": state.params, "averaged_statistics": state.statistics}
+    absent = {
+        name: jax.tree.map(jnp.copy, part)
+        for name, part in parts.items()
+        if getattr(state, name) is None
+    }
+    return dataclasses.replace(state, **absent)
 
 
 def place_like(tree: T, like: T) -> T:

@@ -64,7 +64,8 @@ def test_second_start_goes_on_as_if_there_had_been_no_stop(
 ):
     run(thin_plate_config, tmp_path, vgg, num_steps=2)
     run(thin_plate_config, tmp_path, vgg)
-    assert_same(saved(tmp_path, 4, "averages"), saved(model_run, 4, "averages"))
+    averages = "averages", "averaged_statistics"
+    assert_same(saved(tmp_path, 4, *averages), saved(model_run, 4, *averages))
 
 
 def test_the_step_can_be_profiled(thin_plate_config, tmp_path):

@@ -1,5 +1,6 @@
 """One step of training, as a pure function of state, batch and random key."""
 
+import dataclasses
 from collections.abc import Callable
 
 import jax
@@ -16,7 +17,13 @@ from fomm_jax.training.step.augmentation import augment
 from fomm_jax.training.step.gradients import Gradients, make_gradients
 from fomm_jax.training.step.objectives import StepInputs, StepOutputs
 from fomm_jax.types import Batch
-from fomm_jax.weights.train_state import Branches, Optimizers, TrainState, update_averages
+from fomm_jax.weights.train_state import (
+    Branches,
+    Optimizers,
+    TrainState,
+    update_averaged_statistics,
+    update_averages,
+)
 
 Scalars = dict[str, jax.Array]  # the losses and DIAGNOSTICS
 # The norm of all gradients together, and the spread of the keypoints (absent with one keypoint,
@@ -99,10 +106,17 @@ def apply_gradients(
                 gradient, optimizer_states[name], params[name]
             )
         params[name] = optax.apply_updates(params[name], updates)
-    averages = state.averages
-    if averages is not None:
-        averages = update_averages(averages, params, state.step, config.train.ema_decay)
-    return TrainState(state.step + 1, params, statistics, optimizer_states, averages)
+    new_state = TrainState(state.step + 1, params, statistics, optimizer_states)
+    if state.averages is None or state.averaged_statistics is None:
+        return new_state
+    time = state.step, config.train.ema_decay
+    return dataclasses.replace(
+        new_state,
+        averages=update_averages(state.averages, params, *time),
+        averaged_statistics=update_averaged_statistics(
+            state.averaged_statistics, statistics, *time
+        ),
+    )
 
 
 def step_scalars(gradients: Gradients, outputs: StepOutputs | None) -> Scalars:

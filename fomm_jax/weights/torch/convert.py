@@ -13,7 +13,7 @@ from fomm_jax.config.schema import Config
 from fomm_jax.errors import InputError, naming
 from fomm_jax.files import check_can_write, is_file, reading
 from fomm_jax.weights.checkpoints import Checkpoints
-from fomm_jax.weights.find_checkpoint import FOLDER, find_checkpoint, has_averages
+from fomm_jax.weights.find_checkpoint import FOLDER, find_checkpoint, has_part
 from fomm_jax.weights.finite import check_finite_tree
 from fomm_jax.weights.hub import is_on_hub
 from fomm_jax.weights.load import load_pretrained
@@ -85,10 +85,10 @@ def convert_to_torch(config: Config, source: str, target: str) -> list[str]:
         check_finite_tree(state_parts(state))
     write_torch_file(target, to_checkpoint(config, state, restore_epoch(path)))
     lines = []
-    if has_averages(path):
+    if has_part(path, "averages"):
         lines.append(
-            f"{path}: its averaged weights are left out; the file has the weights that training"
-            " continues with"
+            f"{path}: its averages are left out; the file has the weights that training continues"
+            " with"
         )
     return [*lines, f"wrote {target}"]
 
@@ -98,7 +98,7 @@ def convert_to_safetensors(config: Config, source: str, target: str) -> list[str
 
     Args:
       config: the configuration of the model.
-      source: as in `load_pretrained`. Of a checkpoint with averaged weights, they are written.
+      source: as in `load_pretrained`. Of a checkpoint with averages, they are written.
       target: the file to write.
 
     Raises:
