@@ -8,8 +8,8 @@ small frames, in a fifth to half of the time: docs/demo_model.md has the command
     python main.py --config=configs/portraits_128.py --workdir=W --mode=train
 
 Cost: 1.55 s a step on 2 cores of an AMD EPYC with AVX-512, and 0.9 s at 64x64. The model that comes
-with the project took 340 minutes.
-Score: LPIPS (AlexNet) of 0.043 from the drawn answer, where the unmoved source has 0.268
+with the project took 450 minutes.
+Score: LPIPS (AlexNet) of 0.039 from the drawn answer, where the unmoved source has 0.268
 (docs/demo_model.md).
 """
 
