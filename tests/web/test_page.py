@@ -91,13 +91,14 @@ def page(browser, url):
 
 def wait_for_another_picture(page, before):
     """Wait until the animation differs visibly from some pixels, and return its own."""
-    while True:
+    for _ in range(900):
         url = page.evaluate("document.getElementById('animation').toDataURL()")
         with Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) as image:
             pixels = np.array(image.convert("RGB"), int)
         if np.abs(pixels - before).mean() > 1:
             return pixels
         page.wait_for_timeout(100)
+    raise AssertionError("the animation stands still")
 
 
 @needs_browser
