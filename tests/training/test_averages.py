@@ -70,6 +70,14 @@ def assert_equal(actual, expected):
         np.testing.assert_array_equal(one, other)
 
 
+def assert_evaluated(workdir, params, statistics):
+    """Assert that evaluation takes these parameters and statistics from a checkpoint."""
+    networks = split_model(restore_networks(workdir, abstract_model(config_of_state())))
+    leaves = map(jax.tree.leaves, (networks, (params, statistics)))
+    for actual, expected in zip(*leaves, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+
 def test_a_step_averages_weights_and_statistics(state):
     config = config_of_state()
     config = dataclasses.replace(config, train=dataclasses.replace(config.train, ema_decay=0.5))
@@ -98,18 +106,12 @@ def test_evaluation_takes_the_averages_and_training_both(tmp_path, state):
         checkpoints.save(0, state, 0)
     abstract = jax.eval_shape(lambda: state)
     assert_equal(restore_state(tmp_path / "checkpoints" / "0", abstract), state)
-    networks = split_model(restore_networks(tmp_path, abstract_model(config_of_state())))
-    for actual, expected in zip(
-        jax.tree.leaves(networks),
-        jax.tree.leaves((state.averages, state.averaged_statistics)),
-        strict=True,
-    ):
-        np.testing.assert_allclose(actual, expected, rtol=1e-6)
+    assert_evaluated(tmp_path, state.averages, state.averaged_statistics)
 
 
 @pytest.mark.parametrize("has_averages_of_weights", [False, True])
 def test_averages_begin_where_a_checkpoint_has_none(tmp_path, state, has_averages_of_weights):
-    """Those of running statistics came later than those of weights."""
+    """Earlier versions wrote averages of the weights, but none of the running statistics."""
     averages = plus_one(state.params) if has_averages_of_weights else None
     written = dataclasses.replace(state, averages=averages)
     with Checkpoints(tmp_path, keep=1) as checkpoints:
@@ -118,10 +120,4 @@ def test_averages_begin_where_a_checkpoint_has_none(tmp_path, state, has_average
     restored = restore_state(tmp_path / "checkpoints" / "0", abstract)
     assert_equal(restored.averages, averages or state.params)
     assert_equal(restored.averaged_statistics, state.statistics)
-    networks = split_model(restore_networks(tmp_path, abstract_model(config_of_state())))
-    for actual, expected in zip(
-        jax.tree.leaves(networks),
-        jax.tree.leaves((averages or state.params, state.statistics)),
-        strict=True,
-    ):
-        np.testing.assert_allclose(actual, expected, rtol=1e-6)
+    assert_evaluated(tmp_path, averages or state.params, state.statistics)
