@@ -25,7 +25,7 @@ for _ in {1..100}; do
     status=0
     .venv/bin/python main.py --distributed --mode=train "${arguments[@]}" || status=$?
     case $status in
-        0) echo done | gcloud storage cp - "$workdir/finished"; break ;;
+        0) gcloud storage cp - "$workdir/finished" <<< done; break ;;
         75 | 137 | 143) ;;
         *) exit $status ;;
     esac

@@ -9,13 +9,14 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "tpu"
 
-# Notes its arguments. Each line of the file "answers" is the answer of one call to `describe`; when
-# there are none left, the run is done.
+# Notes its arguments, and what it copies from its input. Each line of the file "answers" is the
+# answer of one call to `describe`; when there are none left, the run is done.
 GCLOUD = """#!/bin/bash
 case "$*" in
     *describe*) head -n 1 answers | grep . || exit 1 ;;
     "storage ls "*) sed -i 1d answers; [ ! -s answers ] ;;
     "storage cat "*) tar --create --gzip --files-from=/dev/null ;;
+    "storage cp - "*) echo "$(cat)" to "${!#}" >> calls ;;
     *) echo gcloud "$@" >> calls
        for argument; do
            case $argument in *,arguments=*) cat "${argument##*arguments=}" >> calls ;; esac
@@ -99,5 +100,5 @@ esac
     train = "fomm python main.py --distributed --mode=train --workdir=gs://B/W"
     expected = [f"{train} --config.train.scales=(1.0, 0.5)"] * len(statuses.split())
     if is_done:
-        expected.append("gcloud storage cp - gs://B/W/finished")
+        expected.append("done to gs://B/W/finished")
     assert calls == expected
