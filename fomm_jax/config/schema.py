@@ -269,6 +269,9 @@ class CompatConfig:
     # True lets the stage `avd` of training detect control points by the statistics of the batch,
     # and change the running ones. The original does so, and thereby changes a finished model.
     avd_batch_statistics: bool = False
+    # True gives the warped frames of the equivariance losses other colours, too, and covers parts
+    # of them with patches, so that keypoints depend less on looks. The original only warps them.
+    change_looks: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -54,10 +54,13 @@ def _augment_pair(key: jax.Array, pair: jax.Array, config: AugmentationConfig) -
     mirrored = ~swapped & jax.random.bernoulli(mirror_key) & config.horizontal_flip
     pair = jnp.where(swapped, pair[::-1], pair)
     pair = jnp.where(mirrored, pair[:, :, ::-1], pair)
-    return _jitter(jitter_key, pair, config)
+    return jitter(jitter_key, pair, config)
 
 
-def _jitter(key: jax.Array, pair: jax.Array, config: AugmentationConfig) -> jax.Array:
+def jitter(
+    key: jax.Array, pictures: Float[Array, "*n h w 3"], config: AugmentationConfig
+) -> Float[Array, "*n h w 3"]:
+    """Adjust the colours of pictures in [0, 1], of all alike, in an order drawn at random."""
     active: list[tuple[Adjustment, float, float]] = [
         (adjust, max(0.0, 1 - extent), 1 + extent)
         for adjust, extent in (
@@ -70,10 +73,10 @@ def _jitter(key: jax.Array, pair: jax.Array, config: AugmentationConfig) -> jax.
     if config.hue > 0:
         active.append((adjust_hue, -config.hue, config.hue))
     if not active:
-        return pair
+        return pictures
     order_key, *factor_keys = jax.random.split(key, len(active) + 1)
     factors = [
-        jax.random.uniform(factor_key, (), pair.dtype, low, high)
+        jax.random.uniform(factor_key, (), pictures.dtype, low, high)
         for factor_key, (_, low, high) in zip(factor_keys, active, strict=True)
     ]
     branches = [
@@ -81,8 +84,8 @@ def _jitter(key: jax.Array, pair: jax.Array, config: AugmentationConfig) -> jax.
         for (adjust, _, _), factor in zip(active, factors, strict=True)
     ]
     for index in jax.random.permutation(order_key, len(active)):
-        pair = jax.lax.switch(index, branches, pair)
-    return pair
+        pictures = jax.lax.switch(index, branches, pictures)
+    return pictures
 
 
 def _grey(pictures: jax.Array) -> jax.Array:

@@ -4,9 +4,9 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
-from fomm_jax.config.schema import Config
+from fomm_jax.config.schema import Config, LossWeightsConfig
 from fomm_jax.models.layers import Numerics
 from fomm_jax.models.motion_model import (
     Motion,
@@ -17,6 +17,7 @@ from fomm_jax.models.motion_model import (
 )
 from fomm_jax.models.vgg import VggWeights
 from fomm_jax.training.step import losses
+from fomm_jax.training.step.changed_looks import change_looks
 from fomm_jax.types import GeneratorOutput
 
 Losses = dict[str, jax.Array]  # weighted terms by name, each ()
@@ -30,6 +31,7 @@ class StepInputs:
     source: Float[Array, "b h w c"]  # in [0, 1]
     driving: Float[Array, "b h w c"]  # in [0, 1]
     perturbation: Perturbation  # what the motion model draws at random
+    look_keys: Key[Array, " b"] | None = None  # random keys of `compat.change_looks`
 
 
 @jax.tree_util.register_dataclass
@@ -76,7 +78,7 @@ def generator_losses(
       inputs: the inputs of the step.
     """
     weights = config.train.loss_weights
-    transformed = model.perturb_driving(inputs.driving, inputs.perturbation, weights)
+    transformed = _transform_driving(model, inputs, weights)
     source_motion, driving_motion, transformed_motion = _detect_in_passes(
         model, inputs.source, inputs.driving, transformed
     )
@@ -123,6 +125,16 @@ def generator_losses(
         transformed_points=None if transformed is None else model.points(transformed_motion),
     )
     return terms, outputs
+
+
+def _transform_driving(
+    model: MotionModel, inputs: StepInputs, weights: LossWeightsConfig
+) -> jax.Array | None:
+    """Compute the frames of the equivariance losses; None if no loss asks for them."""
+    warped = model.perturb_driving(inputs.driving, inputs.perturbation, weights)
+    if warped is None or inputs.look_keys is None:
+        return warped
+    return change_looks(inputs.look_keys, warped)
 
 
 def _detect_in_passes(model: MotionModel, *frames: jax.Array | None) -> list[Motion | None]:

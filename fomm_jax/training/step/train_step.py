@@ -82,12 +82,13 @@ def prepare_inputs(
     config: Config, key: jax.Array, batch: Batch, epoch: Int[Array, ""]
 ) -> StepInputs:
     """Convert the pairs to [0, 1], augment them, and draw what the model needs at random."""
-    augment_key, perturbation_key = jax.random.split(key)
+    augment_key, perturbation_key, look_key = jax.random.split(key, 3)
     source, driving = augment(augment_key, batch, config.dataset.augmentation)
     perturbation = model_class(config).sample_perturbation(
         perturbation_key, len(driving), driving.dtype, config, epoch
     )
-    return StepInputs(source, driving, perturbation)
+    look_keys = jax.random.split(look_key, len(driving)) if config.compat.change_looks else None
+    return StepInputs(source, driving, perturbation, look_keys)
 
 
 def apply_gradients(

@@ -29,11 +29,12 @@ def tiny(request):
         draws = model_class(config).sample_perturbation(
             jax.random.key(0), 4, jnp.float64, config, jnp.asarray(0)
         )
+        look_keys = jax.random.split(jax.random.key(1), 4)
         return (
             config,
             state,
             jax.tree.map(jnp.asarray, narrow_vgg()),
-            StepInputs(jnp.asarray(source), jnp.asarray(driving), draws),
+            StepInputs(*map(jnp.asarray, (source, driving)), draws, look_keys),
         )
 
 
