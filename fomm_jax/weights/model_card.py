@@ -82,7 +82,7 @@ def _course(config: Config) -> str:
         "length, as configured": length,
         "pairs in a step": train.batch_size,
         "learning rates drop by 10 after the epochs": ", ".join(map(str, train.epoch_milestones)),
-        "average of the weights (decay)": train.ema_decay,
+        "average of weights and running statistics (decay)": train.ema_decay,
         "perceptual network": f"{config.perceptual.network}, at the scales "
         + ", ".join(map(str, train.scales)),
         "adversarial loss": train.loss_weights.generator_gan,
