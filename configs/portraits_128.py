@@ -1,8 +1,9 @@
 """Drawn heads at 128x128: the model that comes with the project (docs/demo_model.md).
 
 Keypoints and dense motion are found at 64x64, as in `vox_256`, and the generator halves frames
-once, so that it moves features of 64x64, which keeps eyes and mouths sharp. Most is learned from
-small frames, in a fifth to half of the time: docs/demo_model.md has the commands.
+once, so that it moves features of 64x64, which keeps eyes and mouths sharp. A model learns
+from small frames first, where steps take a fifth to half of the time: docs/demo_model.md has the
+commands.
 
     python -m input_pipeline.figures --subject=portraits --output=portraits --videos=1250 --size=128
     python main.py --config=configs/portraits_128.py --workdir=W --mode=train
@@ -31,7 +32,7 @@ def get_config() -> ConfigDict:
     # At 1e-3 the keypoints gather in one point.
     config.train.update(lr_generator=2e-4, lr_discriminator=2e-4, lr_kp_detector=2e-4)
     config.train.ema_decay = 0.99
-    # Keypoints shall tell the pose and not the looks, so that one head can drive another.
+    # One head can drive another if keypoints depend on the pose and not on the looks.
     config.compat.change_looks = True
     config.train.loss_weights.update(equivariance_value=20.0, equivariance_jacobian=20.0)
     return config

@@ -270,7 +270,7 @@ class CompatConfig:
     # and change the running ones. The original does so, and thereby changes a finished model.
     avd_batch_statistics: bool = False
     # True gives the warped frames of the equivariance losses other colours, too, and covers parts
-    # of them with patches, so that keypoints depend less on looks. The original only warps them.
+    # of them with patches, so that keypoints depend less on looks. The originals only warp them.
     change_looks: bool = False
 
 

@@ -86,6 +86,7 @@ def _course(config: Config) -> str:
         "perceptual network": f"{config.perceptual.network}, at the scales "
         + ", ".join(map(str, train.scales)),
         "adversarial loss": train.loss_weights.generator_gan,
+        "other looks in the equivariance losses": "yes" if config.compat.change_looks else "",
         "seed": train.seed,
     }
     lines = [f"| {name} | {value or 'none'} |" for name, value in rows.items()]

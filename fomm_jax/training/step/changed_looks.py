@@ -3,8 +3,11 @@
 The equivariance losses ask that keypoints move with the frame when it is warped. If the warped
 frame has other colours, too, and parts of it are covered, they also ask that keypoints depend on
 the pose and not on the looks. An absolute motion then carries less of the driving object's looks to
-the source. The original only warps the frame (`config.compat.change_looks`); docs/demo_model.md
-tells what the change has done for the demo model.
+the source. docs/demo_model.md has what this did for the demo model. The originals only warp the
+frame (`config.compat.change_looks`).
+
+The detector's running statistics are those of all its passes, so that these frames are part of
+them, as warped frames are in the originals.
 """
 
 import jax
@@ -21,7 +24,7 @@ NUM_PATCHES = 3
 RADII = (0.05, 0.3)  # the smallest and the largest; the frame is 2 wide
 
 
-@jax.named_scope("changed_looks")
+@jax.named_scope("augmentation")
 def change_looks(
     keys: Key[Array, " b"], frames: Float[Array, "b h w 3"]
 ) -> Float[Array, "b h w 3"]:
@@ -35,8 +38,8 @@ def change_looks(
 def _change_one(key: jax.Array, frame: jax.Array) -> jax.Array:
     colour_key, patch_key = jax.random.split(key)
     frame = jitter(colour_key, frame, COLOURS)
-    for key in jax.random.split(patch_key, NUM_PATCHES):
-        frame = _cover_ellipse(key, frame)
+    for ellipse_key in jax.random.split(patch_key, NUM_PATCHES):
+        frame = _cover_ellipse(ellipse_key, frame)
     return frame
 
 

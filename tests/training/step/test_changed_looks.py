@@ -29,14 +29,17 @@ def changed():
     frame = np.where(chequers[..., None], [0.7, 0.5, 0.4], [0.2, 0.3, 0.4])
     frames = np.broadcast_to(frame, (NUM_FRAMES, *frame.shape)).astype(np.float32)
     keys = jax.random.split(jax.random.key(0), NUM_FRAMES)
-    # Rounded, so that pixels of one colour are equal however they were computed.
-    return np.round(np.asarray(change_looks(keys, jnp.asarray(frames))), 4), chequers
+    return np.asarray(change_looks(keys, jnp.asarray(frames))), chequers
 
 
 def split_into_colours(frame):
     """Return where each colour of a frame is, the most frequent first."""
-    colours, counts = np.unique(frame.reshape(-1, 3), axis=0, return_counts=True)
-    return [np.all(frame == colours[i], axis=-1) for i in np.argsort(-counts)]
+    places, rest = [], np.ones(frame.shape[:2], bool)
+    while rest.any():
+        place = rest & (np.abs(frame - frame[rest][0]).max(axis=-1) < 1e-4)
+        places.append(place)
+        rest &= ~place
+    return sorted(places, key=np.sum, reverse=True)
 
 
 def test_colours_change_alike_where_nothing_covers_them(changed):
@@ -54,7 +57,7 @@ def test_colours_change_alike_where_nothing_covers_them(changed):
 
 
 def test_patches_are_ellipses_of_one_colour(changed):
-    """Those that neither the border nor another patch cuts fill their box as an ellipse does."""
+    """Those inside the frame fill their box as an ellipse does, but for a few that others cover."""
     fillings = []
     for frame in changed[0]:
         for patch in split_into_colours(frame)[2:]:
@@ -76,7 +79,7 @@ def test_every_frame_has_looks_of_its_own(changed):
 
 
 def test_only_the_equivariance_losses_see_other_looks():
-    """A step with `compat.change_looks` and one without differ in nothing else."""
+    """The other losses, and the keypoints of the driving frames, are what they are without."""
     config, _, _ = tiny_model("first-order")
     other = dataclasses.replace(
         config, compat=dataclasses.replace(config.compat, change_looks=True)
