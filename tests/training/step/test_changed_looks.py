@@ -57,7 +57,7 @@ def test_colours_change_alike_where_nothing_covers_them(changed):
 
 
 def test_patches_are_ellipses_of_one_colour(changed):
-    """Those inside the frame fill their box as an ellipse does, but for a few that others cover."""
+    """A patch inside the frame fills its box as an ellipse does, unless another one covers it."""
     fillings = []
     for frame in changed[0]:
         for patch in split_into_colours(frame)[2:]:
